@@ -1,0 +1,53 @@
+"""The one exception for what a user can mend, and how a job reports it."""
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+
+class AinuError(Exception):
+    """A mistake in the input or the settings. Its text names the place, what was found and what is allowed."""
+
+
+class _Tee:
+    """A text stream that writes to several others (the job's log and the terminal)."""
+
+    def __init__(self, *streams: TextIO) -> None:
+        self._streams = streams
+        self.encoding = "utf-8"
+
+    def write(self, text: str) -> int:
+        for stream in self._streams:
+            stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        for stream in self._streams:
+            stream.flush()
+
+    def isatty(self) -> bool:
+        return False
+
+
+def _exit_by_signal(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+@contextlib.contextmanager
+def job(log: str | Path) -> Iterator[None]:
+    """Run a workflow job: what it writes to stderr also goes to `log`; an `AinuError` becomes one line and exit code 1.
+
+    A job that SIGTERM ends exits with 143, so that nobody takes it for finished.
+    """
+    signal.signal(signal.SIGTERM, _exit_by_signal)
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "w", encoding="utf-8") as file, contextlib.redirect_stderr(_Tee(sys.stderr, file)):  # type: ignore[type-var]
+        try:
+            yield
+        except AinuError as error:
+            print(f"ainu: {error}", file=sys.stderr)
+            raise SystemExit(1) from None

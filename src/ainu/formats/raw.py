@@ -1,0 +1,175 @@
+"""What a reader hands over, and the rules that hold for every format."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ainu.errors import AinuError
+
+MANY = 10_000
+LAST_FRAME = 2**31
+"""Higher frame numbers are damage, not data: at a kilohertz they would take a month."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """The rows of one file, before unusable ones are dropped and channels are named.
+
+    Attributes
+    ----------
+    columns : dict of str to (n,) array
+        Canonical columns in canonical units, except `frame`, which counts as the file does, and `channel`, which is
+        in `codes`.
+    rows : int
+        Rows in the file.
+    units : dict of str to str
+        Unit that each column has in the file.
+    codes : (n,) integer, optional
+        Index into `code_names`, -1 where the row has none; absent where the format knows no channels.
+    code_names : tuple of str
+        The channel codes that the file uses.
+    rejected : dict of str to str
+        Codes that mark rows as no measurement, and the reason to count them under.
+    extra : dict of str to (n,) array
+        Columns that were asked for by name.
+    first_frame : int
+        Number of the first frame in the file.
+    strict_frames : bool
+        The user said what `first_frame` is; otherwise a frame 0 shows that the file counts from 0.
+    pixel_size_nm : float, optional
+        Camera pixel, where the conversion needed it.
+    correction : dict
+        The drift correction that the file carries itself (`own_correction`); empty for none.
+    notes : tuple of str
+        What a user should know about this file.
+    """
+
+    columns: dict[str, NDArray[Any]]
+    rows: int
+    units: dict[str, str]
+    codes: NDArray[Any] | None = None
+    code_names: tuple[str, ...] = ()
+    rejected: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, NDArray[Any]] = field(default_factory=dict)
+    first_frame: int = 0
+    strict_frames: bool = False
+    pixel_size_nm: float | None = None
+    correction: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def first_frame(raw: Raw) -> int:
+    """The number of the first frame: writers of formats that count from 1 now and then start at 0."""
+    if raw.strict_frames or raw.first_frame == 0:
+        return raw.first_frame
+    frames = raw.columns["frame"]
+    none_below = frames.min(initial=raw.first_frame) >= raw.first_frame
+    return raw.first_frame if none_below or not (frames == 0).any() else 0
+
+
+def usable(raw: Raw) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    """Rows that are a measurement, and the count of the others by reason (the first that applies).
+
+    Returns
+    -------
+    keep : (n,) bool
+    dropped : dict of str to int
+    """
+    keep = np.ones(raw.rows, bool)
+    dropped: Counter[str] = Counter()
+    for reason, bad in _defects(raw):
+        if bad.any():
+            dropped[reason] += int((bad & keep).sum())
+            keep &= ~bad
+    return keep, {reason: count for reason, count in dropped.items() if count}
+
+
+def _defects(raw: Raw) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    columns = raw.columns
+    for name in ("x", "y", "z"):
+        if name in columns and not _all_finite(columns[name]):
+            yield "position not finite", ~np.isfinite(columns[name])
+    if "photons" in columns and columns["photons"].min(initial=0) != 0:
+        yield "negative photons", columns["photons"] < 0
+    if "frame" in columns and not _whole_from(columns["frame"], first_frame(raw)):
+        yield "no valid frame", _bad_frames(columns["frame"], first_frame(raw))
+    if raw.codes is not None and raw.codes.min(initial=0) < 0:
+        yield "no channel", raw.codes < 0
+    for name in ("photons", "background", "precision", "sigma"):
+        if name in columns and columns[name].dtype.kind == "f" and not _all_finite(columns[name]):
+            yield f"{name} infinite", np.isinf(columns[name])
+
+
+def _all_finite(values: NDArray[Any]) -> bool:
+    """Whether nothing is infinite or no number: the extremes tell, and cost a tenth of looking at every row."""
+    return bool(np.isfinite([values.min(initial=0), values.max(initial=0)]).all())
+
+
+def _whole_from(frames: NDArray[Any], first: int) -> bool:
+    """Whether all frames are valid; told at once where they are whole numbers by their type."""
+    return frames.dtype.kind in "iu" and frames.min(initial=first) >= first and frames.max(initial=first) < LAST_FRAME
+
+
+def _bad_frames(frames: NDArray[Any], first: int) -> NDArray[np.bool_]:
+    outside = ~((frames >= first) & (frames < LAST_FRAME))
+    return outside if frames.dtype.kind in "iu" else outside | (np.floor(frames) != frames)
+
+
+def own_correction(columns: str, used: bool, shifts: Sequence[NDArray[Any]]) -> dict[str, Any]:
+    """What is recorded of a file's own correction: shifts, (n,) nm per axis; empty where all of them are 0."""
+    squares = np.sum([np.square(shift, dtype=np.float64) for shift in shifts], axis=0)
+    squares = squares[np.isfinite(squares)]
+    if not squares.any():
+        return {}
+    rms, largest = np.sqrt(squares.mean()), np.sqrt(squares.max())
+    return {"columns": columns, "used": used, "rms_nm": round(float(rms), 3), "max_nm": round(float(largest), 3)}
+
+
+def correction_notes(correction: dict[str, Any], what: str) -> tuple[str, ...]:
+    """What to tell a user of a file that carries a correction of its own."""
+    if not correction:
+        return ()
+    taken = "used, as the settings say" if correction["used"] else "not used: the raw positions are"
+    return (f"file carries its own {what} ({correction['columns']}; {correction['rms_nm']:g} nm rms); {taken}",)
+
+
+def measured(values: NDArray[Any]) -> bool:
+    """Whether a column that the format cannot leave out was measured: one that was not is filled with 0.
+
+    The first rows nearly always tell.
+    """
+    return bool(np.any(values[:MANY] != 0)) or bool(np.any(values[MANY:] != 0))
+
+
+def need_pixel_size(pixel_size_nm: float | None, what: str) -> float:
+    """The camera pixel in nm, or the message that says where to set it."""
+    if pixel_size_nm is None:
+        raise AinuError(
+            f"{what} in camera pixels: set pixel_size_nm in the sample sheet or ingest.pixel_size_nm in the config"
+        )
+    if not np.isfinite(pixel_size_nm) or pixel_size_nm <= 0:
+        raise AinuError(f"pixel_size_nm is {pixel_size_nm}; it is a length above 0, in nm")
+    return float(pixel_size_nm)
+
+
+def as_extra(values: NDArray[Any]) -> NDArray[Any]:
+    """A kept column as it is stored: whole numbers as int32, whatever type the file gave them."""
+    whole = np.isfinite(values).all() and (np.floor(values) == values).all()
+    small = values.size == 0 or (values.min() >= -(2**31) and values.max() < 2**31)
+    return values.astype(np.int32) if whole and small else values
+
+
+def geometric_mean(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+    """The width of a round spot with the same area as the elliptical one; NaN where one width is negative."""
+    return np.sqrt(first * second)
+
+
+def root_mean_square(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float32]:
+    """The lateral precision of a position whose precisions along x and y are known."""
+    return np.sqrt((np.square(first, dtype=np.float64) + np.square(second, dtype=np.float64)) / 2).astype(np.float32)

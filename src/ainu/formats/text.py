@@ -1,0 +1,230 @@
+"""Delimited text: its header, and its columns streamed by pyarrow."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+from numpy.typing import NDArray
+
+from ainu.errors import AinuError
+from ainu.files import HEAD_BYTES, whole
+
+BLOCK_BYTES = 1 << 18
+"""Text that is parsed at a time; larger blocks hold more memory and are not faster."""
+
+Options = tuple[pyarrow.csv.ReadOptions, pyarrow.csv.ParseOptions, pyarrow.csv.ConvertOptions]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns of a text file: numbers, and one column of codes as indices into their names."""
+
+    rows: int
+    numbers: dict[str, NDArray[Any]]
+    codes: NDArray[np.int32] | None = None
+    code_names: tuple[str, ...] = ()
+
+
+def first_line(head: bytes) -> str:
+    """The first line of a file's first bytes, whatever ends its lines (CR, LF or both); empty for binary content."""
+    line = re.split(rb"[\r\n]", head.removeprefix(b"\xef\xbb\xbf"), maxsplit=1)[0]
+    if b"\0" in line:
+        return ""
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
+
+
+def header(line: str, delimiter: str, quoted: bool = True) -> list[str]:
+    """Column names of a header line."""
+    if not quoted:
+        return [name.strip() for name in line.split(delimiter)]
+    try:
+        return [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
+    except csv.Error:
+        return []
+
+
+def read(
+    path: str | Path,
+    names: Sequence[str],
+    numbers: dict[str, type],
+    *,
+    code: str | None = None,
+    delimiter: str = ",",
+    quoted: bool = True,
+    end: int | None = None,
+) -> Columns:
+    """Read some columns of a text file with one header line.
+
+    Parameters
+    ----------
+    path : path
+    names : sequence of str
+        All columns in the order of the file.
+    numbers : dict of str to type
+        Columns to read, and the type to keep them in.
+    code : str, optional
+        Column whose text is a channel code.
+    end : int, optional
+        Byte at which the rows end, where something else follows them.
+
+    Raises
+    ------
+    AinuError
+        A column is missing or double, a row is too long or too short, there is text in a number, or no row at all.
+    """
+    _check_names(path, names, [*numbers, *([code] if code is not None else [])])
+    if code in numbers:
+        raise AinuError(f"{path}: column {code!r} is asked for as the channel and as a number; keep it once")
+    if not _has_rows(path, end):
+        raise AinuError(f"{path}: holds a header but no rows")
+    types: dict[str, pa.DataType] = {name: pa.from_numpy_dtype(dtype) for name, dtype in numbers.items()}
+    if code is not None:
+        types[code] = pa.dictionary(pa.int32(), pa.string())
+    options = _options(names, types, delimiter, quoted)
+    growing = Growing(numbers | ({} if code is None else {code: np.int32}))
+    known: dict[str, int] = {}
+    try:
+        with _rows_of(path, end) as source, pyarrow.csv.open_csv(source, *options) as batches:
+            for batch in batches:
+                growing.expect(batch.num_rows, round((end or os.path.getsize(path)) / BLOCK_BYTES))
+                for name, values in zip(batch.schema.names, batch.columns, strict=True):
+                    own = code_indices(values, known) if name == code else values.to_numpy(zero_copy_only=False)
+                    growing.put(name, own)
+                growing.rows += batch.num_rows
+    except pa.ArrowInvalid as error:
+        raise AinuError(f"{path}: {explained(str(error), names)}") from None
+    if not growing.rows:
+        raise AinuError(f"{path}: holds a header but no rows")
+    arrays = growing.arrays()
+    pa.default_memory_pool().release_unused()
+    return Columns(growing.rows, arrays, None if code is None else arrays.pop(code), tuple(known))
+
+
+class Growing:
+    """Columns that are filled batch by batch, so that a file is never in memory twice."""
+
+    def __init__(self, kinds: dict[str, type]) -> None:
+        self.kinds, self.rows, self._arrays = kinds, 0, dict[str, NDArray[Any]]()
+
+    def expect(self, more: int, batches: int) -> None:
+        """Make room for a batch of rows: at first for as many batches as the file seems to hold, later a fifth more."""
+        if not self._arrays:
+            room = int(1.02 * more * max(batches, 1)) + 1
+            self._arrays = {name: np.empty(max(room, more), kind) for name, kind in self.kinds.items()}
+        elif self.rows + more > len(next(iter(self._arrays.values()))):
+            for array in self._arrays.values():
+                array.resize(int(1.2 * (self.rows + more)), refcheck=False)
+
+    def put(self, name: str, values: NDArray[Any]) -> None:
+        """Fill a column from the rows that there are on."""
+        self._arrays[name][self.rows : self.rows + len(values)] = values
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The columns, as long as they were filled."""
+        return {name: array[: self.rows] for name, array in self._arrays.items()}
+
+
+def _check_names(path: str | Path, names: Sequence[str], wanted: Sequence[str]) -> None:
+    for name in wanted:
+        if names.count(name) != 1:
+            found = "missing" if name not in names else "there more than once"
+            raise AinuError(f"{path}: column {name!r} is {found}; the columns are: {', '.join(names)}")
+
+
+def _options(names: Sequence[str], types: dict[str, pa.DataType], delimiter: str, quoted: bool) -> Options:
+    unique = [name if names.count(name) == 1 else f"{name} #{index}" for index, name in enumerate(names)]
+    return (
+        # one thread, as fast as two here, which knows the row of a mistake
+        pyarrow.csv.ReadOptions(column_names=unique, skip_rows=1, block_size=BLOCK_BYTES, use_threads=False),
+        pyarrow.csv.ParseOptions(delimiter=delimiter, quote_char='"' if quoted else False),
+        pyarrow.csv.ConvertOptions(include_columns=list(types), column_types=types),
+    )
+
+
+class _Part(io.RawIOBase):
+    """A file's bytes before `end`."""
+
+    def __init__(self, path: str | Path, end: int) -> None:
+        self._file, self._left = open(path, "rb"), end  # noqa: SIM115
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._file.readinto(memoryview(buffer)[: self._left])
+        self._left -= count
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+@contextmanager
+def _rows_of(path: str | Path, end: int | None) -> Iterator[Any]:
+    """What the parser reads: the file by name, or its part."""
+    if end is None:
+        yield str(path)
+        return
+    with _Part(path, end) as part:
+        yield part
+
+
+def _has_rows(path: str | Path, end: int | None) -> bool:
+    """Whether anything follows the first line (pyarrow takes a header without a line end for a mistake)."""
+    with open(path, "rb") as file:
+        lines = re.split(rb"[\r\n]", file.read(min(end or HEAD_BYTES, HEAD_BYTES)), maxsplit=1)
+    return len(lines) > 1 and bool(lines[1].strip())
+
+
+def code_indices(column: pa.Array, known: dict[str, int]) -> NDArray[np.int32]:
+    """Codes of a batch as indices into `known`, which grows by the new ones; -1 for none."""
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    texts = ["" if text is None else str(text).strip() for text in encoded.dictionary.to_pylist()]
+    lookup = np.array([known.setdefault(text, len(known)) if text else -1 for text in texts] + [-1], np.int32)
+    return lookup[encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)]
+
+
+def explained(message: str, names: Sequence[str]) -> str:
+    """pyarrow's complaint with the column's name; its row numbers count the header as row 1."""
+    message = message.split("\n")[0]
+    column = re.search(r"CSV column #(\d+): ", message)
+    if column is None or "invalid value" not in message:
+        return message
+    row = re.search(r"Row #(\d+)", message)
+    value = message.rpartition("invalid value ")[2]
+    place = f"row {row.group(1)} (the header is row 1), " if row else ""
+    return f"{place}column {names[int(column.group(1))]!r}: {value} is not a number"
+
+
+def write(path: str | Path, columns: dict[str, Any], header_line: str, delimiter: str) -> None:
+    """Write columns as text, numbers in their shortest form; the file appears when it is whole."""
+    table = pa.table(columns)
+    options = pyarrow.csv.WriteOptions(include_header=False, delimiter=delimiter, quoting_style="none")
+    with whole(path) as part, open(part, "wb") as file:
+        file.write(header_line.encode())
+        pyarrow.csv.write_csv(table, file, options)
+
+
+def decimals(values: NDArray[Any], places: int) -> NDArray[np.float64]:
+    """float64 copy rounded to some decimals, so that its shortest form is short."""
+    return np.asarray(np.round(values.astype(np.float64), places), np.float64)
+
+
+def whole_codes(names: Sequence[str]) -> tuple[str, ...]:
+    """Channel codes with whole numbers in their shortest form: 1.0 is 1."""
+    return tuple(re.sub(r"^([+-]?\d+)\.0*$", r"\1", name) for name in names)
