@@ -1,0 +1,266 @@
+"""How smooth a drift is, found from the data: penalised curves, chosen by what one half says about the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.linalg.lapack import dpbsv, dptsv
+
+Array = NDArray[np.float64]
+Strengths = Mapping[int, Array]
+STRENGTHS: Strengths = {1: 10.0 ** np.arange(-1.5, 4.6, 1.5), 2: 10.0 ** np.arange(-0.5, 7.1, 1.5)}
+"""Penalties tried, by order of the differences that are penalised, in units of the mean weight of a segment."""
+FEW_STRENGTHS: Strengths = {1: np.array([1.0]), 2: np.array([1e1, 1e3, 1e5])}
+"""Those for a path that is going to be refined."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a method says about the drift.
+
+    Attributes
+    ----------
+    shift : (frames, d) float64
+        Relative to the first frame, nm.
+    residual_nm : float, optional
+        Root mean square error expected from the disagreement of two halves of the data.
+    notes : dict
+        Plain values: what was chosen.
+    """
+
+    shift: Array
+    residual_nm: float | None
+    notes: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Smoothed:
+    """Curves through noisy positions of segments.
+
+    Attributes
+    ----------
+    curve : (k, d) float64
+        Through both halves.
+    halves : pair of (k, d) float64
+        Through either half alone, equally smooth.
+    order, strength : int, float
+        The penalty that was chosen.
+    jumps : (j,) int
+        Segments before which the curve may jump.
+    """
+
+    curve: Array
+    halves: tuple[Array, ...]
+    order: int
+    strength: float
+    jumps: NDArray[np.intp]
+
+    @property
+    def residual(self) -> float:
+        """Root mean square error (nm) of the curve, from the disagreement of the halves, whose error is twice that."""
+        apart = self.halves[0] - self.halves[1]
+        apart = apart - apart.mean(axis=0)
+        return float(np.sqrt((apart**2).sum(axis=1).mean()) / 2)
+
+
+def smooth_halves(positions: Array, weights: Array) -> Smoothed:
+    """Fit the smoothest curve that the data allow.
+
+    Parameters
+    ----------
+    positions : (2, k, d) float64
+        Positions of k segments as two independent halves of the data see them, nm.
+    weights : (2, k) float64
+        Their weights (localizations); 0 where a half saw nothing.
+
+    Returns
+    -------
+    Smoothed
+
+    Notes
+    -----
+    Whittaker smoothing: squared first differences (a walk) or second differences (a spline) are penalised. Order and
+    strength are those with which the curve through either half predicts the other half best. Jumps are let through
+    where that improves the prediction.
+    """
+    smooth = _best(positions, weights, np.zeros(0, np.intp))
+    jumps = _find_jumps(positions, weights)
+    if not len(jumps):
+        return smooth
+    whole = np.where(torn_by(jumps, weights.shape[1]), 0, weights)
+    broken = _best(positions, whole, jumps)
+    gain = _error(positions, whole, smooth.halves) - _error(positions, whole, broken.halves)
+    gain += sum(_gain_at(int(jump), positions, weights, smooth.halves, broken.halves) for jump in jumps)
+    return broken if gain > 0 else smooth
+
+
+def smooth_roughly(positions: Array, weights: Array) -> Array:
+    """The curve (k, d) alone, from few penalties and one half's prediction of the other: for a path to be refined.
+
+    Parameters as of `smooth_halves`.
+    """
+    jumps = _find_jumps(positions, weights)
+    whole = np.where(torn_by(jumps, weights.shape[1]), 0, weights) if len(jumps) else weights
+    moments = whole[..., None] * positions
+    least, best = np.inf, None
+    for broken in (jumps[:0], jumps) if len(jumps) else (jumps,):
+        for _, _, penalty in _penalties(whole, broken, FEW_STRENGTHS):
+            error = float((whole[1] @ (positions[1] - _fit(moments[0], whole[0], penalty)) ** 2).sum())
+            if error < least:
+                least, best = error, penalty
+    assert best is not None
+    return _fit(moments.sum(axis=0), whole.sum(axis=0), best)
+
+
+def torn_by(jumps: NDArray[np.intp], segments: int) -> NDArray[np.bool_]:
+    """Which segments (segments,) a jump may have torn: it may be one before or after the place where it was seen."""
+    torn = np.zeros(segments, bool)
+    for near in range(-2, 2):
+        torn[jumps + near] = True
+    return torn
+
+
+def _penalties(weights: Array, jumps: NDArray[np.intp], strengths: Strengths) -> Iterator[tuple[int, float, Array]]:
+    """Order, strength and bands of each penalty, with a trace of the weights, so that the system is never singular."""
+    unit = weights.sum() / weights.shape[1] / 2
+    for order, choices in strengths.items():
+        bands = _banded(weights.shape[1], order, tuple(jumps.tolist()))
+        for strength in choices:
+            penalty = strength * unit * bands
+            penalty[-1] += 1e-6 * (unit + 1e-12)
+            yield order, float(strength), penalty
+
+
+def _best(positions: Array, weights: Array, jumps: NDArray[np.intp]) -> Smoothed:
+    """The curve of the order and strength with which either half predicts the other best."""
+    moments = weights[..., None] * positions
+    least, best = np.inf, None
+    for order, strength, penalty in _penalties(weights, jumps, STRENGTHS):
+        halves = tuple(_fit(moments[i], weights[i], penalty) for i in (0, 1))
+        error = _error(positions, weights, halves)
+        if error < least:
+            least, best = error, (halves, order, strength, penalty)
+    assert best is not None
+    halves, order, strength, penalty = best
+    return Smoothed(_fit(moments.sum(axis=0), weights.sum(axis=0), penalty), halves, order, strength, jumps)
+
+
+def _error(positions: Array, weights: Array, halves: tuple[Array, ...]) -> float:
+    """Squared error with which the curve through either half predicts the other."""
+    return sum(float((weights[i] @ (positions[i] - halves[1 - i]) ** 2).sum()) for i in (0, 1))
+
+
+def _gain_at(
+    jump: int, positions: Array, weights: Array, smooth: tuple[Array, ...], broken: tuple[Array, ...]
+) -> float:
+    """By how much less error a jump predicts the segments that it may have torn.
+
+    Each is on one side of it or on the other, but for the one in which it happened: on a steep slide they lie between.
+    """
+    near = slice(jump - 2, jump + 2)
+    sides = np.zeros((2, 4))
+    error = np.zeros(4)
+    for i in (0, 1):
+        error += weights[i, near] * ((positions[i, near] - smooth[1 - i][near]) ** 2).sum(axis=1)
+        for side, level in zip(sides, broken[1 - i][[jump - 3, jump + 2]], strict=True):
+            side += weights[i, near] * ((positions[i, near] - level) ** 2).sum(axis=1)
+    sharp = sides.min(axis=0)
+    kept = np.arange(4) != sharp.argmax()
+    return float((error - sharp)[kept].sum())
+
+
+def _fit(moments: Array, weights: Array, penalty: Array) -> Array:
+    """The curve that minimises the weighted squared distance and a penalty; `moments` are weights times positions."""
+    diagonal = penalty[-1] + weights
+    if len(penalty) == 2:
+        return dptsv(diagonal, penalty[0, 1:], moments, overwrite_d=True)[2]
+    system = penalty.copy(order="F")
+    system[-1] = diagonal
+    return dpbsv(system, moments, overwrite_ab=True)[1]
+
+
+@lru_cache(maxsize=16)
+def _banded(segments: int, order: int, jumps: tuple[int, ...]) -> Array:
+    """Upper bands of D' D for differences D of the order, without those across a jump."""
+    coefficients = (-1.0, 1.0) if order == 1 else (1.0, -2.0, 1.0)
+    penalty = np.ones(segments - order)
+    for back in range(order):
+        rows = np.array(jumps, np.intp) - 1 - back
+        penalty[rows[(rows >= 0) & (rows < len(penalty))]] = 0
+    bands = np.zeros((order + 1, segments), order="F")
+    for i, first in enumerate(coefficients):
+        for j in range(i, order + 1):
+            bands[order - (j - i), j : j + len(penalty)] += first * coefficients[j] * penalty
+    return bands
+
+
+def _find_jumps(positions: Array, weights: Array, wide: int = 4, significance: float = 6.0) -> NDArray[np.intp]:
+    """Segments before which the positions step by far more than their noise and than the drift around them."""
+    total = weights.sum(axis=0)
+    if len(total) < 4 * wide:
+        return np.zeros(0, np.intp)
+    shared = weights[0] * weights[1] / np.maximum(total, 1e-9)
+    variance = (shared @ (positions[0] - positions[1]) ** 2) / max(int((shared > 0).sum()), 1)
+    mass = np.maximum(_windows(total[:, None], wide), 1e-9)
+    mean = _windows((weights[..., None] * positions).sum(axis=0), wide) / mass
+    contrast = mean[wide:] - mean[:-wide]
+    noise = variance * (1 / mass[wide:] + 1 / mass[:-wide])
+    score = ((contrast - _slide(contrast, wide)) ** 2 / np.maximum(noise, 1e-12)).sum(axis=1)
+    if score.max() <= significance**2:
+        return np.zeros(0, np.intp)
+    highest = ndimage.maximum_filter1d(score, 2 * wide + 1, mode="nearest")
+    return wide + np.flatnonzero((score > significance**2) & (score == highest))
+
+
+def _windows(values: Array, wide: int) -> Array:
+    """Sums of every `wide` values in a row."""
+    total = np.zeros((len(values) + 1, values.shape[1]))
+    np.cumsum(values, axis=0, out=total[1:])
+    return total[wide:] - total[:-wide]
+
+
+def _slide(contrast: Array, wide: int) -> Array:
+    """What is no jump but a steady slide: the least of the contrasts nearby, of which another jump may raise some."""
+    at, least = np.arange(len(contrast)), np.full_like(contrast, np.inf)
+    for away in (-3, -2, 2, 3):
+        nearby = np.take(contrast, at + wide * away, axis=0, mode="clip")
+        np.copyto(least, nearby, where=np.abs(nearby) < np.abs(least))
+    return least
+
+
+def over_frames(found: Smoothed, edges: NDArray[np.intp], at: NDArray[np.intp]) -> Array:
+    """(frames, d) curve relative to its first frame, linear between the middles of segments, broken at jumps.
+
+    Parameters
+    ----------
+    found : Smoothed
+        Positions in the middle of the segments.
+    edges : (k + 1,) int
+        First frame of each segment, and the number of frames.
+    at : (j,) int
+        Frame of each of its jumps.
+    """
+    curve, middle = found.curve, (edges[:-1] + edges[1:] - 1) / 2
+    ends = _towards(curve, middle, edges[0]), _towards(curve[::-1], middle[::-1], edges[-1] - 1)
+    whole = ~torn_by(found.jumps, len(curve))
+    times = np.concatenate([[edges[0]], middle[whole], [edges[-1] - 1], at - 0.502, at - 0.5])
+    values = np.concatenate([ends[0], curve[whole], ends[1], curve[found.jumps - 3], curve[found.jumps + 2]])
+    order = np.argsort(times, kind="stable")
+    frames = np.arange(edges[-1], dtype=np.float64)
+    path = np.stack([np.interp(frames, times[order], column) for column in values[order].T])
+    path -= path[:, :1]
+    return path.T
+
+
+def _towards(curve: Array, middle: Array, frame: float) -> Array:
+    """(1, d) the line through the first two points, at a frame beyond them."""
+    if len(curve) < 2:
+        return curve[:1]
+    slope = (curve[1] - curve[0]) / (middle[1] - middle[0])
+    return (curve[0] + slope * (frame - middle[0]))[None]
