@@ -1,0 +1,46 @@
+"""Where a nucleus lies and how it is turned, from its localizations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Centroid (x, y) in nm and the angle of the long axis to the x axis, radians."""
+
+    x_nm: float
+    y_nm: float
+    angle_rad: float = 0.0
+
+    @classmethod
+    def of(cls, x: NDArray[Any], y: NDArray[Any], *, aligned: bool = True) -> Pose:
+        """The pose of (n,) positions in nm; not turned unless `aligned`.
+
+        The long axis is the first principal axis; it points to the side of the longer tail, so that a turned nucleus
+        has a turned pose.
+        """
+        centre = float(x.mean(dtype=np.float64)), float(y.mean(dtype=np.float64))
+        if not aligned or len(x) < 2:
+            return cls(*centre)
+        u, v = x - centre[0], y - centre[1]
+        angle = 0.5 * np.arctan2(2 * np.mean(u * v, dtype=np.float64), np.mean(u * u - v * v, dtype=np.float64))
+        tail = np.mean((u * np.cos(angle) + v * np.sin(angle)).astype(np.float64) ** 3)
+        return cls(*centre, float(angle if tail >= 0 else angle + np.pi))
+
+    def seen(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Positions relative to the centroid and along the axes."""
+        u, v = x - np.float32(self.x_nm), y - np.float32(self.y_nm)
+        if not self.angle_rad:
+            return u, v
+        c, s = np.float32(np.cos(self.angle_rad)), np.float32(np.sin(self.angle_rad))
+        return u * c + v * s, v * c - u * s
+
+    def reach_nm(self, x: NDArray[Any], y: NDArray[Any]) -> float:
+        """Half the edge of the smallest square, centred and turned like the pose, that holds all positions."""
+        u, v = self.seen(x, y)
+        return float(max(np.abs(u).max(initial=0), np.abs(v).max(initial=0)))
