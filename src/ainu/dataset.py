@@ -1,0 +1,293 @@
+"""The images of one experiment in one HDF5 file, with what is known of each nucleus."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ainu.errors import AinuError
+from ainu.localizations import STORAGE, Localizations, load, new_file, open_file, write_array
+from ainu.nuclei import read_nuclei
+from ainu.poses import Pose
+from ainu.voxels import new_images, planes_of, split_by_nucleus
+
+SCHEMA = 2
+NUMBERS = ("localizations", "area_um2", "origin_nm", "angle_rad")
+
+
+@dataclass(frozen=True)
+class Points:
+    """The localizations of nuclei, one nucleus after the other.
+
+    Attributes
+    ----------
+    position : (M, 2 or 3) float32
+        x, y and z in nm from the middle of the canvas, along its axes.
+    channel : (M,) uint8
+        Plane of the image.
+    precision : (M,) float32, optional
+        Lateral precision, nm; NaN where it was not measured.
+    start : (N + 1,) int64
+        Nucleus k has rows start[k] to start[k + 1].
+    """
+
+    position: NDArray[np.float32]
+    channel: NDArray[np.uint8]
+    precision: NDArray[np.float32] | None
+    start: NDArray[np.int64]
+
+    def of(self, nucleus: int) -> Points:
+        """Those of one nucleus."""
+        own = slice(self.start[nucleus], self.start[nucleus + 1])
+        precision = None if self.precision is None else self.precision[own]
+        return Points(self.position[own], self.channel[own], precision, np.array([0, own.stop - own.start]))
+
+    def at(self, nuclei: NDArray[np.intp]) -> Points:
+        """Those of some nuclei, in the order given."""
+        number = np.diff(self.start)[nuclei]
+        rows = np.concatenate([np.arange(self.start[k], self.start[k + 1]) for k in nuclei] or [np.zeros(0, np.intp)])
+        precision = None if self.precision is None else self.precision[rows]
+        start = np.concatenate([[0], np.cumsum(number)]).astype(np.int64)
+        return Points(self.position[rows], self.channel[rows], precision, start)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Nuclei of an experiment.
+
+    Attributes
+    ----------
+    image : (N, C, Y, X) or (N, C, Z, Y, X), uint16 or float32
+        Localizations per voxel.
+    nucleus, sample, replicate, label : (N,) str
+        Identifier, field of view, biological repeat, class (empty where unknown).
+    localizations : (N, C) uint32
+        Localizations of the nucleus, per channel.
+    area_um2 : (N,) float32
+        Area of the nucleus.
+    origin_nm : (N, 2) float64
+        Corrected position (x, y) of the canvas's corner in the field.
+    angle_rad : (N,) float64
+        Angle in the field of the canvas's x axis.
+    channels : tuple of str
+    voxel_size_nm : float
+    voxel_z_nm : float, optional
+        Height of a voxel of 3-D images.
+    points : Points, optional
+        The localizations, where the experiment's network or augmentation reads them.
+    """
+
+    image: NDArray[Any]
+    nucleus: NDArray[np.str_]
+    sample: NDArray[np.str_]
+    replicate: NDArray[np.str_]
+    label: NDArray[np.str_]
+    localizations: NDArray[np.uint32]
+    area_um2: NDArray[np.float32]
+    origin_nm: NDArray[np.float64]
+    angle_rad: NDArray[np.float64]
+    channels: tuple[str, ...]
+    voxel_size_nm: float
+    voxel_z_nm: float | None = None
+    points: Points | None = None
+
+    def __len__(self) -> int:
+        return len(self.nucleus)
+
+    def __getitem__(self, rows: NDArray[np.intp]) -> Dataset:
+        """Some of the nuclei, in the order given."""
+        columns = ("image", "nucleus", "sample", "replicate", "label", *NUMBERS)
+        points = None if self.points is None else self.points.at(rows)
+        return replace(self, **{name: getattr(self, name)[rows] for name in columns}, points=points)
+
+    @property
+    def counted(self) -> bool:
+        """Whether the images are counts; from densities (kernel gaussian) no localizations can be drawn."""
+        return self.image.dtype.kind != "f"
+
+    @property
+    def image_counts(self) -> NDArray[np.int64]:
+        """(N, C) localizations of each nucleus in its image."""
+        return np.stack([image.reshape(len(self.channels), -1).sum(axis=1, dtype=np.int64) for image in self.image])
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """`nucleus`, `sample`, `replicate`, `label`: one row per nucleus."""
+        return pd.DataFrame({name: getattr(self, name) for name in ("nucleus", "sample", "replicate", "label")})
+
+    def codes(self, classes: Sequence[str]) -> NDArray[np.int64]:
+        """(N,) index of each label in `classes`, -1 where it is none of them."""
+        places = {name: index for index, name in enumerate(classes)}
+        return np.array([places.get(str(name), -1) for name in self.label], np.int64)
+
+
+def assemble(
+    shards: Mapping[str, str | Path],
+    samples: Iterable[Mapping[str, str]],
+    channels: Sequence[str],
+    output: str | Path,
+    tables: Mapping[str, Mapping[str, str]] | None = None,
+) -> int:
+    """Gather the nuclei of some samples from their shards, streaming: one sample in memory at a time.
+
+    Parameters
+    ----------
+    shards : mapping
+        Voxel file of each shard.
+    samples : iterable of mapping
+        `sample`, `shard`, `replicate`, `label`, in the order of the result.
+    channels : sequence of str
+        Planes to take, in this order.
+    output : path
+        The dataset.
+    tables : mapping, optional
+        `raw`, `drift`, `quality` and `nuclei` files of each shard: given where the localizations are to go in as well.
+
+    Returns
+    -------
+    int
+        Number of nuclei.
+
+    Raises
+    ------
+    AinuError
+        When no sample has a nucleus.
+    """
+    columns: dict[str, list[NDArray]] = {name: [] for name in ("nucleus", *NUMBERS)}
+    rows: list[tuple[str, str, str]] = []
+    with new_file(output) as file:
+        for row in samples:
+            with open_file(shards[row["shard"]]) as shard:
+                taken = _append(file, shard[row["sample"]], list(channels), columns)
+                if tables:
+                    _append_points(file, shard[row["sample"]], tables[row["shard"]], row["sample"], channels)
+            rows += [(row["sample"], row["replicate"], row["label"])] * taken
+        if not rows:
+            raise AinuError(f"{output}: no nucleus was found in any sample; see results/qc and the key nuclei")
+        for name, parts in columns.items():
+            write_array(file, name, np.concatenate(parts))
+        for name, values in zip(("sample", "replicate", "label"), zip(*rows, strict=True), strict=True):
+            write_array(file, name, np.array(values, dtype=object))
+        file.attrs.update(channels=list(channels), schema=SCHEMA)
+    return len(rows)
+
+
+def _append(file: h5py.File, group: h5py.Group, channels: list[str], columns: dict[str, list[NDArray]]) -> int:
+    planes = [list(group.attrs["channels"]).index(name) for name in channels]
+    source = group["image"]
+    if "image" not in file:
+        new_images(file, (len(planes), *source.shape[2:]), source.dtype, 0)
+        file.attrs.update({name: group.attrs[name] for name in ("voxel_size_nm", "voxel_z_nm") if name in group.attrs})
+    image, before = file["image"], len(file["image"])
+    image.resize(before + len(source), axis=0)
+    for index in range(len(source)):
+        image[before + index] = source[index][planes]
+    for name, parts in columns.items():
+        values = group[name].asstr()[()] if name == "nucleus" else group[name][()]
+        parts.append(values[:, planes] if name == "localizations" else values)
+    return len(source)
+
+
+def _append_points(
+    file: h5py.File, images: h5py.Group, paths: Mapping[str, str], sample: str, channels: Sequence[str]
+) -> None:
+    table = load(paths["raw"], sample, drift=paths["drift"], quality=paths["quality"], nuclei=paths["nuclei"])
+    parts = split_by_nucleus(table, len(read_nuclei(paths["nuclei"], sample).table))
+    half = images["image"].shape[-1] * images.attrs["voxel_size_nm"] / 2
+    group = file.require_group("points")
+    for part, corner, angle in zip(parts, images["origin_nm"][()], images["angle_rad"][()], strict=True):
+        c, s = np.cos(angle), np.sin(angle)
+        pose = Pose(corner[0] + half * (c - s), corner[1] + half * (s + c), float(angle))
+        plane = planes_of(part.channels, channels)[part.channel]
+        _extend(group, placed(part, pose)[plane >= 0], plane[plane >= 0].astype(np.uint8), part, plane >= 0)
+
+
+def placed(localizations: Localizations, pose: Pose) -> NDArray[np.float32]:
+    """(n, 2 or 3) x, y and z in nm from the middle of the canvas of a nucleus."""
+    axes = list(pose.seen(localizations.x, localizations.y))
+    if localizations.z is not None:
+        axes.append(localizations.z - np.float32(localizations.z.mean(dtype=np.float64)))
+    return np.stack(axes, axis=1).astype(np.float32)
+
+
+def _extend(
+    group: h5py.Group,
+    position: NDArray[np.float32],
+    channel: NDArray[np.uint8],
+    part: Localizations,
+    taken: NDArray[np.bool_],
+) -> None:
+    unknown = np.full(len(part), np.nan, np.float32)
+    columns: dict[str, NDArray[Any]] = {
+        "position": position,
+        "channel": channel,
+        "precision": (unknown if part.precision is None else part.precision)[taken],
+        "count": np.array([len(position)], np.int64),
+    }
+    for name, values in columns.items():
+        if name not in group:
+            chunks = (1 << 12 if name == "count" else 1 << 16, *values.shape[1:])
+            shape = (0, *values.shape[1:])
+            group.create_dataset(name, shape, values.dtype, maxshape=(None, *shape[1:]), chunks=chunks, **STORAGE)
+        before = len(group[name])
+        group[name].resize(before + len(values), axis=0)
+        group[name][before:] = values
+
+
+def _read_points(file: h5py.File) -> Points | None:
+    if "points" not in file:
+        return None
+    group = file["points"]
+    precision = group["precision"][()]
+    start = np.concatenate([[0], np.cumsum(group["count"][()])])
+    measured = None if np.isnan(precision).all() else precision
+    return Points(group["position"][()], group["channel"][()], measured, start)
+
+
+def read(path: str | Path, memory_gb: float | None = None) -> Dataset:
+    """Read a dataset into memory.
+
+    Images that take more than `memory_gb` are unpacked into an anonymous temporary file and memory-mapped from there.
+    """
+    with open_file(path) as file:
+        if file.attrs.get("schema") != SCHEMA:
+            raise AinuError(f"{path}: not a dataset of schema {SCHEMA}; run the workflow again to make it anew")
+        text = {name: file[name].asstr()[()].astype(str) for name in ("nucleus", "sample", "replicate", "label")}
+        numbers = {"image": _images(file["image"], memory_gb)} | {name: file[name][()] for name in NUMBERS}
+        channels = tuple(str(name) for name in file.attrs["channels"])
+        height = float(file.attrs["voxel_z_nm"]) if "voxel_z_nm" in file.attrs else None
+        voxel_nm = float(file.attrs["voxel_size_nm"])
+        points = _read_points(file)
+        return Dataset(**text, **numbers, channels=channels, voxel_size_nm=voxel_nm, voxel_z_nm=height, points=points)
+
+
+def _images(source: h5py.Dataset, memory_gb: float | None) -> NDArray[Any]:
+    if memory_gb is None or source.nbytes <= memory_gb * 1e9:
+        return source[()]
+    with tempfile.TemporaryFile() as file:
+        images = np.memmap(file, source.dtype, "w+", shape=source.shape)
+        for index in range(len(source)):
+            images[index] = source[index]
+    return images
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """`nucleus`, `sample`, `replicate`, `label` of a dataset, without its images."""
+    with open_file(path) as file:
+        return pd.DataFrame({name: file[name].asstr()[()] for name in ("nucleus", "sample", "replicate", "label")})
+
+
+def canvas_positions(dataset: Dataset, index: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """x and y, (Y, X) in nm, of the voxel centres of a nucleus's canvas in its field."""
+    rows, columns = np.indices(dataset.image.shape[-2:])
+    (x, y), angle = dataset.origin_nm[index], dataset.angle_rad[index]
+    u, v = (columns + 0.5) * dataset.voxel_size_nm, (rows + 0.5) * dataset.voxel_size_nm
+    return x + u * np.cos(angle) - v * np.sin(angle), y + u * np.sin(angle) + v * np.cos(angle)

@@ -1,0 +1,501 @@
+"""Replicates into parts: the integer program behind the folds, with a local search for its start and fallback.
+
+Replicates with the same number of nuclei of each class are one *kind*; an assignment says how many replicates of each
+kind a part gets. What the program finds is checked in exact arithmetic and never taken on trust.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Limits of the work, so that the folds do not depend on how busy the machine is; the clock is the second limit. Of
+# CBC: nodes times integer variables. Forty hard replicates in five folds then take 3000 nodes; where these do not
+# prove the optimum, 20000 rarely do, and the local search finds better folds in that time.
+LEVEL_WORK, SPREAD_WORK, TIE_WORK, COVER_WORK = 600_000, 50_000, 10_000, 600_000
+FEWEST_NODES = 10
+FIRST_SEARCH_WORK, LONG_SEARCH_WORK, VALIDATION_WORK = 20_000_000, 200_000_000, 20_000_000
+VALIDATION_LEVEL_WORK = 20_000
+TIE_DRAWS = 5
+COVER_SECONDS = 20.0
+OPTIMAL = "Result - Optimal solution found"
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Replicates of T kinds to be put into F parts, of each of which every one of C classes should be a given share.
+
+    An assignment is a (T, F) array: how many replicates of each kind a part gets.
+    """
+
+    kinds: Counts  # (T, C) nuclei of each class in one replicate of the kind
+    number: Counts  # (T,) replicates of the kind
+    shares: tuple[Fraction, ...]  # (F,)
+
+    @property
+    def totals(self) -> Counts:
+        """(C,) nuclei of each class."""
+        return self.number @ self.kinds
+
+    @property
+    def alike(self) -> bool:
+        """Whether the parts can be exchanged."""
+        return len(set(self.shares)) == 1
+
+    @property
+    def targets(self) -> list[list[Fraction]]:
+        """(F, C) nuclei that would be exactly the share."""
+        return [[share * int(total) for total in self.totals] for share in self.shares]
+
+    def counts(self, assignment: Counts) -> Counts:
+        """(F, C) nuclei of each class in each part."""
+        return assignment.T @ self.kinds
+
+    def missing(self, assignment: Counts) -> int:
+        """How often a part lacks a class."""
+        return int((self.counts(assignment) == 0).sum())
+
+    def deviations(self, assignment: Counts) -> list[Fraction]:
+        """Per part and class, how far its share of the class is from what it should be."""
+        rows = zip(self.counts(assignment), self.targets, strict=True)
+        pairs = [zip(row, targets, self.totals, strict=True) for row, targets in rows]
+        return [abs(int(n) - target) / int(total) for n, target, total in itertools.chain(*pairs)]
+
+    def quality(self, assignment: Counts) -> tuple[int, Fraction, Fraction]:
+        """What is minimised, most important first: missing classes, largest deviation, sum of the deviations."""
+        deviations = self.deviations(assignment)
+        return self.missing(assignment), max(deviations), sum(deviations, Fraction())
+
+    def valid(self, assignment: Counts) -> bool:
+        """Whether each replicate is in one part and each part has each class."""
+        whole = bool((assignment >= 0).all()) and np.array_equal(assignment.sum(axis=1), self.number)
+        return whole and self.missing(assignment) == 0
+
+
+# --- the best assignment --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best assignment known, and a deviation below which there is none."""
+
+    assignment: Counts
+    floor: Fraction
+    proven: bool
+
+
+def best_assignment(problem: Problem, seed: int, deadline: float, work: int) -> Best | None:
+    """The assignment of the smallest largest deviation, then sum; None if not every part can have every class."""
+    floor = _floor(problem)
+    start = _start(problem, floor, np.random.default_rng(seed), part_of_time(deadline, 0.2))
+    if start is None:
+        return None
+    start, floor = _level(problem, start, floor, work, part_of_time(deadline, 0.5))
+    proven = problem.quality(start)[1] <= floor
+    if proven:
+        start = _even_out(problem, start, part_of_time(deadline, 0.5))
+    return Best(start, floor, proven)
+
+
+def another(problem: Problem, best: Best, rng: np.random.Generator, work: int, deadline: float) -> Counts:
+    """An assignment no worse than the best known: another optimum, or what a search of its own finds."""
+    if best.proven:
+        return _other_optimum(problem, best.assignment, rng, deadline)
+    return _better(problem, best.assignment, _search(problem, _greedy(problem), best.floor, rng, work, deadline))
+
+
+def part_of_time(deadline: float, part: float) -> float:
+    now = time.monotonic()
+    return now + part * (deadline - now)
+
+
+def _floor(problem: Problem) -> Fraction:
+    """A deviation below which no assignment can be: nuclei are whole, and the largest replicate is somewhere."""
+    wholes = (_whole_floor(int(total), problem.shares) for total in problem.totals)
+    largest = (
+        int(most) / Fraction(int(total)) for most, total in zip(problem.kinds.max(axis=0), problem.totals, strict=True)
+    )
+    return max(*wholes, *(most - max(problem.shares) for most in largest))
+
+
+def _whole_floor(total: int, shares: Sequence[Fraction]) -> Fraction:
+    """The smallest largest deviation when single nuclei of one class could be moved freely."""
+    targets = [share * total for share in shares]
+    near = {abs(n - t) for t in targets for n in (max(1, math.floor(t)), max(1, math.ceil(t)))}
+    return next(slack for slack in sorted(near) if _fits(total, targets, slack)) / total
+
+
+def _fits(total: int, targets: Sequence[Fraction], slack: Fraction) -> bool:
+    lowest = [max(1, math.ceil(target - slack)) for target in targets]
+    highest = [math.floor(target + slack) for target in targets]
+    reachable = all(low <= high for low, high in zip(lowest, highest, strict=True))
+    return reachable and sum(lowest) <= total <= sum(highest)
+
+
+def _next_attainable(problem: Problem, bound: float, best: Fraction) -> Fraction:
+    """The smallest deviation from `bound` to `best` that whole nuclei can have."""
+    if math.isinf(bound):
+        return Fraction(0)
+    # CBC's numbers are good to about 1e-7; a bound that is a hair too high must not claim a proof.
+    least = Fraction(bound) - Fraction(1, 10**7)
+    found = [best]
+    for targets in problem.targets:
+        for target, total in zip(targets, map(int, problem.totals), strict=True):
+            reached = (math.ceil(target + least * total), math.floor(target - least * total))
+            found += [abs(n - target) / total for n in reached]
+    return min(value for value in found if value >= least)
+
+
+def _start(problem: Problem, floor: Fraction, rng: np.random.Generator, deadline: float) -> Counts | None:
+    """A good assignment by greedy choice and local search; where that leaves classes out, from the exact cover."""
+    found = _search(problem, _greedy(problem), floor, rng, FIRST_SEARCH_WORK, deadline)
+    if not problem.missing(found):
+        return found
+    cover = best_cover(problem)
+    if cover.lacking.any():
+        return None
+    return _search(problem, cover.assignment, floor, rng, FIRST_SEARCH_WORK, deadline)
+
+
+def _greedy(problem: Problem) -> Counts:
+    """Replicates from large to small, each into the part that costs least afterwards."""
+    assignment = np.zeros((len(problem.kinds), len(problem.shares)), np.int64)
+    counts = problem.counts(assignment)
+    for kind, number in enumerate(problem.number):
+        for _ in range(number):
+            fill = (counts + problem.kinds[kind]) / problem.totals / np.array(problem.shares, float)[:, None]
+            new = (counts == 0) & (problem.kinds[kind] > 0)
+            part = int(np.argmin((fill**2).sum(axis=1) - new.sum(axis=1)))
+            assignment[kind, part] += 1
+            counts[part] += problem.kinds[kind]
+    return assignment
+
+
+# --- local search ---------------------------------------------------------------------------------------------------
+
+
+def _search(
+    problem: Problem, start: Counts, floor: Fraction, rng: np.random.Generator, work: int, deadline: float
+) -> Counts:
+    """Descend, kick a few replicates at random out of the best found, descend again (iterated local search)."""
+    best = _descend(problem, start, deadline)
+    quality = problem.quality(best)
+    work_per_kick = len(_slots(problem, best)[0]) ** 2 * len(problem.totals) + 100_000
+    for _ in range(work // work_per_kick):
+        if quality[:2] <= (0, floor) or time.monotonic() > deadline:
+            break
+        tried = _descend(problem, _kick(best, rng), deadline)
+        if problem.quality(tried) < quality:
+            best, quality = tried, problem.quality(tried)
+    return best
+
+
+def _kick(assignment: Counts, rng: np.random.Generator) -> Counts:
+    kicked = assignment.copy()
+    for _ in range(3):
+        kind, part = rng.choice(np.argwhere(kicked > 0))
+        kicked[kind, part] -= 1
+        kicked[kind, rng.integers(kicked.shape[1])] += 1
+    return kicked
+
+
+def _descend(problem: Problem, assignment: Counts, deadline: float) -> Counts:
+    """Make the best exchange of two replicates, or move of one, until none helps."""
+    while time.monotonic() < deadline:
+        improved = _improve(problem, assignment)
+        if improved is None:
+            break
+        assignment = improved
+    return assignment
+
+
+def _slots(problem: Problem, assignment: Counts) -> tuple[Counts, Counts, Counts]:
+    """Kind, part and (n, C) nuclei of what can be exchanged; each part also has an empty place, of kind -1."""
+    kind, part = np.nonzero(assignment)
+    parts = np.arange(assignment.shape[1])
+    empty = np.zeros((len(parts), problem.kinds.shape[1]), np.int64)
+    contents = np.concatenate([problem.kinds[kind], empty])
+    return np.append(kind, np.full(len(parts), -1)), np.append(part, parts), contents
+
+
+def _improve(problem: Problem, assignment: Counts) -> Counts | None:
+    kind, part, contents = _slots(problem, assignment)
+    one, two = np.triu_indices(len(kind), 1)
+    apart = part[one] != part[two]
+    one, two = one[apart], two[apart]
+    counts, change = problem.counts(assignment), contents[two] - contents[one]
+    before = _cost(problem, counts, np.arange(len(counts)))
+    after = _cost(problem, counts[part[one]] + change, part[one]) + _cost(
+        problem, counts[part[two]] - change, part[two]
+    )
+    gain = before[part[one]] + before[part[two]] - after
+    best = int(np.argmax(gain))
+    if gain[best] <= 1e-9 * before.sum():
+        return None
+    return _exchanged(assignment, kind, part, int(one[best]), int(two[best]))
+
+
+def _exchanged(assignment: Counts, kind: Counts, part: Counts, one: int, two: int) -> Counts:
+    changed = assignment.copy()
+    for slot, to in ((one, part[two]), (two, part[one])):
+        if kind[slot] >= 0:
+            changed[kind[slot], part[slot]] -= 1
+            changed[kind[slot], to] += 1
+    return changed
+
+
+def _cost(problem: Problem, counts: Counts, parts: Counts) -> NDArray[np.float64]:
+    """(n,) cost of parts with these (n, C) nuclei: a smooth largest deviation, and more per missing class."""
+    off = np.abs(counts / problem.totals - np.array(problem.shares, float)[parts, None])
+    eighth_power = np.square(np.square(np.square(off)))
+    return eighth_power.sum(axis=1) + 2.0 * (counts == 0).sum(axis=1)
+
+
+# --- the integer program --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Program:
+    """A PuLP model: integer variables `x[kind][part]`, and `counts[part][class]` as expressions in them."""
+
+    model: Any
+    x: list[list[Any]]
+    counts: list[list[Any]]
+
+    def require(self, *constraints: Any) -> None:
+        for constraint in constraints:
+            self.model.addConstraint(constraint)
+
+
+def _level(problem: Problem, start: Counts, floor: Fraction, work: int, deadline: float) -> tuple[Counts, Fraction]:
+    """The smallest largest deviation: the best assignment known and the best bound known."""
+    import pulp
+
+    worst = problem.quality(start)[1]
+    if worst <= floor:
+        return start, floor
+    scale = int(problem.totals.max())
+    with _quiet():
+        program = _program(problem)
+        # No upper limit: with the start's own height as the limit, CBC's rounding may call the program infeasible.
+        height = pulp.LpVariable("height", float(floor * scale))
+        program.model.setObjective(height)
+        height.setInitialValue(float(worst * scale))
+        for part, kind, target, total in _targets(problem):
+            program.require(program.counts[part][kind] - target <= height * (total / scale))
+            program.require(target - program.counts[part][kind] <= height * (total / scale))
+        found, bound = _run(program, problem, start, work, deadline)
+    return _better(problem, start, found), max(floor, _next_attainable(problem, bound / scale, worst))
+
+
+def _better(problem: Problem, known: Counts, found: Counts | None) -> Counts:
+    if found is None or problem.quality(found) >= problem.quality(known):
+        return known
+    return found
+
+
+def _even_out(problem: Problem, start: Counts, deadline: float) -> Counts:
+    """Among assignments with no larger largest deviation, the one with the smallest sum of deviations."""
+    with _quiet():
+        program, total = _capped(problem, problem.quality(start)[1], start)
+        program.model.setObjective(total)
+        found, _ = _run(program, problem, start, SPREAD_WORK, deadline)
+    return _better(problem, start, found)
+
+
+def _other_optimum(problem: Problem, start: Counts, rng: np.random.Generator, deadline: float) -> Counts:
+    """An assignment as good as `start`, chosen among all such by random costs."""
+    import pulp
+
+    _, worst, spread = problem.quality(start)
+    price = rng.permuted(np.arange(start.size)).reshape(start.shape)
+    with _quiet():
+        program, total = _capped(problem, worst, start)
+        program.require(total <= float(spread) * (1 + 1e-9) * int(problem.totals.max()) + 1e-5)
+        program.model.setObjective(pulp.lpDot(price.ravel().tolist(), list(itertools.chain(*program.x))))
+        found, _ = _run(program, problem, start, TIE_WORK, deadline)
+    return start if found is None or problem.quality(found) > problem.quality(start) else found
+
+
+def _capped(problem: Problem, worst: Fraction, start: Counts) -> tuple[_Program, Any]:
+    """The program with no deviation above `worst`, and the scaled sum of the deviations as an expression."""
+    import pulp
+
+    program, scale, terms = _program(problem), int(problem.totals.max()), []
+    for (part, kind, target, total), deviation in zip(_targets(problem), problem.deviations(start), strict=True):
+        exact = problem.targets[part][kind]
+        count, off = program.counts[part][kind], pulp.LpVariable(f"off_{part}_{kind}", 0)
+        off.setInitialValue(float(deviation * total))
+        program.require(count >= math.ceil(exact - worst * total))
+        program.require(count <= math.floor(exact + worst * total))
+        program.require(count - target <= off)
+        program.require(target - count <= off)
+        terms.append(off * (scale / total))
+    return program, pulp.lpSum(terms)
+
+
+def _targets(problem: Problem) -> Iterator[tuple[int, int, float, int]]:
+    """Part, class, nuclei it should have, and nuclei of the class in all, in the order of `deviations`."""
+    for part, targets in enumerate(problem.targets):
+        for kind, (target, total) in enumerate(zip(targets, problem.totals, strict=True)):
+            yield part, kind, float(target), int(total)
+
+
+def _program(problem: Problem, *, least: int = 1) -> _Program:
+    """Every replicate in one part, at least `least` nuclei of each class in each part."""
+    import pulp
+
+    model = pulp.LpProblem("folds", pulp.LpMinimize)
+    parts = range(len(problem.shares))
+    x = [
+        [pulp.LpVariable(f"x_{kind}_{part}", 0, int(number), cat="Integer") for part in parts]
+        for kind, number in enumerate(problem.number)
+    ]
+    for row, number in zip(x, problem.number, strict=True):
+        model += pulp.lpSum(row) == int(number)
+    counts = [[_count(x, column, part) for column in problem.kinds.T] for part in parts]
+    for count in itertools.chain(*counts):
+        model += count >= least
+    if problem.alike:
+        _break_symmetry(model, x, problem.number)
+    return _Program(model, x, counts)
+
+
+def _count(x: list[list[Any]], column: Counts, part: int) -> Any:
+    import pulp
+
+    return pulp.lpSum(int(nuclei) * row[part] for nuclei, row in zip(column, x, strict=True) if nuclei)
+
+
+def _break_symmetry(model: Any, x: list[list[Any]], number: Counts) -> None:
+    """Only assignments whose parts are in falling lexicographic order, as far as linear constraints say it cheaply.
+
+    In that order the parts that the first kinds use come first, so there are no more of them than such replicates.
+    """
+    for one, two in itertools.pairwise(x[0]):
+        model += one >= two
+    for row, used in zip(x, np.cumsum(number), strict=True):
+        for variable in row[int(used) :]:
+            variable.upBound = 0
+
+
+def _run(program: _Program, problem: Problem, start: Counts, work: int, deadline: float) -> tuple[Counts | None, float]:
+    """Solve from `start`: a valid assignment, or None, and a lower bound of the objective (-inf if unknown)."""
+    seconds = deadline - time.monotonic()
+    if seconds < 0.1:
+        return None, -math.inf
+    ordered = start[:, np.lexsort(-start[::-1])] if problem.alike else start
+    _set(program, ordered)
+    log = _cbc(program.model, work, seconds)
+    found = _values(program)
+    return (found if problem.valid(found) else None), _bound(log)
+
+
+def _values(program: _Program) -> Counts:
+    return np.array([[round(variable.value() or 0) for variable in row] for row in program.x], np.int64)
+
+
+def _set(program: _Program, assignment: Counts) -> None:
+    for variables, values in zip(program.x, assignment, strict=True):
+        for variable, value in zip(variables, values, strict=True):
+            variable.setInitialValue(int(value))
+
+
+def _cbc(model: Any, work: int, seconds: float) -> str:
+    """Run CBC on the model, with a fixed seed and one thread; its log."""
+    import pulp
+
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "cbc.log"
+        limit = {} if math.isinf(seconds) else {"timeLimit": seconds}
+        solver = pulp.PULP_CBC_CMD(
+            msg=False,
+            warmStart=True,
+            threads=1,
+            maxNodes=max(FEWEST_NODES, work // len(model.variables())),
+            logPath=str(log),
+            options=["randomCbcSeed 1", "randomSeed 1"],
+            **limit,
+        )
+        try:
+            model.solve(solver)
+        except pulp.PulpSolverError:
+            return ""
+        return log.read_text(errors="replace")
+
+
+def _bound(log: str) -> float:
+    """The lower bound that CBC states: the objective when it finished, its own when it was stopped; else -inf."""
+    if OPTIMAL in log:
+        return _stated("Objective value", log)
+    # Stated to three decimals, so that it may be rounded up.
+    return _stated("Lower bound", log) - 0.0005
+
+
+def _stated(name: str, log: str) -> float:
+    found = re.findall(rf"^{name}:\s+(-?[0-9.]+(?:e[+-]?[0-9]+)?)\s*$", log, re.MULTILINE)
+    return float(found[-1]) if found else -math.inf
+
+
+class _quiet(warnings.catch_warnings):  # noqa: N801
+    """Without PuLP's announcements of its version 4, which are not for users."""
+
+    def __enter__(self) -> Any:
+        entered = super().__enter__()
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return entered
+
+
+@dataclass(frozen=True)
+class Cover:
+    """An assignment, (F, C) where it leaves a class out of a part, and whether none leaves out fewer."""
+
+    assignment: Counts
+    lacking: NDArray[np.bool_]
+    proven: bool
+
+
+def best_cover(problem: Problem) -> Cover:
+    """Every class in every part, or left out of as few parts as possible: so few replicates are to be added."""
+    import pulp
+
+    presence = replace(problem, kinds=(problem.kinds > 0).astype(np.int64))
+    with _quiet():
+        program = _program(presence, least=0)
+        lack = _lacks(program)
+        parts = [pulp.LpVariable(f"part_{part}", 0, 1, cat="Integer") for part in range(len(lack))]
+        for row, part in zip(lack, parts, strict=True):
+            program.require(*(variable <= part for variable in row))
+        weight = 1 + len(lack) * len(lack[0])
+        program.model.setObjective(weight * pulp.lpSum(parts) + pulp.lpSum(itertools.chain(*lack)))
+        log = _cbc(program.model, COVER_WORK, COVER_SECONDS)
+    found = _values(program)
+    whole = np.array_equal(found.sum(axis=1), problem.number)
+    return Cover(found, (problem.counts(found) == 0) | (not whole), whole and OPTIMAL in log)
+
+
+def _lacks(program: _Program) -> list[list[Any]]:
+    """Variables that are 1 where a part has no nucleus of a class."""
+    import pulp
+
+    lack = []
+    for part, counts in enumerate(program.counts):
+        row = [pulp.LpVariable(f"lack_{part}_{kind}", 0, 1, cat="Integer") for kind in range(len(counts))]
+        for count, variable in zip(counts, row, strict=True):
+            program.require(count + variable >= 1)
+        lack.append(row)
+    return lack
