@@ -1,0 +1,166 @@
+"""Random changes of nuclei that leave their class as it is: of localizations, before they are binned, or of voxels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How nuclei are changed at random, anew in every epoch.
+
+    Attributes
+    ----------
+    level : str
+        "localizations": they are moved and dropped, then binned, so that no interpolation blurs what was measured;
+        "voxels": the image is moved.
+    flip : bool
+        Mirror with probability one half.
+    rotate : str
+        By "any" angle, by "right" angles, "none".
+    shift_nm : float
+        Move by up to so much along each axis.
+    thin : float
+        Drop a share of the localizations, drawn between 0 and this for every nucleus.
+    jitter : float
+        Move each localization by a normal of so many times its own precision (level localizations).
+    drop_background : float
+        Drop a share of the localizations in thinly populated places, drawn between 0 and this for every nucleus
+        (level localizations).
+    test_time : int
+        Augmented copies whose predictions are averaged when predicting; 0 predicts from the nucleus as it is.
+    """
+
+    level: str = "voxels"
+    flip: bool = True
+    rotate: str = "any"
+    shift_nm: float = 0.0
+    thin: float = 0.0
+    jitter: float = 0.0
+    drop_background: float = 0.0
+    test_time: int = 0
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Augmentation:
+        """From an experiment's settings."""
+        return cls(**{field.name: settings[field.name] for field in fields(cls) if field.name in settings})
+
+    @property
+    def moves(self) -> bool:
+        """Whether it moves anything but single localizations."""
+        return self.flip or self.rotate != "none" or self.shift_nm > 0
+
+    @property
+    def of_copies(self) -> Augmentation:
+        """What makes the copies over which a prediction is averaged.
+
+        Images are turned by right angles only: interpolation smooths them, and a network whose batch normalisation
+        knows unsmoothed nuclei is far off on smoothed ones. Localizations can be turned by any angle.
+        """
+        if self.level != "voxels":
+            return self
+        return replace(self, rotate="none" if self.rotate == "none" else "right", shift_nm=0.0)
+
+
+@dataclass(frozen=True)
+class Moves:
+    """How each of n nuclei is moved: `matrix` (n, 2, 2) turns and mirrors (x, y), `shift_nm` (n, 2) then shifts."""
+
+    matrix: NDArray[np.float64]
+    shift_nm: NDArray[np.float64]
+
+    @classmethod
+    def draw(cls, n: int, augmentation: Augmentation, rng: np.random.Generator) -> Moves:
+        """Draw them."""
+        turn = rng.random(n)
+        quarters = np.floor(4 * turn) / 4
+        angle = 2 * np.pi * {"any": turn, "right": quarters, "none": 0 * turn}[augmentation.rotate]
+        mirror = np.where(rng.random(n) < 0.5, -1.0, 1.0) if augmentation.flip else np.ones(n)
+        c, s = np.round(np.cos(angle), 12), np.round(np.sin(angle), 12)
+        matrix = np.stack([np.stack([mirror * c, -s], 1), np.stack([mirror * s, c], 1)], 1)
+        return cls(matrix, augmentation.shift_nm * rng.uniform(-1, 1, (n, 2)))
+
+
+def thin_counts(counts: Tensor, augmentation: Augmentation, rng: np.random.Generator) -> Tensor:
+    """Drop localizations of (N, C, ...) counts at random: what is left of each voxel is binomial."""
+    if not augmentation.thin:
+        return counts
+    kept = 1 - augmentation.thin * rng.random((len(counts),) + (1,) * (counts.ndim - 1))
+    left = rng.binomial(counts.cpu().numpy().astype(np.int64), kept)
+    return torch.as_tensor(left, dtype=counts.dtype, device=counts.device)
+
+
+def move_images(images: Tensor, moves: Moves, voxel_nm: float) -> Tensor:
+    """Move (N, C, Y, X) or (N, C, Z, Y, X) images in the plane; what comes in from outside the canvas is empty.
+
+    Linear interpolation between voxels; right angles move whole voxels.
+    """
+    flat = images.flatten(1, -3)
+    edges = np.array(flat.shape[:1:-1])
+    back = np.linalg.inv(moves.matrix)
+    shift = -np.einsum("nij,nj->ni", back, 2 * moves.shift_nm / (voxel_nm * edges))
+    theta = torch.as_tensor(np.concatenate([back, shift[:, :, None]], 2), dtype=images.dtype, device=images.device)
+    grid = nn.functional.affine_grid(theta, list(flat.shape), align_corners=False)
+    return nn.functional.grid_sample(flat, grid, align_corners=False).reshape(images.shape)
+
+
+def change_localizations(
+    position: NDArray[np.float32],
+    precision: NDArray[np.float32] | None,
+    sparse: NDArray[np.bool_] | None,
+    moves: Moves,
+    number: int,
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.intp] | None]:
+    """Move, thin and jitter the localizations of nucleus `number` of a batch.
+
+    Parameters
+    ----------
+    position : (m, 2 or 3) float32
+        x, y and z in nm from the middle of the canvas.
+    precision : (m,) float32, optional
+        Lateral precision, nm.
+    sparse : (m,) bool, optional
+        Whether a localization lies in a thinly populated place.
+    moves, number, augmentation, rng :
+        What to do.
+
+    Returns
+    -------
+    positions : (k, 2 or 3) float32
+    rows : (k,) int, optional
+        Which localizations are left; None: all.
+    """
+    rows = _survivors(len(position), sparse, augmentation, rng)
+    moved = position if rows is None else position[rows]
+    if augmentation.moves:
+        a, (dx, dy) = moves.matrix[number].astype(np.float32), moves.shift_nm[number].astype(np.float32)
+        x, y = moved[:, 0], moved[:, 1]
+        plane = [a[0, 0] * x + a[0, 1] * y + dx, a[1, 0] * x + a[1, 1] * y + dy]
+        moved = np.stack([*plane, *moved.T[2:]], axis=1)
+    if augmentation.jitter and precision is not None:
+        own = precision if rows is None else precision[rows]
+        noise = rng.standard_normal((len(moved), 2), dtype=np.float32)
+        moved = moved.copy()
+        moved[:, :2] += noise * (np.float32(augmentation.jitter) * np.nan_to_num(own))[:, None]
+    return moved, rows
+
+
+def _survivors(
+    n: int, sparse: NDArray[np.bool_] | None, augmentation: Augmentation, rng: np.random.Generator
+) -> NDArray[np.intp] | None:
+    if not (augmentation.thin or augmentation.drop_background):
+        return None
+    dropped = np.full(n, augmentation.thin * rng.random(), np.float32)
+    if sparse is not None:
+        share = np.float32(augmentation.drop_background * rng.random())
+        dropped = np.where(sparse, 1 - (1 - dropped) * (1 - share), dropped)
+    return np.flatnonzero(rng.random(n, dtype=np.float32) >= dropped)

@@ -1,0 +1,78 @@
+"""The architectures by name. This module needs no torch, so that settings can be checked without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ainu.errors import AinuError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How to make a network.
+
+    Attributes
+    ----------
+    maker : str
+        "module:function" with the signature of `makers.densenet`.
+    variant : dict
+        Its further keywords.
+    cam_layer : str
+        The layer whose maps Grad-CAM reads: coarse, but still a map on small canvases; empty where there is none.
+    sees : str
+        "images", or "localizations".
+    rectified : bool
+        Whether its nonlinear modules are ReLU, as DeepLift and guided backpropagation need.
+    least_voxels, least_planes : int
+        Shortest edge of an image along x and y, and along z, that it can take.
+    """
+
+    maker: str
+    variant: dict[str, object]
+    cam_layer: str
+    sees: str = "images"
+    rectified: bool = True
+    least_voxels: int = 32
+    least_planes: int = 1
+
+    def make(self, channels: int, classes: int, shape: tuple[int, ...]) -> nn.Module:
+        """The network, with random weights, for images of (Y, X) or (Z, Y, X) voxels."""
+        module, _, function = self.maker.partition(":")
+        maker: Callable[..., nn.Module] = getattr(import_module(f"ainu.networks.{module}"), function)
+        least = (self.least_planes, self.least_voxels, self.least_voxels)[-len(shape) :]
+        if self.sees == "images" and any(edge < needed for edge, needed in zip(shape, least, strict=True)):
+            raise AinuError(
+                f"images of {' x '.join(map(str, shape))} voxels are too small for this network, which needs "
+                f"{' x '.join(map(str, least))}; take a smaller voxel or another network"
+            )
+        return maker(channels, classes, shape, **self.variant)
+
+
+def _densenet(layers: tuple[int, ...], growth: int = 32, first: int = 64) -> Architecture:
+    variant = {"layers": layers, "growth": growth, "first": first}
+    return Architecture("makers:densenet", variant, cam_layer="features.denseblock2", least_voxels=29, least_planes=29)
+
+
+CATALOGUE = {
+    "ainu-small": Architecture("small:AinuSmall", {}, cam_layer="stages.1", least_voxels=8),
+    "densenet121": _densenet((6, 12, 24, 16)),
+    "densenet169": _densenet((6, 12, 32, 32)),
+    "densenet201": _densenet((6, 12, 48, 32)),
+    "resnet18": Architecture("makers:resnet", {"name": "resnet18"}, cam_layer="layer2"),
+    "resnet50": Architecture("makers:resnet", {"name": "resnet50"}, cam_layer="layer2"),
+    "se-resnet50": Architecture("makers:se_resnet50", {}, cam_layer="layer2"),
+    "efficientnet-b0": Architecture("makers:efficientnet_b0", {}, cam_layer="_blocks.2", rectified=False),
+    "vgg": Architecture("vgg:VGG", {}, cam_layer="stages.2"),
+    "vit": Architecture("makers:vit", {}, cam_layer="", rectified=False, least_voxels=16),
+    "neighbourhoods": Architecture("neighbourhoods:Neighbourhoods", {}, cam_layer="", sees="localizations"),
+}
+"""All networks that `network:` of an experiment takes."""
+
+POINT_NETWORKS = tuple(name for name, own in CATALOGUE.items() if own.sees == "localizations")
+"""Those that read localizations instead of images."""

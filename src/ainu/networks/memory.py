@@ -1,0 +1,32 @@
+"""How much memory the images take that a network works on at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+MOST_AT_A_TIME = 32
+"""More images at a time are no faster on a CPU."""
+
+
+def activation_bytes(network: nn.Module, example: Tensor) -> int:
+    """Memory that the activations of one image take until its gradient is known, measured in a run."""
+    storages: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    weights = {own.untyped_storage().data_ptr() for own in (*network.parameters(), *network.buffers())}
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        network(example.detach().requires_grad_())
+    return max(1, sum(size for place, size in storages.items() if place not in weights))
+
+
+def fitting(network: nn.Module, example: Tensor, memory_gb: float) -> int:
+    """How many images like `example` fit into the memory at a time, at least one.
+
+    The gradient takes about as much as the activations.
+    """
+    return int(np.clip(memory_gb * 1e9 / (2 * activation_bytes(network, example)), 1, MOST_AT_A_TIME))

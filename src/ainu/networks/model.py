@@ -1,0 +1,147 @@
+"""Networks with random or trained weights, what they see of counts, and how they lie on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from ainu.errors import AinuError
+from ainu.files import read_json, whole, write_json
+from ainu.networks.catalogue import CATALOGUE
+
+
+def normalise(counts: Tensor, intensity: str = "share") -> Tensor:
+    """What a network sees of (N, C, Y, X) or (N, C, Z, Y, X) counts, as float32.
+
+    "share": the square root of each channel's share of its mean. Dividing by the mean takes away how many
+    localizations there are, which differs between preparations; the square root evens out counting noise. "log": the
+    logarithm of one plus the counts, so that the network also sees how dense a place is in localizations per area. An
+    empty channel stays 0 in both.
+    """
+    counts = counts.to(torch.float32)
+    if intensity == "log":
+        return torch.log1p(counts)
+    mean = counts.mean(dim=tuple(range(2, counts.ndim)), keepdim=True)
+    return torch.sqrt(counts / mean.clamp_min(1e-12))
+
+
+def make_network(name: str, channels: int, classes: int, shape: tuple[int, ...], seed: int) -> nn.Module:
+    """A network of the catalogue with random weights that follow from the seed.
+
+    `shape` is the (Y, X) or (Z, Y, X) voxels of an image. Takes (N, channels, *shape) float32 and gives (N, classes)
+    logits; those that read localizations take what `inputs.Neighbours` makes of them.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return CATALOGUE[name].make(channels, classes, shape)
+
+
+def last_layer(network: nn.Module) -> nn.Linear:
+    """The linear layer that gives the logits."""
+    return [module for module in network.modules() if isinstance(module, nn.Linear)][-1]
+
+
+def features(network: nn.Module, inputs: Tensor) -> Tensor:
+    """(N, d) activations that go into the last linear layer."""
+    seen: list[Tensor] = []
+    hook = last_layer(network).register_forward_hook(lambda _module, given, _output: seen.append(given[0]))
+    try:
+        network(inputs)
+    finally:
+        hook.remove()
+    return seen[0]
+
+
+class Margin(nn.Module):
+    """The logit of one class less the mean of the others: what speaks for it rather than for them."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: Tensor, target: Tensor) -> Tensor:
+        """(N,) margin of the class `target` (N,) of each input."""
+        return margin_of(self.network(inputs), target)
+
+
+def margin_of(logits: Tensor, target: Tensor) -> Tensor:
+    """(N,) margin of the class `target` of each row of (N, k) logits."""
+    own = logits.gather(1, target[:, None])[:, 0]
+    return own - (logits.sum(1) - own) / (logits.shape[1] - 1)
+
+
+def fast_layout(inputs: Tensor) -> Tensor:
+    """The memory order in which convolutions of images are fastest."""
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    return inputs.contiguous(memory_format=formats[inputs.ndim]) if inputs.ndim in formats else inputs
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network and what `model.json` says of it.
+
+    Attributes
+    ----------
+    network : Module
+        In evaluation mode.
+    info : dict
+        `classes`, `channels`, `shape`, `voxel_size_nm`, `network`, `intensity`, `repeat`, `fold`, and how it was
+        trained.
+    """
+
+    network: nn.Module
+    info: dict[str, Any]
+
+    @property
+    def classes(self) -> list[str]:
+        return self.info["classes"]
+
+    def inputs(self, images: NDArray[Any]) -> Tensor:
+        """What the network sees of (N, C, Y, X) counts."""
+        return fast_layout(normalise(torch.as_tensor(images.astype(np.float32)), self.info["intensity"]))
+
+    @property
+    def cam_layer(self) -> nn.Module:
+        """The layer whose maps Grad-CAM reads.
+
+        Raises
+        ------
+        AinuError
+            For a network without maps.
+        """
+        layer = CATALOGUE[self.info["network"]].cam_layer
+        if not layer:
+            raise AinuError(f"attribution by Grad-CAM: network {self.info['network']} has no maps to read")
+        return self.network.get_submodule(layer)
+
+
+def save_model(folder: str | Path, weights: dict[str, torch.Tensor], info: dict[str, Any]) -> None:
+    """Write `model.safetensors` and `model.json`."""
+    folder = Path(folder)
+    with whole(folder / "model.safetensors") as part:
+        save_file(weights, part)
+    write_json(folder / "model.json", info)
+
+
+def load_model(folder: str | Path) -> Model:
+    """Read a model written by `save_model`."""
+    folder = Path(folder)
+    try:
+        info = read_json(folder / "model.json")
+        weights = load_file(folder / "model.safetensors")
+    except (OSError, ValueError, SafetensorError) as error:
+        raise AinuError(f"{folder}: no readable model ({error})") from None
+    network = make_network(info["network"], len(info["channels"]), len(info["classes"]), tuple(info["shape"]), seed=0)
+    network.load_state_dict(weights)
+    network.requires_grad_(False)
+    if len(info["shape"]) == 2:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Model(network.eval(), info)

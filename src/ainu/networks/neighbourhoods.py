@@ -1,0 +1,40 @@
+"""A network that reads localizations themselves: a set of neighbourhoods, each a set of neighbours."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+LOCAL, GLOBAL = 64, 192
+
+
+def dense(before: int, after: int) -> nn.Sequential:
+    """The same linear layer for every member of a set."""
+    return nn.Sequential(nn.Linear(before, after, bias=False), nn.LayerNorm(after), nn.ReLU())
+
+
+class Neighbourhoods(nn.Module):
+    """Sets of sets, in the manner of PointNet++ (Qi et al., NeurIPS 2017) with one level of neighbourhoods.
+
+    `inputs.Neighbours` describes the input. Each neighbour is looked at alone, the largest and the mean response of a
+    neighbourhood describe it, and the mean and the largest of the neighbourhoods describe the nucleus: neither the
+    order of localizations nor a grid matters.
+    """
+
+    def __init__(self, channels: int, classes: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.neighbour = nn.Sequential(dense(2 * (len(shape) + channels), LOCAL), dense(LOCAL, LOCAL))
+        self.neighbourhood = nn.Sequential(dense(2 * LOCAL, GLOBAL), dense(GLOBAL, GLOBAL))
+        self.head = nn.Sequential(dense(2 * GLOBAL, GLOBAL), nn.Dropout(0.3), nn.Linear(GLOBAL, classes))
+
+    def forward(self, sets: Tensor, near_there: Tensor | None = None, anchor_there: Tensor | None = None) -> Tensor:
+        """(N, M, K, F) neighbours to (N, k) logits.
+
+        `near_there` (N, M, K) and `anchor_there` (N, M), from 0 to 1, say how present each neighbour and each anchor
+        is: what is not there has no response. All are, where they are left out.
+        """
+        near = self.neighbour(sets)
+        near = near if near_there is None else near * near_there[..., None]
+        around = self.neighbourhood(torch.cat([near.amax(2), near.mean(2)], 2))
+        around = around if anchor_there is None else around * anchor_there[..., None]
+        return self.head(torch.cat([around.mean(1), around.amax(1)], 1))

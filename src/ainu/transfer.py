@@ -1,0 +1,189 @@
+"""Weights to start from: those of another experiment's models, or of a file, instead of random ones."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ainu.errors import AinuError
+from ainu.networks.model import Model, last_layer, load_model
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What becomes of initial weights.
+
+    Attributes
+    ----------
+    mode : str
+        "finetune": all weights move; "frozen": only the last layer does; "scratch": initial weights are not used.
+    layer_decay : float
+        Factor of the learning rate from each stage of the network to the one before it; 1: the same rate everywhere.
+    weights : str, optional
+        File of weights (.safetensors) to start from where there is no experiment to start from.
+    """
+
+    mode: str = "finetune"
+    layer_decay: float = 1.0
+    weights: str | None = None
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Transfer:
+        """From an experiment's settings."""
+        return cls(**settings)
+
+
+def initialise(
+    network: nn.Module,
+    transfer: Transfer,
+    folders: Sequence[str | Path],
+    held_out: set[str],
+    fold: int,
+    channels: Sequence[str],
+) -> dict[str, Any] | None:
+    """Give a network the initial weights that are wanted, freeze what is not to move, and say where they come from.
+
+    Parameters
+    ----------
+    network : Module
+        With random weights; those that do not fit elsewhere stay.
+    transfer : Transfer
+    folders : sequence of path
+        Models of the experiment to start from, if any.
+    held_out : set of str
+        Replicates that the network will be tested on: no model that saw one is taken.
+    fold : int
+        Decides among the models that are allowed, so that the folds start from different ones.
+    channels : sequence of str
+        Of the images.
+
+    Returns
+    -------
+    dict, optional
+        `repeat`, `fold`, `classes` of the model (or `file`), how many tensors were taken and left, and `channels`: for
+        each channel of the images, the one whose filters it starts with.
+    """
+    if transfer.mode == "scratch":
+        return None
+    if folders:
+        model = allowed_model([load_model(folder) for folder in folders], held_out, fold)
+        weights, matched = match_channels(model, network, channels)
+        origin = {key: model.info[key] for key in ("repeat", "fold", "classes")} | {"channels": matched}
+    elif transfer.weights:
+        weights, origin = weights_of_file(transfer.weights, network), {"file": Path(transfer.weights).name}
+    else:
+        return None
+    taken = take(network, weights)
+    if transfer.mode == "frozen":
+        network.requires_grad_(False)
+        last_layer(network).requires_grad_(True)
+    return origin | {"tensors": len(taken), "tensors_left_random": len(network.state_dict()) - len(taken)}
+
+
+def allowed_model(models: Sequence[Model], held_out: set[str], fold: int) -> Model:
+    """One of the models that saw none of the replicates held out here.
+
+    Raises
+    ------
+    AinuError
+        When every model has seen one.
+    """
+    allowed = [model for model in models if not held_out & set(model.info["training_replicates"])]
+    if not allowed:
+        names = ", ".join(sorted(held_out))
+        raise AinuError(
+            f"init_from: every one of its {len(models)} models was trained on a replicate that is held out here "
+            f"({names}); give both experiments the same folds and seed, or take replicates that it has not seen"
+        )
+    return allowed[fold % len(allowed)]
+
+
+def match_channels(
+    model: Model, network: nn.Module, channels: Sequence[str]
+) -> tuple[dict[str, Tensor], dict[str, str | None]]:
+    """The model's weights with its first filters in the order of these channels, and which channel each one took.
+
+    A channel that the model has not seen starts with the mean of the model's filters.
+    """
+    weights, own = dict(model.network.state_dict()), list(model.info["channels"])
+    matched: dict[str, str | None] = {name: name if name in own else None for name in channels}
+    if own == list(channels):
+        return weights, matched
+    named = ", ".join(f"{name} from {source or 'the mean of all'}" for name, source in matched.items())
+    print(f"ainu: init_from: its channels are {', '.join(own)}; first filters of {named}", file=sys.stderr)
+    name = first_filters(network)
+    if name:
+        filters = weights[name]
+        parts = [filters[:, own.index(c)] if c in own else filters.mean(1) for c in channels]
+        weights[name] = torch.stack(parts, 1) * (len(own) / len(channels))
+    return weights, matched
+
+
+def first_filters(network: nn.Module) -> str | None:
+    """Name of the weights of the convolution that reads the image, if it has one."""
+    convolutions = (nn.Conv2d, nn.Conv3d)
+    names = [name for name, module in network.named_modules() if isinstance(module, convolutions)]
+    return f"{names[0]}.weight" if names else None
+
+
+def weights_of_file(path: str | Path, network: nn.Module) -> dict[str, Tensor]:
+    """Pretrained weights of a file, by name; torchvision's names of a DenseNet lack MONAI's ".layers".
+
+    First filters of another number of channels are averaged over the channels.
+
+    Raises
+    ------
+    AinuError
+        When the file cannot be read, or is not of this architecture.
+    """
+    try:
+        found = load_file(path)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise AinuError(f"{path}: no readable weights; a .safetensors file is needed ({error})") from None
+    own = network.state_dict()
+    theirs = {name: name if name in found else name.replace(".layers.", ".") for name in own}
+    found = {name: found[other] for name, other in theirs.items() if other in found}
+    first = first_filters(network)
+    if first and first in found and found[first].shape[2:] == own[first].shape[2:]:
+        mean = found[first].mean(1, keepdim=True) * found[first].shape[1]
+        found[first] = mean.expand_as(own[first]) / own[first].shape[1]
+    fitting = sum(name in found and found[name].shape == value.shape for name, value in own.items())
+    if fitting < len(own) / 2:
+        raise AinuError(f"{path}: only {fitting} of {len(own)} tensors of the network have their match in the file")
+    return found
+
+
+def take(network: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
+    """Load the tensors whose name and shape fit; the names of those."""
+    own = network.state_dict()
+    fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
+    network.load_state_dict(fitting, strict=False)
+    return list(fitting)
+
+
+def stages(network: nn.Module) -> dict[str, int]:
+    """The stage of each parameter, from the input on: what shares the first two parts of its name is one stage."""
+    names = [name for name, _ in network.named_parameters()]
+    order = list(dict.fromkeys(".".join(name.split(".")[:2]) for name in names))
+    return {name: order.index(".".join(name.split(".")[:2])) for name in names}
+
+
+def parameter_groups(network: nn.Module, rate: float, transfer: Transfer) -> list[dict[str, Any]]:
+    """What an optimizer takes: the parameters that move, with a learning rate per stage where they differ."""
+    moving = {name: values for name, values in network.named_parameters() if values.requires_grad}
+    if transfer.layer_decay == 1:
+        return [{"params": list(moving.values()), "lr": rate}]
+    stage = stages(network)
+    last = max(stage.values())
+    groups: dict[int, list[nn.Parameter]] = {}
+    for name, values in moving.items():
+        groups.setdefault(stage[name], []).append(values)
+    return [{"params": part, "lr": rate * transfer.layer_decay ** (last - k)} for k, part in sorted(groups.items())]
