@@ -1,0 +1,133 @@
+"""The page that goes with packed models: what they are for, how good they are, and what they do not promise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+MEASURES = {"balanced_accuracy": "Balanced accuracy", "auroc": "AUROC", "mcc": "Matthews correlation"}
+
+
+def model_card(info: Mapping[str, Any]) -> str:
+    """Markdown from the content of `ainu-model.json` (Mitchell et al., Model Cards for Model Reporting, 2019)."""
+    sections = (_purpose, _data, _performance, _sets, _novelty, _use)
+    return "\n\n".join(["\n\n".join(section(info)) for section in sections]) + "\n"
+
+
+def _purpose(info: Mapping[str, Any]) -> list[str]:
+    classes, channels = _joined(info["classes"]), _joined(info["channels"])
+    return [
+        f"# {info['experiment']}: {classes}",
+        f"{len(info['models'])} networks ({info['network']}), trained by ainu {info['versions']['ainu']}, that tell "
+        f"nuclei of these classes apart by single-molecule localizations of {channels}. For research on cells "
+        "prepared and imaged as the training data were; not for diagnosis.",
+    ]
+
+
+def _data(info: Mapping[str, Any]) -> list[str]:
+    training, render = info["training"], info["render"]
+    nuclei = ", ".join(f"{name}: {count}" for name, count in training["nuclei"].items())
+    settings = ", ".join(f"{key}: {value}" for key, value in render.items() if value is not None)
+    prepared = [
+        f"- `{section}`: " + ", ".join(f"{key}: {_plain(value)}" for key, value in values.items())
+        for section, values in info["prepared_with"].items()
+    ]
+    return [
+        "## Trained on",
+        f"Nuclei: {nuclei}. Independent replicates: {len(training['replicates'])}. Images: {settings}; "
+        f"intensity: {info['intensity']}.",
+        "Localizations were prepared with:",
+        "\n".join(prepared),
+    ]
+
+
+def _performance(info: Mapping[str, Any]) -> list[str]:
+    found = info["out_of_fold"]
+    scores = [f"| {title} | {_interval(found['metrics'].get(name))} |" for name, title in MEASURES.items()]
+    cheap = [
+        f"| {name} alone (baseline), balanced accuracy | {_interval(values.get('balanced_accuracy'))} |"
+        for name, values in found["baselines"].items()
+    ]
+    said = "\n".join(f"- {text}" for text in found["warnings"]) or "- none"
+    return [
+        "## How good they are",
+        f"Out of fold: {found['n']} nuclei of {found['replicates']} replicates, each predicted by networks that had "
+        "not seen its replicate. Intervals: 95 %, bootstrap over replicates.",
+        "\n".join(["| measure | value |", "| --- | --- |", *scores, *cheap]),
+        "Warnings of the evaluation:",
+        said,
+    ]
+
+
+def _sets(info: Mapping[str, Any]) -> list[str]:
+    conformal = info["conformal"]
+    each = ", ".join(f"{name}: {share:.0%}" for name, share in conformal["per_replicate"].items())
+    return [
+        "## What the prediction sets promise",
+        _promise(conformal),
+        "It is a promise about nuclei on average. It says nothing of one replicate, of one class, or of those nuclei "
+        "alone whose set holds one class. And it holds only where new cells are *exchangeable* with the training "
+        "data: as if they had been drawn from the same pot. Another microscope, dye, antibody, fixation, donor or "
+        "cell type is another pot; there the set may miss the true class far more often, and no number on this page "
+        "tells how often.",
+        f"Coverage in each replicate when it was left out of the calibration: {each or 'not measured'}.",
+        f"Probabilities were scaled with a temperature of {info['temperature']:.3g}, fitted to the out-of-fold "
+        "predictions.",
+    ]
+
+
+def _promise(conformal: Mapping[str, Any]) -> str:
+    share, n = f"{conformal['coverage']:.0%}", conformal["replicates"]
+    if not conformal["threshold"]:
+        return f"Every set holds all classes: these predictions are too few or too poor to promise {share} with less."
+    if conformal["holds_for_new_replicates"]:
+        return f"The set of a nucleus of a new replicate holds its class in at least {share} of cases."
+    return (
+        f"The set of a further nucleus *of the same {n} replicates* holds its class in about {share} of cases. "
+        f"{n} replicates are too few to promise that for a new one."
+    )
+
+
+def _novelty(info: Mapping[str, Any]) -> list[str]:
+    ood = info["ood"]
+    return [
+        "## Cells of another kind",
+        f"`unlike_training` is True where `ood` is above {ood['threshold']:.3g}, which {1 - ood['quantile']:.0%} of "
+        "the training nuclei are when held out. A class is no answer then, however high its probability. "
+        "The flag can miss: a nucleus of another kind whose texture is that of one of the classes is not flagged.",
+    ]
+
+
+def _use(info: Mapping[str, Any]) -> list[str]:
+    render = ", ".join(f"{key}: {value}" for key, value in info["render"].items() if value is not None)
+    config = [
+        f"channels: [{', '.join(info['channels'])}]",
+        "renders:",
+        f"  as-trained: {{{render}}}",
+        "predict:",
+        "  models:",
+        f"    {info['experiment']}: path/of/this/folder",
+    ]
+    return [
+        "## Use",
+        "In the config of ainu, beside `samples` (unlabelled rows are predicted):",
+        "\n".join(["```yaml", *config, "```"]),
+        f"`snakemake predict` writes `results/predictions/{info['experiment']}.tsv`. Files are checked against "
+        "`SHA256SUMS` first.",
+    ]
+
+
+def _joined(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _interval(metric: Mapping[str, Any] | None) -> str:
+    if not metric:
+        return "not measured"
+    low, high = metric["ci"] or (None, None)
+    return f"{metric['value']:.3f}" + ("" if low is None else f" ({low:.3f} to {high:.3f})")
