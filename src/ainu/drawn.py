@@ -1,0 +1,45 @@
+"""Nuclei that somebody drew or labelled on an image: ImageJ ROIs and label images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ainu.errors import AinuError
+
+
+def read_rois(path: str | Path, pixel_nm: float) -> list[NDArray[np.float64]]:
+    """Outlines, (m, 2) in nm, of an ImageJ `.roi` file or `.zip` of them, drawn on an image with the given pixel."""
+    import roifile
+
+    if not pixel_nm > 0:
+        raise AinuError(f"{path}: the pixel of the image it was drawn on is unknown; set nuclei.roi_pixel_nm")
+    try:
+        read = roifile.roiread(path)
+    except Exception as error:
+        raise AinuError(f"{path}: cannot be read as ImageJ ROI ({error})") from None
+    rois = read if isinstance(read, list) else [read]
+    outlines = [np.asarray(roi.coordinates(), np.float64) * pixel_nm for roi in rois]
+    return [outline for outline in outlines if len(outline) > 2]
+
+
+def read_labels(path: str | Path, pixel_nm: float) -> tuple[NDArray[np.int64], float]:
+    """A label image (TIFF of whole numbers, 0 outside) and its pixel in nm."""
+    import tifffile
+
+    if not pixel_nm > 0:
+        raise AinuError(f"{path}: the pixel of the label image is unknown; set nuclei.roi_pixel_nm")
+    try:
+        image = np.squeeze(tifffile.imread(path))
+    except Exception as error:
+        raise AinuError(f"{path}: cannot be read as TIFF ({error})") from None
+    if image.ndim != 2 or image.dtype.kind not in "uib" or image.min(initial=0) < 0:
+        raise AinuError(
+            f"{path}: found an image of shape {image.shape} and type {image.dtype}; allowed: one plane of whole "
+            "numbers from 0 (outside)"
+        )
+    # Any numbers may stand for the nuclei; small ones in their order are used.
+    small = np.unique(np.append(0, image), return_inverse=True)[1][1:]
+    return small.reshape(image.shape).astype(np.int64), pixel_nm

@@ -1,0 +1,74 @@
+"""The attribution methods by name. This module needs no torch, so that settings can be checked without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ainu.networks.catalogue import CATALOGUE
+
+SMOOTHED = "smoothgrad-"
+"""Prefix of a method averaged over noisy copies of the image (SmoothGrad, Smilkov et al., 2017)."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """What is known of a method before it is run.
+
+    Attributes
+    ----------
+    contributions : bool
+        Whether values are shares of the decision, which add up and are divided among the localizations of a voxel;
+        otherwise they say how much a place matters.
+    complete : bool
+        Whether the values of a nucleus are promised to add up to what they explain.
+    needs_maps, needs_relu, reads_localizations : bool
+        Whether it needs a layer of coarse maps; a network of ReLU; whether it also works on networks that read
+        localizations.
+    """
+
+    contributions: bool
+    complete: bool = False
+    needs_maps: bool = False
+    needs_relu: bool = False
+    reads_localizations: bool = False
+
+
+BASE = {
+    "saliency": Method(contributions=False),
+    "input_x_gradient": Method(contributions=True, reads_localizations=True),
+    "integrated_gradients": Method(contributions=True, complete=True, reads_localizations=True),
+    "deep_lift": Method(contributions=True, complete=True, needs_relu=True),
+    "gradient_shap": Method(contributions=True, complete=True),
+    "grad_cam": Method(contributions=False, needs_maps=True),
+    "guided_grad_cam": Method(contributions=False, needs_maps=True, needs_relu=True),
+    "occlusion": Method(contributions=False),
+}
+
+DEFAULT = ("integrated_gradients", "deep_lift", "grad_cam")
+"""What is taken where the config names none, of what the network has what it takes for."""
+
+METHODS = (*BASE, *(f"{SMOOTHED}{name}" for name in BASE))
+"""All names that `attribution.methods` takes."""
+
+
+def method_of(name: str) -> Method:
+    """What is known of a method, smoothed or not; smoothing adds noise, so its sums are promised no more."""
+    own = BASE[name.removeprefix(SMOOTHED)]
+    return own if name in BASE else Method(own.contributions, False, own.needs_maps, own.needs_relu, False)
+
+
+def methods_for(network: str) -> tuple[str, ...]:
+    """The methods that a network of the catalogue has what it takes for."""
+    own = CATALOGUE[network]
+    return tuple(
+        name
+        for name in METHODS
+        if (own.cam_layer or not method_of(name).needs_maps)
+        and (own.rectified or not method_of(name).needs_relu)
+        and (own.sees == "images" or method_of(name).reads_localizations)
+    )
+
+
+def chosen_methods(network: str, methods: list[str] | None) -> list[str]:
+    """The methods of an experiment: those named, or the default ones that its network allows."""
+    return [name for name in DEFAULT if name in methods_for(network)] if methods is None else methods
