@@ -1,0 +1,196 @@
+# Where the evidence lies: each nucleus explained by the models that held it out, and whether that can be trusted.
+
+
+rule attribute:
+    input:
+        lambda wildcards: model_files(wildcards.experiment),
+        dataset="results/experiments/{experiment}/dataset.h5",
+        folds="results/experiments/{experiment}/folds.tsv",
+    output:
+        "results/experiments/{experiment}/attribution/maps.h5",
+    log:
+        "results/logs/attribute/{experiment}.log",
+    benchmark:
+        "results/benchmarks/attribute/{experiment}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: lambda wildcards: attribution_of(wildcards)["threads"]
+    resources:
+        mem_mb=attribution_memory,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    params:
+        models=lambda wildcards: models_of(wildcards.experiment),
+        settings=attribution_of,
+        seed=CONFIG["seed"],
+        code=code_digest("attribution", "folds"),
+    message:
+        "Explaining the decisions of {wildcards.experiment}"
+    script:
+        "../scripts/attribute.py"
+
+
+rule check_attribution:
+    input:
+        lambda wildcards: model_files(wildcards.experiment),
+        dataset="results/experiments/{experiment}/dataset.h5",
+        folds="results/experiments/{experiment}/folds.tsv",
+    output:
+        "results/experiments/{experiment}/attribution/sanity.json",
+    log:
+        "results/logs/check_attribution/{experiment}.log",
+    benchmark:
+        "results/benchmarks/check_attribution/{experiment}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: lambda wildcards: attribution_of(wildcards)["threads"]
+    resources:
+        mem_mb=attribution_memory,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    params:
+        models=lambda wildcards: models_of(wildcards.experiment),
+        settings=attribution_of,
+        seed=CONFIG["seed"],
+        code=code_digest("sanity", "folds"),
+    message:
+        "Checking the attribution methods of {wildcards.experiment}"
+    script:
+        "../scripts/check_attribution.py"
+
+
+rule summarise_attribution:
+    input:
+        dataset="results/experiments/{experiment}/dataset.h5",
+        maps="results/experiments/{experiment}/attribution/maps.h5",
+        sanity="results/experiments/{experiment}/attribution/sanity.json",
+    output:
+        scorecard="results/experiments/{experiment}/attribution/scorecard.json",
+        compartments="results/experiments/{experiment}/attribution/compartments.json",
+        class_means=report(
+            "results/experiments/{experiment}/attribution/class_means.svg",
+            caption="../report/attribution.rst",
+            category="{experiment}",
+            labels={"figure": "Attribution, mean per class"},
+        ),
+        curves=report(
+            "results/experiments/{experiment}/attribution/removal.svg",
+            caption="../report/removal.rst",
+            category="{experiment}",
+            labels={"figure": "Attribution, removing localizations"},
+        ),
+        enrichment=report(
+            "results/experiments/{experiment}/attribution/compartments.svg",
+            caption="../report/compartments.rst",
+            category="{experiment}",
+            labels={"figure": "Attribution, by compartment"},
+        ),
+        radial=report(
+            "results/experiments/{experiment}/attribution/radial.svg",
+            caption="../report/radial.rst",
+            category="{experiment}",
+            labels={"figure": "Attribution, from rim to middle"},
+        ),
+        examples=report(
+            "results/experiments/{experiment}/attribution/examples.svg",
+            caption="../report/attribution_examples.rst",
+            category="{experiment}",
+            labels={"figure": "Attribution, nuclei"},
+        ),
+    log:
+        "results/logs/summarise_attribution/{experiment}.log",
+    benchmark:
+        "results/benchmarks/summarise_attribution/{experiment}.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(10, least=2000),
+        runtime=60,
+    params:
+        settings=attribution_of,
+        classes=lambda wildcards: experiment_of(wildcards)["classes"],
+        seed=CONFIG["seed"],
+        code=code_digest("biology"),
+    message:
+        "Summing up the attribution of {wildcards.experiment}"
+    script:
+        "../scripts/summarise_attribution.py"
+
+
+rule explain_localizations:
+    input:
+        raw=stage("localizations"),
+        drift=stage("drift"),
+        quality=stage("quality"),
+        nuclei=stage("nuclei"),
+        dataset="results/experiments/{experiment}/dataset.h5",
+        maps="results/experiments/{experiment}/attribution/maps.h5",
+        scorecard="results/experiments/{experiment}/attribution/scorecard.json",
+    output:
+        table="results/experiments/{experiment}/attribution/localizations/{shard}.h5",
+        folder=directory("results/experiments/{experiment}/attribution/localizations/{shard}"),
+    log:
+        "results/logs/explain_localizations/{experiment}/{shard}.log",
+    benchmark:
+        "results/benchmarks/explain_localizations/{experiment}/{shard}.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(12, least=2000),
+        runtime=60,
+    params:
+        samples=explained_samples,
+        formats=lambda wildcards: attribution_of(wildcards)["localizations"],
+        code=code_digest("explained"),
+    message:
+        "Handing attribution of {wildcards.experiment} back to the localizations of {wildcards.shard}"
+    script:
+        "../scripts/explain_localizations.py"
+
+
+rule gather_localizations:
+    input:
+        tables=explained_shards,
+    output:
+        "results/experiments/{experiment}/attribution/gathering.json",
+    log:
+        "results/logs/gather_localizations/{experiment}.log",
+    benchmark:
+        "results/benchmarks/gather_localizations/{experiment}.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(4, least=2000),
+        runtime=60,
+    params:
+        rows=lambda wildcards: experiment_rows(SETTINGS.samples_of(wildcards.experiment)),
+        settings=attribution_of,
+        voxel_nm=voxel_of_experiment,
+        seed=CONFIG["seed"],
+        code=code_digest("gathering"),
+    message:
+        "Asking whether the localizations that matter in {wildcards.experiment} lie together"
+    script:
+        "../scripts/gather_localizations.py"
+
+
+rule compare_with_truth:
+    input:
+        truth=f"{SIMULATED}truth.h5",
+        dataset="results/experiments/{experiment}/dataset.h5",
+        maps="results/experiments/{experiment}/attribution/maps.h5",
+    output:
+        "results/experiments/{experiment}/attribution/truth.json",
+    log:
+        "results/logs/compare_with_truth/{experiment}.log",
+    benchmark:
+        "results/benchmarks/compare_with_truth/{experiment}.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(0, least=2000),
+        runtime=20,
+    params:
+        code=code_digest("truth"),
+    message:
+        "Holding the attribution of {wildcards.experiment} against what was simulated"
+    script:
+        "../scripts/compare_with_truth.py"

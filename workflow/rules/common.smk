@@ -1,0 +1,137 @@
+# What the rules share: the checked settings, and short names for what they look up in them.
+
+import re
+
+from ainu import AinuError
+from ainu.networks.catalogue import POINT_NETWORKS
+from ainu.provenance import code_digest
+from ainu.settings import check
+from ainu.widths import filtered_columns
+
+try:
+    SETTINGS = check(config)
+except AinuError as error:
+    raise WorkflowError(str(error)) from None
+
+CONFIG = SETTINGS.config
+ENVIRONMENT = str(HOME / "envs" / "cpu.yaml")
+GPU_ENVIRONMENT = str(HOME / "envs" / "cuda.yaml")
+SIMULATED = "results/simulated/"
+
+
+def one_of(names):
+    """A regular expression that matches the given names and nothing else."""
+    return "|".join(map(re.escape, names)) or "none"
+
+
+def samples_of(wildcards):
+    """Samples of a shard."""
+    return list(SETTINGS.shards[wildcards.shard])
+
+
+def sheet_rows(wildcards):
+    """Rows of the sheet of a shard's samples, by sample."""
+    return {sample: SETTINGS.rows(sample) for sample in SETTINGS.shards[wildcards.shard]}
+
+
+def stage(name):
+    """The shard's file of a stage."""
+    return f"results/{name}/{{shard}}.h5"
+
+
+def experiment_of(wildcards):
+    """Settings of an experiment."""
+    return SETTINGS.experiment(wildcards.experiment)
+
+
+def experiment_rows(samples):
+    """What the dataset has to know of its samples."""
+    rows = [SETTINGS.rows(sample)[0] for sample in samples]
+    return [{key: row[key] for key in ("sample", "shard", "replicate", "label")} for row in rows]
+
+
+def sheet_channels(row):
+    """Names of the channels of a row of the sheet."""
+    return [pair.rpartition(":")[2] for pair in row["channels"].split(",")]
+
+
+def shard_files(name, samples):
+    """The files of a stage that hold the given samples."""
+    shards = dict.fromkeys(SETTINGS.rows(sample)[0]["shard"] for sample in samples)
+    return [f"results/{name}/{shard}.h5" for shard in shards]
+
+
+def dataset_files(settings, samples):
+    """The voxels of samples and, where their networks read localizations, what these are put together from."""
+    stages = {"voxels": f"voxels/{settings['render']}"}
+    if settings["network"] in POINT_NETWORKS or settings["augmentation"]["level"] == "localizations":
+        stages |= {"raw": "localizations", "drift": "drift", "quality": "quality", "nuclei": "nuclei"}
+    return {name: shard_files(stage, samples) for name, stage in stages.items()}
+
+
+def models_of(experiment):
+    """Folders of all models of an experiment; none where there is none."""
+    if not experiment:
+        return []
+    settings = SETTINGS.experiment(experiment)
+    return [
+        f"results/experiments/{experiment}/models/repeat{repeat}-fold{fold}"
+        for repeat in range(settings["repeats"])
+        for fold in range(settings["folds"])
+    ]
+
+
+def model_files(experiment):
+    """Files of all models of an experiment that a prediction depends on."""
+    return [f"{folder}/{name}" for folder in models_of(experiment) for name in ("model.safetensors", "model.json")]
+
+
+def memory(factor, least=1000):
+    """Memory in MB from the size of the input, more with every attempt."""
+    return lambda wildcards, input, attempt: int(max(least, factor * input.size_mb) * attempt)
+
+
+def with_sidecar(path):
+    """A localization file and, for Picasso's, the YAML beside it where there is one or will be one."""
+    sidecar = Path(path).with_suffix(".yaml")
+    beside = path.endswith((".hdf5", ".h5")) and (path.startswith(SIMULATED) or sidecar.exists())
+    return [path, str(sidecar)] if beside else [path]
+
+
+def bead_tables():
+    """The table of beads by which channels are aligned, if any."""
+    table = (CONFIG["ingest"]["alignment"] or {}).get("bead_table")
+    return [table] if table else []
+
+
+def roi_pixels(wildcards):
+    """ROI file or label image of each sample of a shard that has one, with the pixel (nm) of the image."""
+    if CONFIG["nuclei"]["method"] not in ("roi", "labels"):
+        return {}
+    drawn_on, camera = CONFIG["nuclei"]["roi_pixel_nm"], CONFIG["ingest"]["pixel_size_nm"]
+    rows = [row for rows in sheet_rows(wildcards).values() for row in rows if row["roi"]]
+    return {row["sample"]: (row["roi"], float(drawn_on or row["pixel_size_nm"] or camera or 0)) for row in rows}
+
+
+def figures_of(rule):
+    """The figures that a rule draws."""
+    return [str(path) for path in rule.output if path.endswith(".svg")]
+
+
+def truth_of(wildcards):
+    """The comparison with the truth, where all samples of an experiment are simulated."""
+    rows = [row for sample in SETTINGS.samples_of(wildcards.experiment) for row in SETTINGS.rows(sample)]
+    simulated = all(row["path"].startswith(SIMULATED) for row in rows)
+    return [f"results/experiments/{wildcards.experiment}/attribution/truth.json"] if simulated else []
+
+
+def exported_tables():
+    """The tables and images that the config asks for, a folder per format (and render) and shard."""
+    formats = CONFIG["export"]["formats"]
+    tables = expand(
+        "results/export/{format}/{shard}",
+        format=[name for name in formats if name != "ome_tiff"],
+        shard=SETTINGS.shards,
+    )
+    images = expand("results/export/ome_tiff/{render}/{shard}", render=CONFIG["renders"], shard=SETTINGS.shards)
+    return tables + (images if "ome_tiff" in formats else [])

@@ -1,0 +1,79 @@
+# The images of an experiment in one file, and which fold each replicate falls into.
+
+
+rule assemble:
+    input:
+        unpack(lambda wildcards: dataset_files(experiment_of(wildcards), SETTINGS.samples_of(wildcards.experiment))),
+    output:
+        "results/experiments/{experiment}/dataset.h5",
+    log:
+        "results/logs/assemble/{experiment}.log",
+    benchmark:
+        "results/benchmarks/assemble/{experiment}.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(0, least=2000),
+        runtime=60,
+    params:
+        rows=lambda wildcards: experiment_rows(SETTINGS.samples_of(wildcards.experiment)),
+        channels=lambda wildcards: experiment_of(wildcards)["channels"],
+        code=code_digest("dataset"),
+    message:
+        "Assembling the dataset of {wildcards.experiment}"
+    script:
+        "../scripts/assemble.py"
+
+
+rule fingerprint:
+    input:
+        stage("localizations"),
+    output:
+        "results/fingerprints/{shard}.h5",
+    log:
+        "results/logs/fingerprint/{shard}.log",
+    benchmark:
+        "results/benchmarks/fingerprint/{shard}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=memory(4, least=1000),
+        runtime=30,
+    params:
+        samples=samples_of,
+        code=code_digest("leakage"),
+    message:
+        "Taking the fingerprints of the recordings of {wildcards.shard}"
+    script:
+        "../scripts/fingerprint.py"
+
+
+rule split:
+    input:
+        dataset="results/experiments/{experiment}/dataset.h5",
+        fingerprints=lambda wildcards: shard_files("fingerprints", SETTINGS.samples_of(wildcards.experiment)),
+        raw=lambda wildcards: shard_files("localizations", SETTINGS.samples_of(wildcards.experiment)),
+    output:
+        folds="results/experiments/{experiment}/folds.tsv",
+        leakage="results/experiments/{experiment}/leakage.json",
+    log:
+        "results/logs/split/{experiment}.log",
+    benchmark:
+        "results/benchmarks/split/{experiment}.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(0, least=2000),
+        runtime=20,
+    params:
+        rows=lambda wildcards: compared_rows(SETTINGS.samples_of(wildcards.experiment)),
+        raw=lambda wildcards: shard_file_of_samples("localizations", SETTINGS.samples_of(wildcards.experiment)),
+        folds=lambda wildcards: experiment_of(wildcards)["folds"],
+        repeats=lambda wildcards: experiment_of(wildcards)["repeats"],
+        seed=CONFIG["seed"],
+        code=code_digest("folds", "dataset", "leakage"),
+    message:
+        "Splitting {wildcards.experiment} into folds by replicate"
+    script:
+        "../scripts/split.py"

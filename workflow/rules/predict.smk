@@ -1,0 +1,117 @@
+# What the models say of nuclei that they have not seen, and trained experiments packed to predict elsewhere.
+
+
+rule predict:
+    input:
+        [f"results/predictions/{name}.tsv" for name in PREDICTORS if unseen_samples(name)],
+
+
+rule predict_out_of_fold:
+    input:
+        lambda wildcards: model_files(wildcards.experiment),
+        dataset="results/experiments/{experiment}/dataset.h5",
+        folds="results/experiments/{experiment}/folds.tsv",
+    output:
+        predictions="results/experiments/{experiment}/predictions.tsv",
+        thinned="results/experiments/{experiment}/thinned.tsv",
+        embedding="results/experiments/{experiment}/embedding.h5",
+    log:
+        "results/logs/predict_out_of_fold/{experiment}.log",
+    benchmark:
+        "results/benchmarks/predict_out_of_fold/{experiment}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=memory(20, least=4000),
+        runtime=60,
+    params:
+        models=lambda wildcards: models_of(wildcards.experiment),
+        seed=CONFIG["seed"],
+        code=code_digest("embedding", "thinning"),
+    message:
+        "Predicting {wildcards.experiment} out of fold"
+    script:
+        "../scripts/predict_out_of_fold.py"
+
+
+rule pack:
+    input:
+        lambda wildcards: model_files(wildcards.experiment),
+        dataset="results/experiments/{experiment}/dataset.h5",
+        folds="results/experiments/{experiment}/folds.tsv",
+        predictions="results/experiments/{experiment}/predictions.tsv",
+        metrics="results/experiments/{experiment}/metrics.json",
+    output:
+        directory("results/experiments/{experiment}/ainu-model"),
+    log:
+        "results/logs/pack/{experiment}.log",
+    benchmark:
+        "results/benchmarks/pack/{experiment}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=memory(20, least=4000),
+        runtime=60,
+    params:
+        models=lambda wildcards: models_of(wildcards.experiment),
+        render=lambda wildcards: CONFIG["renders"][experiment_of(wildcards)["render"]],
+        preparation=PREPARATION,
+        coverage=CONFIG["predict"]["coverage"],
+        ood_quantile=CONFIG["predict"]["ood_quantile"],
+        code=code_digest("pack"),
+    message:
+        "Packing the models of {wildcards.experiment}"
+    script:
+        "../scripts/pack.py"
+
+
+rule assemble_unseen:
+    input:
+        unpack(lambda wildcards: dataset_files(predictor(wildcards.predictor), unseen_samples(wildcards.predictor))),
+    output:
+        "results/predictions/{predictor}.h5",
+    log:
+        "results/logs/assemble_unseen/{predictor}.log",
+    benchmark:
+        "results/benchmarks/assemble_unseen/{predictor}.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(0, least=2000),
+        runtime=60,
+    params:
+        rows=lambda wildcards: experiment_rows(unseen_samples(wildcards.predictor)),
+        channels=lambda wildcards: predictor(wildcards.predictor)["channels"],
+        code=code_digest("dataset"),
+    message:
+        "Assembling the unlabelled and test samples for {wildcards.predictor}"
+    script:
+        "../scripts/assemble.py"
+
+
+rule predict_unseen:
+    input:
+        lambda wildcards: pack_files(wildcards.predictor),
+        unseen="results/predictions/{predictor}.h5",
+    output:
+        "results/predictions/{predictor}.tsv",
+    log:
+        "results/logs/predict_unseen/{predictor}.log",
+    benchmark:
+        "results/benchmarks/predict_unseen/{predictor}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=memory(20, least=4000),
+        runtime=60,
+    params:
+        pack=lambda wildcards: pack_folder(wildcards.predictor),
+        preparation=PREPARATION,
+        code=code_digest("pack"),
+    message:
+        "Predicting unlabelled and test samples by {wildcards.predictor}"
+    script:
+        "../scripts/predict_unseen.py"

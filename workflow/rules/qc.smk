@@ -1,0 +1,56 @@
+# Quality of every sample: one row of numbers and one page of pictures.
+
+
+rule qc:
+    input:
+        raw=stage("localizations"),
+        drift=stage("drift"),
+        quality=stage("quality"),
+        nuclei=stage("nuclei"),
+    output:
+        report(
+            directory("results/qc/{shard}"),
+            patterns=["{sample}.png"],
+            caption="../report/qc.rst",
+            category="Quality",
+            labels={"sample": "{sample}"},
+        ),
+    log:
+        "results/logs/qc/{shard}.log",
+    benchmark:
+        "results/benchmarks/qc/{shard}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 4
+    resources:
+        mem_mb=memory(12, least=2000),
+        runtime=60,
+    params:
+        samples=samples_of,
+        code=code_digest("qc"),
+    message:
+        "Drawing the quality of {wildcards.shard}"
+    script:
+        "../scripts/qc.py"
+
+
+rule gather_qc:
+    input:
+        expand("results/qc/{shard}", shard=SETTINGS.shards),
+    output:
+        "results/qc/summary.tsv",
+    log:
+        "results/logs/gather_qc.log",
+    benchmark:
+        "results/benchmarks/gather_qc.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(0),
+        runtime=10,
+    params:
+        code=code_digest("qc"),
+    message:
+        "Gathering the quality of all samples"
+    script:
+        "../scripts/gather_qc.py"

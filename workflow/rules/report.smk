@@ -1,0 +1,45 @@
+# One self-contained page per experiment.
+
+
+rule report:
+    input:
+        lambda wildcards: [f"{folder}/history.tsv" for folder in models_of(wildcards.experiment)],
+        truth=truth_of,
+        metrics="results/experiments/{experiment}/metrics.json",
+        predictions="results/experiments/{experiment}/predictions.tsv",
+        dataset="results/experiments/{experiment}/dataset.h5",
+        folds="results/experiments/{experiment}/folds.tsv",
+        leakage="results/experiments/{experiment}/leakage.json",
+        qc="results/qc/summary.tsv",
+        figures=figures_of(rules.evaluate),
+        attribution_figures=figures_of(rules.summarise_attribution),
+        maps="results/experiments/{experiment}/attribution/maps.h5",
+        scorecard="results/experiments/{experiment}/attribution/scorecard.json",
+        compartments="results/experiments/{experiment}/attribution/compartments.json",
+        gathering=lambda wildcards: gathered([wildcards.experiment]),
+        new_predictions=new_predictions_of,
+    output:
+        report(
+            "results/experiments/{experiment}/report.html",
+            caption="../report/report.rst",
+            category="{experiment}",
+            labels={"figure": "Report (start here)"},
+        ),
+    log:
+        "results/logs/report/{experiment}.log",
+    benchmark:
+        "results/benchmarks/report/{experiment}.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(10, least=2000),
+        runtime=60,
+    params:
+        models=lambda wildcards: models_of(wildcards.experiment),
+        experiment=experiment_of,
+        config={key: CONFIG[key] for key in ("seed", "drift", "quality", "nuclei", "renders")},
+        code=code_digest("report"),
+    message:
+        "Writing the report of {wildcards.experiment}"
+    script:
+        "../scripts/report.py"

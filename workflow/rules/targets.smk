@@ -1,0 +1,60 @@
+# What a run is to make, what it reads for that, and what counts as a change.
+
+from snakemake.settings.types import RerunTrigger
+
+from ainu.files import read_table, sha256
+
+RECORD = "results/provenance/ro-crate-metadata.json"
+# Larger files than this (bytes) are compared by their age, all others by their content.
+LARGEST_COMPARED = 10**12
+
+TARGETS = [
+    "results/qc/summary.tsv",
+    *expand(
+        "results/experiments/{experiment}/report.html",
+        experiment=[name for name in CONFIG["experiments"] if name not in [*RUNS, *SWEEP_OF]],
+    ),
+    *gathered(name for name in CONFIG["experiments"] if name not in [*RUNS, *SWEEP_OF]),
+    *rules.predict.input,
+    *expand("results/experiments/{experiment}/sweep.tsv", experiment=RUNS),
+    *expand("results/experiments/{experiment}/study.tsv", experiment=STUDIES),
+    *exported_tables(),
+]
+
+
+def compare_by_content():
+    """Content decides what runs again, not age: a touched input, a touched script or a fresh clone reruns nothing.
+
+    Snakemake compares the content of small inputs only, and of scripts only the age. Its settings come after this file
+    is read, so they are changed when they do. A workflow that uses this one as a module keeps its own.
+    """
+    for one in workflow.rules:
+        if one.script and Path(str(one.basedir)).is_relative_to(HOME):
+            one.set_params(script=sha256(Path(str(one.basedir)) / one.script))
+    if Path(workflow.basedir) == HOME:
+        type(workflow).dag_settings = property(lambda self: vars(self)["dag_settings"], set_settings)
+
+
+def set_settings(self, settings):
+    """Take Snakemake's settings of what reruns, but for what is said by `compare_by_content`."""
+    if settings is not None:
+        settings.max_checksum_file_size = max(settings.max_checksum_file_size, LARGEST_COMPARED)
+        settings.rerun_triggers = frozenset(settings.rerun_triggers) - {RerunTrigger.CODE}
+    vars(self)["dag_settings"] = settings
+
+
+def files_read():
+    """Files that a run reads and does not make: sheet, localization files, outlines, beads, weights and models."""
+    rows = SETTINGS.samples.to_dict("records")
+    found = [CONFIG["samples"], *bead_tables()]
+    found += [file for row in rows for file in (*with_sidecar(row["path"]), *filter(None, [row["roi"]]))]
+    found += [experiment["transfer"]["weights"] for experiment in CONFIG["experiments"].values()]
+    found += [f"{CONFIG['predict']['models'][name]}/{file}" for name in PACKS for file in listed_files(PACKS[name])]
+    return sorted({file for file in found if file and not file.startswith(SIMULATED)})
+
+
+def samples_left_out():
+    """A line for each sample that was left out since its file cannot be read (`ingest.on_bad_file: skip`)."""
+    summary = Path("results/qc/summary.tsv")
+    rows = read_table(summary).to_dict("records") if summary.exists() and summary.stat().st_size else []
+    return [f"  {row['sample']}: {row['skipped']}" for row in rows if row.get("skipped")]

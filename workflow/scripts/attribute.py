@@ -1,0 +1,19 @@
+"""Explain every nucleus by the models that held it out."""
+
+import torch
+
+from ainu import attribution, dataset, folds
+from ainu.errors import job
+from ainu.networks.model import load_model
+
+with job(snakemake.log[0]):
+    torch.set_num_threads(snakemake.threads)
+    paths, params = snakemake.input, snakemake.params
+    attribution.attribute(
+        dataset.read(paths.dataset),
+        folds.read_folds(paths.folds),
+        map(load_model, params.models),
+        params.settings["methods"],
+        attribution.Settings.of(params.settings, params.seed),
+        snakemake.output[0],
+    )

@@ -1,0 +1,9 @@
+"""Evaluate an experiment: scores, audits, and their pictures."""
+
+from ainu.errors import job
+from ainu.evaluation_files import Setting, evaluate_files
+
+with job(snakemake.log[0]):
+    params = snakemake.params
+    setting = Setting(params.classes, params.network, params.control_network, params.permutations, params.seed)
+    evaluate_files(dict(snakemake.input.items()), dict(snakemake.output.items()), setting)

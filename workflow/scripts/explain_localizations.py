@@ -1,0 +1,10 @@
+"""Hand the attribution of the best method back to the localizations of a shard."""
+
+from ainu import explained, files
+from ainu.errors import job
+
+with job(snakemake.log[0]):
+    paths, params, out = snakemake.input, snakemake.params, snakemake.output
+    inputs = {name: paths[name] for name in ("raw", "drift", "quality", "nuclei")}
+    source = explained.Source(paths.dataset, paths.maps, files.read_json(paths.scorecard)["best"])
+    explained.explain_shard(inputs, source, params.samples, out.table, out.folder, params.formats, snakemake.threads)

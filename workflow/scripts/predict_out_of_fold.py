@@ -1,0 +1,16 @@
+"""Predict every nucleus by the models that held its replicate out: as it is, and thinned."""
+
+from ainu import dataset, files, folds
+from ainu.embedding import relative_features, write_relative
+from ainu.errors import job
+from ainu.networks.model import load_model
+from ainu.prediction import out_of_fold
+from ainu.thinning import thinned_predictions
+
+with job(snakemake.log[0]):
+    seed, out = snakemake.params.seed, snakemake.output
+    models = [load_model(folder) for folder in snakemake.params.models]
+    nuclei, split = dataset.read(snakemake.input.dataset), folds.read_folds(snakemake.input.folds)
+    files.write_table(out.predictions, out_of_fold(nuclei, split, models))
+    write_relative(out.embedding, nuclei, relative_features(nuclei, split, models, seed))
+    files.write_table(out.thinned, thinned_predictions(nuclei, split, models, seed))

@@ -1,0 +1,10 @@
+"""Write the record of a complete run."""
+
+from pathlib import Path
+
+from ainu.crate import write_record
+from ainu.errors import job
+
+with job(snakemake.log[0]):
+    params = snakemake.params
+    write_record(snakemake.output[0], params.config, params.inputs, Path(params.workflow))

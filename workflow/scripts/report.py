@@ -1,0 +1,21 @@
+"""Write the self-contained page of an experiment."""
+
+from pathlib import Path
+
+from ainu import report
+from ainu.errors import job
+
+with job(snakemake.log[0]):
+    paths, params = snakemake.input, snakemake.params
+    names = ("metrics", "predictions", "dataset", "folds", "leakage", "qc", "maps")
+    names += ("scorecard", "compartments")
+    lists, perhaps = ("figures", "attribution_figures"), ("truth", "gathering", "new_predictions")
+    inputs = report.Inputs(
+        name=snakemake.wildcards.experiment,
+        **{name: Path(paths[name]) for name in names},
+        **{name: tuple(map(Path, paths[name])) for name in lists},
+        models=tuple(map(Path, params.models)),
+        **{name: Path(paths[name][0]) for name in perhaps if paths[name]},
+        config=params.config,
+    )
+    report.write(snakemake.output[0], report.build(params.experiment, inputs))

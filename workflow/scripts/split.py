@@ -1,0 +1,13 @@
+"""Deal the replicates of an experiment into folds, once no recording can be on both sides of a split."""
+
+from ainu.dataset import read_table
+from ainu.errors import job
+from ainu.folds import assign_folds, write_folds
+from ainu.leakage import check_and_write
+
+with job(snakemake.log[0]):
+    params, paths = snakemake.params, snakemake.input
+    check_and_write(params.rows, paths.fingerprints, params.raw, snakemake.output.leakage)
+    nuclei = read_table(paths.dataset)
+    folds = assign_folds(nuclei, folds=params.folds, repeats=params.repeats, seed=params.seed)
+    write_folds(folds.table, snakemake.output.folds)

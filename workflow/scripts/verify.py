@@ -1,0 +1,9 @@
+"""Compare the files of a run with its record."""
+
+import sys
+
+from ainu.crate import verify
+from ainu.errors import job
+
+with job(snakemake.log[0]):
+    print(f"ainu: {verify(snakemake.params.record)} files are as recorded", file=sys.stderr)

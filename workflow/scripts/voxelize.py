@@ -1,0 +1,8 @@
+"""Image the nuclei of a shard's samples."""
+
+from ainu.errors import job
+from ainu.voxels import voxelize_shard
+
+with job(snakemake.log[0]):
+    params, inputs = snakemake.params, dict(snakemake.input.items())
+    voxelize_shard(inputs, snakemake.output[0], params.samples, params.render, params.channels, snakemake.threads)
