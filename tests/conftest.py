@@ -1,0 +1,44 @@
+"""What all tests share: the package on the path, the folder of real data, and a finished run of the small config."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from project import Project, clone, small_config, small_sheet
+
+# A busy machine is slow, which is no mistake of the code.
+settings.register_profile("ainu", deadline=None)
+settings.load_profile("ainu")
+
+# Small tensors: more threads only get in each other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "src"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of localization files that nobody in this project wrote (its README.md says whose they are)."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"real data absent: {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Project:
+    """A finished run of the small config by real Snakemake. Do not change it: copy it."""
+    project = clone(tmp_path_factory.mktemp("finished") / "project")
+    project.write_config(small_config())
+    (project.folder / "config" / "samples.tsv").write_text(small_sheet())
+    project.run()
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path) -> Project:
+    """A copy of the finished run, to be changed."""
+    return finished.copy(tmp_path / "project")

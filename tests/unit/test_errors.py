@@ -1,0 +1,34 @@
+"""How a job ends."""
+
+import signal
+import subprocess
+import sys
+import time
+
+SCRIPT = """
+import sys, time
+from ainu import AinuError
+from ainu.errors import job
+with job(sys.argv[1]):
+    {body}
+"""
+
+
+def start(tmp_path, body):
+    command = [sys.executable, "-c", SCRIPT.format(body=body), str(tmp_path / "log" / "job.log")]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_mistake_of_the_user_is_one_line_on_screen_and_in_the_log(tmp_path):
+    process = start(tmp_path, "raise AinuError('a.bin: empty')")
+    assert process.communicate()[1] == "ainu: a.bin: empty\n"
+    assert process.returncode == 1
+    assert (tmp_path / "log" / "job.log").read_text() == "ainu: a.bin: empty\n"
+
+
+def test_a_terminated_job_exits_with_143(tmp_path):
+    process = start(tmp_path, "print('ready', file=sys.stderr, flush=True); time.sleep(60)")
+    assert process.stderr.readline() == "ready\n"
+    time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 143

@@ -1,0 +1,48 @@
+"""What `metrics.json` says, and what a reader is warned of."""
+
+import numpy as np
+import pandas as pd
+from audited import CLASSES, informative, predictions
+
+from ainu.evaluation import evaluate
+from ainu.out_of_fold import pooled
+
+
+def test_metrics_are_whole_and_reproducible():
+    table = predictions(*informative())
+    found = evaluate(table, CLASSES, seed=1)
+    assert found == evaluate(table, CLASSES, seed=1)
+    assert found["n"] == 120
+    assert sum(map(sum, found["confusion"])) == 120
+    assert sum(row["n"] for row in found["per_replicate"]) == sum(row["n"] for row in found["per_fold"]) == 120
+    assert [row["n"] for row in found["per_class"]] == [sum(row) for row in found["confusion"]]
+    assert found["metrics"]["auroc"]["value"] > 0.95
+    assert found["warnings"] == []
+
+
+def test_recall_and_precision_of_a_class_follow_from_the_confusion_matrix():
+    found = evaluate(predictions(*informative()), CLASSES, seed=1)
+    matrix = np.array(found["confusion"])
+    for k, row in enumerate(found["per_class"]):
+        assert np.isclose(row["recall"]["value"], matrix[k, k] / matrix[k].sum())
+        assert np.isclose(row["precision"]["value"], matrix[k, k] / matrix[:, k].sum())
+        assert row["f1"]["ci"][0] <= row["f1"]["value"] <= row["f1"]["ci"][1]
+
+
+def test_chance_is_said_to_be_chance():
+    found = evaluate(predictions(*informative(strength=0)), CLASSES, seed=1)
+    assert any("holds chance" in text for text in found["warnings"])
+
+
+def test_labels_that_follow_replicates_are_warned_of():
+    found = evaluate(predictions(*informative(follow=True)), CLASSES, seed=1)
+    assert any("Every replicate holds one class" in text for text in found["warnings"])
+
+
+def test_repeats_are_averaged_per_nucleus():
+    table = pd.DataFrame(
+        {"nucleus": ["a", "b", "a", "b"], "sample": "s", "replicate": "r", "label": "dim", "p_dim": [1, 0, 0.5, 0]}
+    ).assign(p_bright=lambda t: 1 - t["p_dim"])
+    rows, values = pooled(table, ["dim", "bright"])
+    assert rows["nucleus"].tolist() == ["a", "b"]
+    assert values[:, 0].tolist() == [0.75, 0]

@@ -1,0 +1,99 @@
+"""The shipped demo and real data, as a newcomer runs them. Minutes each: CI runs them after the everyday tests."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from project import ROOT, Project, clone
+
+pytestmark = pytest.mark.slow
+
+
+def demo_here() -> bool:
+    """Whether the demo was run in this checkout, by this code."""
+    if not (ROOT / "results" / "experiments" / "somatic-vs-hipsc" / "report.html").exists():
+        return False
+    done = Project(ROOT).snakemake("--dry-run")
+    return done.returncode == 0 and "Nothing to be done" in done.stdout + done.stderr
+
+
+def demo(folder: Path) -> Project:
+    """The shipped config and sheet, run in a folder of their own."""
+    project = clone(folder)
+    for name in ("config.yaml", "samples.tsv"):
+        shutil.copy(ROOT / "config" / name, folder / "config" / name)
+    project.run()
+    return project
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    """Results of the demo: those of the checkout, or made anew."""
+    project = Project(ROOT) if demo_here() else demo(tmp_path_factory.mktemp("demo") / "project")
+    return project.folder / "results"
+
+
+def test_the_demo_tells_its_classes_apart_and_counts_do_not(results):
+    metrics = json.loads((results / "experiments/somatic-vs-hipsc/metrics.json").read_text())
+    assert metrics["metrics"]["auroc"]["value"] >= 0.95
+    interval = metrics["baselines"]["confounders"]["balanced_accuracy"]["ci"]
+    assert interval[0] <= 0.5 <= interval[1] + 0.1
+
+
+def test_the_method_that_ranks_first_finds_the_planted_cause(results):
+    """It is chosen by its own checks, without the truth."""
+    folder = results / "experiments/somatic-vs-hipsc/attribution"
+    truth, card = (json.loads((folder / name).read_text()) for name in ("truth.json", "scorecard.json"))
+    best = card["best"]
+    assert card["methods"][0]["verdict"] == "passes"
+    assert truth["nuclei"] == 30
+    assert truth["pointing_game"][best] >= 0.9
+    assert truth["enrichment"][best]["PolII"] >= 5
+    assert truth["enrichment"][best]["DNA"] < 1
+
+
+def test_the_evidence_for_hipsc_is_pol_ii_in_the_nucleoli(results):
+    folder = results / "experiments/somatic-vs-hipsc/attribution"
+    best = json.loads((folder / "scorecard.json").read_text())["best"]
+    (row,) = (
+        row
+        for row in json.loads((folder / "compartments.json").read_text())["enrichment"]
+        if (row["compartment"], row["channel"], row["label"], row["method"]) == ("nucleoli", "PolII", "hiPSC", best)
+    )
+    assert row["ci"][0] > 3
+    assert row["p"] < 0.05
+    gathered = json.loads((folder / "gathering.json").read_text())["per_label"]["hiPSC"]
+    assert gathered["ci"][0] > 1.5
+
+
+@pytest.mark.overnight
+def test_two_runs_in_two_folders_give_the_same_bytes(results, tmp_path):
+    again = demo(tmp_path / "project").folder / "results"
+    names = ["dataset.h5", "folds.tsv", "predictions.tsv", "metrics.json", "models/repeat0-fold0/model.safetensors"]
+    files = [Path("experiments/somatic-vs-hipsc") / name for name in names]
+    for stage in ("localizations", "drift", "quality", "nuclei", "voxels/overview200"):
+        files += [path.relative_to(results) for path in sorted((results / stage).glob("*.h5"))]
+    assert len(files) == 25
+    assert [str(name) for name in files if (results / name).read_bytes() != (again / name).read_bytes()] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "experiment", "samples"),
+    [("c15", "dye", 10), pytest.param("origami", "shape", 350, marks=pytest.mark.overnight)],
+)
+def test_real_data_go_through_the_chain_by_a_config_and_a_sheet(shared_data, tmp_path, name, experiment, samples):
+    project = clone(tmp_path / "project")
+    (tmp_path / "shared").symlink_to(shared_data.parent)
+    config = yaml.safe_load((ROOT / "tests/workflow/configs" / f"{name}.yaml").read_text())
+    config["experiments"][experiment]["training"] |= {"epochs": 1}
+    (project.folder / "real.yaml").write_text(yaml.safe_dump(config))
+    target = f"results/experiments/{experiment}/metrics.json"
+    project.run(target, "--configfile", "real.yaml")
+    metrics = json.loads((project.folder / target).read_text())
+    folds = pd.read_csv((project.folder / target).with_name("folds.tsv"), sep="\t")
+    assert metrics["n"] == len(folds)
+    assert folds["sample"].nunique() == samples
+    assert metrics["classes"] == config["experiments"][experiment]["classes"]

@@ -1,0 +1,59 @@
+"""A project whose outputs are all there, though empty: plans depend on names, settings and code alone."""
+
+import re
+from copy import deepcopy
+from pathlib import Path
+
+from project import Project, clone, small_config, small_sheet
+
+# Sample, label, role and replicate.
+TO_PREDICT = (("new", "", "train", "r8"), ("held1", "somatic", "test", "r9"), ("held2", "hiPSC", "test", "r9"))
+
+
+def touched_project(folder: Path) -> Project:
+    """Every rule of the workflow in one project: unlabelled nuclei, a hold-out, a sweep, a study, exports and more."""
+    project = clone(folder)
+    config = small_config()
+    own = config["experiments"]["small"]
+    config["renders"]["tiny"]["canvas_nm"] = "fitted"
+    config["experiments"]["nets"] = deepcopy(own) | {"sweep": {"over": {"training.epochs": [1, 2]}, "inner_folds": 2}}
+    own |= {"study": {"sizes": ["all"], "draws": 1}, "audit": {"network_permutations": 1}}
+    config["export"] = {"formats": ["picasso", "ome_tiff"]}
+    project.write_config(config)
+    for name, *_ in TO_PREDICT:
+        (folder / f"raw-{name}.csv").write_text('"frame","x [nm]","y [nm]"\n1,2,3\n')
+    (folder / "config" / "samples.tsv").write_text(sheet_with_samples_to_predict())
+    touch_outputs(project)
+    return project
+
+
+def sheet_with_samples_to_predict() -> str:
+    """The small sheet, one nucleus without a label, and two of a locked hold-out."""
+    header, *rows = small_sheet().splitlines()
+    rows = [row + "\t" for row in rows]
+    rows += [f"{name}\traw-{name}.csv\t0:PolII,1:DNA\t{label}\t{of}\t\t{role}" for name, label, role, of in TO_PREDICT]
+    return "\n".join([header + "\trole", *rows]) + "\n"
+
+
+def touch_outputs(project: Project) -> None:
+    """Make every output of the workflow, empty, and let Snakemake take it for its own."""
+    done = project.snakemake("--summary")
+    assert done.returncode == 0, done.stderr[-3000:]
+    for line in done.stdout.splitlines()[1:]:
+        path = project.folder / line.split("\t")[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch() if path.suffix else path.mkdir(exist_ok=True)
+    project.run("--touch", "--forceall")
+
+
+def rules_after(project: Project) -> dict[str, set[str]]:
+    """Every rule that the project needs, and the rules whose jobs come after its own."""
+    done = project.snakemake("--rulegraph", "--forceall")
+    assert done.returncode == 0, done.stderr[-3000:]
+    names = dict(re.findall(r'^\s*(\d+)\[label = "(\w+)"', done.stdout, re.M))
+    after: dict[str, set[str]] = {name: set() for name in names.values()}
+    edges = [(names[a], names[b]) for a, b in re.findall(r"^\s*(\d+) -> (\d+)", done.stdout, re.M)]
+    for _ in after:  # as many rounds as the longest chain can take
+        for before, later in edges:
+            after[before] |= {later} | after[later]
+    return {name: later - {"all"} for name, later in after.items() if name != "all"}
