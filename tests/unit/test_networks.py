@@ -1,15 +1,27 @@
 """The networks of the catalogue, what they see of counts, and how they lie on disk."""
 
+import re
+
 import pytest
 import torch
 from spots import model, plain_weights
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ainu import AinuError
 from ainu.networks.catalogue import CATALOGUE, POINT_NETWORKS
-from ainu.networks.model import features, last_layer, load_model, make_network, normalise, save_model
+from ainu.networks.model import (
+    FIRST_CALLED_ALONE,
+    features,
+    last_layer,
+    load_model,
+    make_network,
+    normalise,
+    save_model,
+)
 
 IMAGE_NETWORKS = [name for name in CATALOGUE if name not in POINT_NETWORKS]
+OF_MKL = re.compile("a?(sin|cos|tan)|(sin|cos|tan)h|erfc?|exp(m1)?|lgamma|log(10|1p|2)?|sqrt")
 
 
 @pytest.mark.parametrize("name", IMAGE_NETWORKS)
@@ -20,6 +32,30 @@ def test_every_network_takes_any_number_of_channels_in_two_and_three_dimensions(
         images = torch.rand(1, channels, *shape)
         assert network(images).shape == (1, 3)
         assert features(network, images).shape == (1, last_layer(network).in_features)
+
+
+class Called(TorchDispatchMode):
+    """Collects the names of the operations inside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, operation, types, given=(), options=None):
+        self.names.add(operation.overloadpacket.__name__.removesuffix("_"))
+        return operation(*given, **(options or {}))
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_no_function_of_mkl_is_first_called_by_several_threads_at_once(name):
+    shape = (4, 32, 8, 2 * (2 + 2)) if name in POINT_NETWORKS else (4, 2, 64, 64)
+    network = make_network(name, 2, 2, (64, 64), seed=1)
+    with Called() as called:
+        for intensity in ("share", "log"):
+            normalise(torch.rand(2, 2, 8, 8), intensity)
+        nn.functional.cross_entropy(network(torch.rand(shape)), torch.tensor([0, 1, 0, 1])).backward()
+    assert set(filter(OF_MKL.fullmatch, called.names)) <= set(FIRST_CALLED_ALONE)
+    assert {"sqrt", "log1p"} <= called.names
 
 
 @pytest.mark.parametrize("name", ["ainu-small", "vgg", "vit", "neighbourhoods"])

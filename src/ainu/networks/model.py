@@ -17,6 +17,15 @@ from ainu.errors import AinuError
 from ainu.files import read_json, whole, write_json
 from ainu.networks.catalogue import CATALOGUE
 
+FIRST_CALLED_ALONE = ("sqrt", "log1p", "exp", "log", "tanh", "erf", "sin", "cos")
+"""Functions of MKL whose first call in a process must not come from several threads at once.
+
+It chooses its code when first called; of threads that then race, one may compute its part of that one call with a less
+exact code (https://github.com/pytorch/pytorch/issues/188792), so that a rerun differs in rare cases.
+"""
+for _function in FIRST_CALLED_ALONE:
+    getattr(torch, _function)(torch.ones(1))
+
 
 def normalise(counts: Tensor, intensity: str = "share") -> Tensor:
     """What a network sees of (N, C, Y, X) or (N, C, Z, Y, X) counts, as float32.
