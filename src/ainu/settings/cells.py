@@ -1,0 +1,120 @@
+"""What is wrong in a single cell of the sheet: by the schema of its column, and by what only this column needs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from ainu.errors import AinuError
+from ainu.formats import channels as channel_names
+from ainu.formats import mapping
+from ainu.settings.schemas import schema_of
+from ainu.settings.wording import numbered, one_of
+
+SIMULATED = os.path.join("results", "simulated", "")
+
+
+AUTOMATIC_SHARD = re.compile(r"s[0-9]{4,}")
+
+
+def cell_mistakes(table: pd.DataFrame, header: list[str], root: Path) -> Iterator[str]:
+    """What is wrong in the columns of the header, each text told once with all of its rows."""
+    for column in table.columns.intersection(header):
+        tell = _teller(str(column), root)
+        for text, rows in rows_by_text(dict(zip(table.index, table[column], strict=True))).items():
+            complaint = tell(text)
+            if complaint:
+                yield f"{numbered(rows)}, {column}: {complaint}"
+    for row, format, columns in zip(table.index, table["format"], table["columns"], strict=True):
+        if columns and format not in ("", "table"):
+            yield f"row {row}, columns: found {columns!r} with the format {format!r}, allowed: with format table only"
+
+
+def rows_by_text(cells: dict[int, str]) -> dict[str, list[int]]:
+    """Text -> the numbers of the rows that have it."""
+    rows: dict[str, list[int]] = {}
+    for row, text in cells.items():
+        rows.setdefault(text, []).append(row)
+    return rows
+
+
+def _teller(column: str, root: Path) -> Callable[[str], str | None]:
+    """What is wrong with a text in a column: by the schema, then by what only this column needs."""
+    spec = schema_of("samples")["properties"][column]
+    needed = "minLength" in spec or ("pattern" in spec and not re.search(spec["pattern"], ""))
+    pattern = re.compile(spec.get("pattern", ""))
+    special = _SPECIAL.get(column, lambda text, root: None)
+
+    def tell(text: str) -> str | None:
+        if not text:
+            return f"empty; needed: {spec['x-allowed']}" if needed else None
+        if "\n" in text:
+            return f"found {text[:40]!r}, a cell over several lines; is there a quotation mark without its pair?"
+        if "enum" in spec and text not in spec["enum"]:
+            return one_of(text, [name for name in spec["enum"] if name])
+        if not pattern.search(text):
+            return f"found {text!r}, allowed: {spec['x-allowed']}"
+        return special(text, root)
+
+    return tell
+
+
+def _missing_file(text: str, root: Path) -> str | None:
+    if os.path.normpath(text).startswith(SIMULATED) or os.path.isfile(root / text):
+        return None
+    kind = "a folder" if os.path.isdir(root / text) else "no such file"
+    return f"found {text!r}, {kind}; allowed: the path of an existing file, relative to {root.absolute()}"
+
+
+def _channels_complaint(text: str, _root: Path) -> str | None:
+    try:
+        channel_names.parse(text)
+    except AinuError as error:
+        return f"found {text!r}, allowed: {schema_of('samples')['properties']['channels']['x-allowed']}; {error}"
+    return None
+
+
+def channels_in(text: str) -> tuple[str, ...]:
+    """Channels that a cell names; none where it cannot be read."""
+    try:
+        parsed = channel_names.parse(text)
+    except AinuError:
+        return ()
+    return (parsed,) if isinstance(parsed, str) else tuple(parsed.values())
+
+
+def mapping_complaint(text: str, _root: Path | None = None) -> str | None:
+    """What is wrong with a mapping of columns (`x=pos_x[px],...`), in the sheet or in the config."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    # A bracket is a unit only behind a length; elsewhere it may be part of the column's name.
+    bracketed = [source.strip() for key, _, source in pairs if key.strip() not in mapping.IN_LENGTHS]
+    try:
+        mapping.parse(text, bracketed)
+    except AinuError as error:
+        return f"found {text!r}, allowed: {schema_of('samples')['properties']['columns']['x-allowed']}; {error}"
+    return None
+
+
+def _pixel_size_complaint(text: str, _root: Path) -> str | None:
+    allowed = schema_of("samples")["properties"]["pixel_size_nm"]["x-allowed"]
+    return None if float(text) > 0 else f"found {text!r}, allowed: {allowed}"
+
+
+def _shard_complaint(text: str, _root: Path) -> str | None:
+    if AUTOMATIC_SHARD.fullmatch(text):
+        return f"found {text!r}, a name of an automatic shard; allowed: any other name"
+    return None
+
+
+_SPECIAL: dict[str, Callable[[str, Path], str | None]] = {
+    "path": _missing_file,
+    "roi": _missing_file,
+    "channels": _channels_complaint,
+    "columns": mapping_complaint,
+    "pixel_size_nm": _pixel_size_complaint,
+    "shard": _shard_complaint,
+}

@@ -1,0 +1,150 @@
+"""Rules between the keys of an experiment, what it refers to in the config, and the experiment it starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ainu.methods import SMOOTHED, methods_for
+from ainu.networks.catalogue import CATALOGUE, POINT_NETWORKS
+from ainu.settings.schemas import Tree, allowed_by, schema_of
+from ainu.settings.wording import listed, one_of, place_of, shown
+from ainu.sweep import runs_of
+
+
+def experiment_mistakes(config: Tree, given: Tree) -> list[str]:
+    """Mistakes of all experiments. A null stands for what is invalid and has been told already."""
+    return [line for name in config["experiments"] for line in _mistakes_of(name, config, given)]
+
+
+def _mistakes_of(name: str, config: Tree, given: Tree) -> Iterator[str]:
+    experiment, channels = config["experiments"][name], config.get("channels")
+    if "classes" not in experiment:
+        yield f"experiments.{name}.classes: missing; needed here or in defaults: {_classes_allowed()}"
+    for channel in experiment["channels"] or []:
+        if channels and channel not in channels:
+            yield f"{place_of(name, 'channels', given)}: {one_of(channel, channels)}"
+    yield from _render_mistakes(name, config, given)
+    yield from _augmentation_mistakes(name, config)
+    yield from _attribution_mistakes(name, config)
+    yield from _audit_mistakes(name, config)
+    yield from _init_mistakes(name, config["experiments"])
+    yield from _weight_mistakes(name, config["experiments"])
+    yield from _origin_mismatches(name, config)
+
+
+def _classes_allowed() -> str:
+    return allowed_by(schema_of("config")["$defs"]["classes"])
+
+
+def _render_mistakes(name: str, config: Tree, given: Tree) -> Iterator[str]:
+    render, renders = config["experiments"][name]["render"], config["renders"]
+    if render is None and len(renders) > 1:
+        yield f"{place_of(name, 'render', given)}: missing, allowed: one of {listed(renders)}"
+    if render is not None and render not in renders:
+        yield f"{place_of(name, 'render', given)}: {one_of(render, list(renders))}"
+
+
+def _augmentation_mistakes(name: str, config: Tree) -> Iterator[str]:
+    """What only localizations can be put through, and what only counts can be made of."""
+    experiment = config["experiments"][name]
+    augmentation, place = experiment["augmentation"], f"experiments.{name}.augmentation"
+    kernel = (config["renders"].get(experiment["render"]) or {}).get("kernel")
+    by_localization = augmentation["level"] == "localizations"
+    if by_localization and kernel == "gaussian":
+        yield (
+            f"{place}.level: found 'localizations' with a render of kernel 'gaussian'; "
+            "allowed: 'voxels', or a render of kernel 'count'"
+        )
+    if by_localization or experiment["network"] in POINT_NETWORKS:
+        return
+    for key in ("jitter", "drop_background"):
+        if augmentation[key]:
+            yield f"{place}.{key}: found {augmentation[key]} with level 'voxels'; allowed: 0, or level 'localizations'"
+
+
+def _attribution_mistakes(name: str, config: Tree) -> Iterator[str]:
+    """Methods that a network has nothing for; the runs of a sweep are not explained."""
+    experiments = config["experiments"]
+    if any(name in {other, *runs_of(other, entry)} for other, entry in experiments.items() if entry["sweep"]):
+        return
+    experiment, own = experiments[name], experiments[name]["attribution"]
+    place = f"experiments.{name}.attribution"
+    if experiment["network"] in CATALOGUE:
+        allowed = methods_for(experiment["network"])
+        unfit = [method for method in own["methods"] or [] if method not in allowed]
+        if unfit:
+            fit = [method for method in allowed if not method.startswith(SMOOTHED)]
+            yield (
+                f"{place}.methods: found {shown(unfit)} with network {experiment['network']!r}; "
+                f"allowed: a list of {', '.join(fit)}"
+            )
+    channels = experiment["channels"] or config.get("channels") or []
+    if (channel := own["nucleoli"]["channel"]) is not None and channel not in channels:
+        yield f"{place}.nucleoli.channel: {one_of(channel, channels)}, or null"
+
+
+def _audit_mistakes(name: str, config: Tree) -> Iterator[str]:
+    """A network that reads localizations sees no outlines."""
+    experiment = config["experiments"][name]
+    audit = experiment["audit"]
+    if audit["network"] is None and experiment["network"] in POINT_NETWORKS and "outline" in (audit["networks"] or []):
+        yield (
+            f"experiments.{name}.audit.networks: found 'outline' with network {experiment['network']!r}, which reads "
+            "localizations; allowed: an audit.network that reads images, or no 'outline'"
+        )
+
+
+def _init_mistakes(name: str, experiments: Tree) -> Iterator[str]:
+    origin, place = experiments[name]["init_from"], f"experiments.{name}.init_from"
+    others = [other for other in experiments if other != name]
+    if origin is None:
+        return
+    if origin == name:
+        yield f"{place}: found {origin!r}, the experiment itself; allowed: null or one of {listed(others)}"
+    elif origin not in experiments:
+        yield f"{place}: {one_of(origin, others)}, or null"
+    elif name in (chain := _ancestors(name, experiments)):
+        circle = " <- ".join([name, *chain])
+        yield f"{place}: found {origin!r}, which starts from {name!r} in turn ({circle}); allowed: no circle"
+
+
+def _ancestors(name: str, experiments: Tree) -> list[str]:
+    """Experiments that one starts from, nearest first, until the chain ends or repeats."""
+    chain: list[str] = []
+    origin = experiments[name]["init_from"]
+    while origin in experiments and origin not in chain:
+        chain.append(origin)
+        origin = experiments[origin]["init_from"]
+    return chain
+
+
+def _origin_mismatches(name: str, config: Tree) -> Iterator[str]:
+    """What of the images an experiment must share with the one whose weights it starts from."""
+    own, origin = config["experiments"][name], config["experiments"].get(config["experiments"][name]["init_from"])
+    if origin is None or origin is own:
+        return
+    here, there = ((config["renders"].get(it["render"]) or {}).get("voxel_nm") for it in (own, origin))
+    if here and there and here != there:
+        yield (
+            f"experiments.{name}.init_from: found {own['init_from']!r}, where voxel_nm of the render is "
+            f"{shown(there)}, not {shown(here)} as here; allowed: an experiment with the same voxel_nm of the render"
+        )
+
+
+def _weight_mistakes(name: str, experiments: Tree) -> Iterator[str]:
+    weights, origin = experiments[name]["transfer"]["weights"], experiments[name]["init_from"]
+    if weights is not None and origin is not None:
+        yield (
+            f"experiments.{name}.transfer.weights: found {weights!r} beside init_from {origin!r}; "
+            "allowed: one of the two"
+        )
+
+
+def missing_weights(config: Tree, root: Path) -> Iterator[str]:
+    """Files of weights to start from that are not there."""
+    for name, experiment in config["experiments"].items():
+        weights, alone = experiment["transfer"]["weights"], experiment["init_from"] is None
+        if alone and weights is not None and not (root / weights).is_file():
+            place = f"experiments.{name}.transfer.weights"
+            yield f"{place}: found {weights!r}, which is no file; allowed: a .safetensors file"

@@ -1,0 +1,30 @@
+"""Models that a pack holds, to predict with: whether each can be read and fits this config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ainu.errors import AinuError
+from ainu.pack import mismatches, read_info
+from ainu.settings.schemas import Tree
+
+
+def model_mistakes(config: Tree, given: Tree, root: Path) -> Iterator[str]:
+    """Packs that cannot be read or were trained on other images than this config makes; and nothing to do at all."""
+    models, told = config["predict"]["models"], "experiments" in given and given["experiments"] is None
+    if not (config["experiments"] or models or told):
+        found = "found {}" if "experiments" in given else "missing"
+        yield f"experiments: {found}; needed: at least one experiment here, or a model under predict.models"
+    for name, folder in models.items():
+        if name in config["experiments"]:
+            yield f"predict.models.{name}: found {name!r}, which is an experiment too; allowed: another name"
+        if folder is not None:
+            yield from (f"predict.models.{name}: {line}" for line in _pack_mistakes(root / folder, config))
+
+
+def _pack_mistakes(folder: Path, config: Tree) -> list[str]:
+    try:
+        return list(mismatches(read_info(folder), config))
+    except AinuError as error:
+        return [str(error)]

@@ -1,0 +1,54 @@
+"""How messages word things: names to choose from, values that were found, places in the config, rows of the sheet."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+
+def one_of(value: Any, allowed: Sequence[Any]) -> str:
+    """That a value is none of the names to choose from."""
+    return f"found {shown(value)}, allowed: {listed(allowed)}{did_you_mean(value, allowed)}"
+
+
+def did_you_mean(value: Any, allowed: Iterable[Any]) -> str:
+    """A hint at the name that is most alike, behind a semicolon; empty where none is."""
+    by_lower = {str(name).lower(): name for name in allowed}
+    close = difflib.get_close_matches(str(value).lower(), by_lower, 1)
+    return f"; did you mean {by_lower[close[0]]!r}?" if close else ""
+
+
+def listed(names: Iterable[Any]) -> str:
+    """`a, b, c`."""
+    return ", ".join(str(name) for name in names) or "none there is"
+
+
+def shown(value: Any) -> str:
+    """A value that was found: text in quotes, anything else as in JSON."""
+    return repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """`experiments.foo.classes[2]`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+
+
+def numbered(rows: Sequence[int]) -> str:
+    """`row 4`, or `rows 4-6, 9`."""
+    runs: list[list[int]] = []
+    for row in rows:
+        if runs and row == runs[-1][1] + 1:
+            runs[-1][1] = row
+        else:
+            runs.append([row, row])
+    spans = [str(first) if first == last else f"{first}-{last}" for first, last in runs]
+    return f"row{'s' if len(rows) > 1 else ''} {', '.join(spans)}"
+
+
+def place_of(name: str, key: str, given: Mapping[str, Any]) -> str:
+    """Path of an experiment's key, with where its value comes from."""
+    own = key in (given["experiments"][name] or {})
+    inherited = not own and key in (given.get("defaults") or {})
+    return f"experiments.{name}.{key}{f' (from defaults.{key})' if inherited else ''}"
