@@ -299,6 +299,14 @@ CONFIG_MISTAKES: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "class that is no text": ({"defaults": {"classes": [True, "hiPSC"]}}, ["defaults.classes[0]: ", "true", "quotes"]),
     "section that is no mapping": ({"drift": "rcc"}, ["config: drift: ", "'rcc'", "segment_frames"]),
+    "section of an experiment that is no mapping": (
+        {"experiments": {"foo": {"augmentation": "voxels"}}},
+        ["experiments.foo.augmentation: ", "'voxels'", "level"],
+    ),
+    "section within a section that is no mapping": (
+        {"experiments": {"foo": {"attribution": {"nucleoli": [1]}}}},
+        ["experiments.foo.attribution.nucleoli: ", "[1]", "a mapping"],
+    ),
     "out of range": ({"experiments": {"foo": {"folds": 1}}}, ["experiments.foo.folds: ", "found 1,", "at least 2"]),
     "infinite": ({"drift": {"pixel_nm": float("inf")}}, ["drift.pixel_nm: ", "above 0"]),
     "not a number": ({"predict": {"coverage": float("nan")}}, ["predict.coverage: ", "above 0 and below 1"]),

@@ -37,10 +37,14 @@ def _value(given: Tree, key: str, spec: Tree) -> Any:
 
 
 def _merged(base: Tree, over: Tree) -> Tree:
+    """`base` with the entries of `over`; a section that is null, since it was invalid, stays as it is in `base`."""
     merged = deepcopy(base)
     for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = _merged(base[key], value) if both else deepcopy(value)
+        section = isinstance(base.get(key), dict)
+        if not section:
+            merged[key] = deepcopy(value)
+        elif value is not None:
+            merged[key] = _merged(base[key], value)
     return merged
 
 
