@@ -15,7 +15,7 @@ test: .venv/installed
 	$(BIN)/pytest $(PARALLEL) -m "not slow and not slurm and not browser"
 
 test-all: test
-	$(BIN)/pytest -m "slurm or browser"
+	$(BIN)/pytest -m "(slurm or browser) and not overnight"
 	$(BIN)/pytest $(PARALLEL) -m "slow and not overnight and not slurm and not browser"
 
 overnight: .venv/installed

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from project import Project, clone, small_config, small_sheet
+from project import ROOT, Project, clone, clone_of_the_demo, small_config, small_sheet
 
 # A busy machine is slow, which is no mistake of the code.
 settings.register_profile("ainu", deadline=None)
@@ -15,7 +15,6 @@ settings.load_profile("ainu")
 # Small tensors: more threads only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
 
@@ -42,3 +41,16 @@ def finished(tmp_path_factory) -> Project:
 def project(finished, tmp_path) -> Project:
     """A copy of the finished run, to be changed."""
     return finished.copy(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> Project:
+    """A finished run of the shipped demo: that of this checkout, or made anew. Do not change it: copy it."""
+    here = Project(ROOT)
+    if (ROOT / "results" / "experiments" / "somatic-vs-hipsc" / "report.html").exists():
+        done = here.snakemake("--dry-run")
+        if done.returncode == 0 and "Nothing to be done" in done.stdout + done.stderr:
+            return here
+    project = clone_of_the_demo(tmp_path_factory.mktemp("demo") / "project")
+    project.run()
+    return project

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from ainu.figures import CLASS_COLOURS, save, short, styled
 from ainu.files import read_json, read_table, write_table
 from ainu.out_of_fold import pooled_truth
-from ainu.scores import replicate_draws, weighted_scores
+from ainu.scores import Draws, Floats, weighted_scores
 from ainu.sweep import choose, nested
 
 METRIC = "balanced_accuracy"
@@ -56,10 +55,10 @@ def compare(
     times = Counter(chosen.values())
     rows, first = [], None
     for run, outcome in outcomes.items():
-        value, drawn = _drawn(outcome.predictions, classes, seed)
+        value, drawn, draws = _drawn(outcome.predictions, classes, seed)
         first = (value, drawn) if first is None else first
-        low, high = np.percentile(drawn, [2.5, 97.5]) if len(drawn) else (np.nan, np.nan)
-        less, more = np.percentile(drawn - first[1], [2.5, 97.5]) if len(drawn) else (np.nan, np.nan)
+        low, high = draws.interval(drawn) if draws else (np.nan, np.nan)
+        less, more = draws.interval(drawn - first[1]) if draws else (np.nan, np.nan)
         rows.append(
             {
                 "run": run,
@@ -77,13 +76,13 @@ def compare(
     return pd.DataFrame(rows).astype({"parameters": "Int64"})
 
 
-def _drawn(predictions: pd.DataFrame, classes: Sequence[str], seed: int) -> tuple[float, NDArray[np.float64]]:
-    """Balanced accuracy, and that of each draw of replicates."""
+def _drawn(predictions: pd.DataFrame, classes: Sequence[str], seed: int) -> tuple[float, Floats, Draws]:
+    """Balanced accuracy, that of each draw of replicates, and the draws."""
     rows, truth, probabilities = pooled_truth(predictions.sort_values(["nucleus", "repeat"]), classes)
-    weights = replicate_draws(rows["replicate"].to_numpy(), truth, len(classes), seed=seed)
+    draws = Draws.of(rows["replicate"].to_numpy(), truth, len(classes), seed=seed)
     once = weighted_scores(truth, probabilities, np.ones((1, len(truth))))[METRIC][0]
-    drawn = weighted_scores(truth, probabilities, weights)[METRIC] if len(weights) else np.zeros(0)
-    return float(once), drawn
+    drawn = weighted_scores(truth, probabilities, draws.weights)[METRIC] if draws else np.zeros(0)
+    return float(once), drawn, draws
 
 
 def compare_files(

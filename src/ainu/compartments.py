@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ainu.scores import interval
+
 Mask = NDArray[np.bool_]
 
 NAMES = ("nucleoli", "rim", "interior")
@@ -178,7 +180,7 @@ def enrichment(
         differences = np.array([differences[own].mean() for own in groups])
     return {
         "value": float(inside.mean() / rest.mean()),
-        "ci": [float(bound) for bound in np.quantile(ratios, [0.025, 0.975])],
+        "ci": interval(np.array(ratios), len(groups)).tolist() if len(groups) > 1 else None,
         "p": sign_flips(differences, rng),
         "unit": unit,
         "nuclei": len(inside),

@@ -1,6 +1,6 @@
 """Curves of an evaluation: thresholds moved, probabilities held against frequencies, scores against how much there is.
 
-Bands are 95 % percentiles of a bootstrap over replicates, at each place of the x axis by itself.
+Bands are 95 % intervals of a bootstrap over replicates, at each place of the x axis by itself.
 """
 
 from __future__ import annotations
@@ -15,19 +15,17 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from ainu.figures import absent, class_colour, short, styled
-from ainu.scores import Floats, Ranking
+from ainu.scores import Draws, Floats, Ranking
 
 GRID = np.linspace(0, 1, 101)
 """Places of the x axis at which a band is measured."""
 BINS = 10
 """Of the reliability curve."""
 
-Draws = Floats | None
-
 
 @styled
 def roc(
-    truth: NDArray[np.integer], probabilities: NDArray[np.floating], classes: Sequence[str], draws: Draws = None
+    truth: NDArray[np.integer], probabilities: NDArray[np.floating], classes: Sequence[str], draws: Draws | None = None
 ) -> Figure:
     """ROC curves: one for two classes, one-vs-rest for more.
 
@@ -39,8 +37,8 @@ def roc(
         Predicted probability of each class.
     classes : sequence of k str
         Names in the order of the columns.
-    draws : (d, n) float, optional
-        How often each nucleus counts in each draw of the bootstrap, for the band.
+    draws : Draws, optional
+        Of the bootstrap, for the band.
     """
     figure, axis = _square("false positive rate", "true positive rate")
     lines = [
@@ -54,7 +52,7 @@ def roc(
 
 @styled
 def precision_recall(
-    truth: NDArray[np.integer], probabilities: NDArray[np.floating], classes: Sequence[str], draws: Draws = None
+    truth: NDArray[np.integer], probabilities: NDArray[np.floating], classes: Sequence[str], draws: Draws | None = None
 ) -> Figure:
     """Precision against recall, with the share of each class (what guessing achieves) dotted; arguments as `roc`."""
     figure, axis = _square("recall", "precision")
@@ -69,7 +67,7 @@ def precision_recall(
 
 @styled
 def reliability(
-    truth: NDArray[np.integer], probabilities: NDArray[np.floating], classes: Sequence[str], draws: Draws = None
+    truth: NDArray[np.integer], probabilities: NDArray[np.floating], classes: Sequence[str], draws: Draws | None = None
 ) -> Figure:
     """How often a class is the true one among nuclei that get it with a probability; arguments as `roc`."""
     figure = Figure(figsize=(4.6, 5.4), layout="constrained")
@@ -91,7 +89,7 @@ def reliability(
 
 
 def reliability_curve(
-    positive: NDArray[np.bool_], score: Floats, draws: Draws = None
+    positive: NDArray[np.bool_], score: Floats, draws: Draws | None = None
 ) -> tuple[Floats, Floats, Floats | None, Floats | None]:
     """Mean score and share of positives of each bin of equal width that holds nuclei, and the ends of its band."""
     inside = np.eye(BINS)[np.minimum((score * BINS).astype(int), BINS - 1)]
@@ -99,11 +97,11 @@ def reliability_curve(
     inside = inside[:, filled]
     number = inside.sum(axis=0)
     place, share = score @ inside / number, positive @ inside / number
-    if draws is None or not len(draws):
+    if not draws:
         return place, share, None, None
-    drawn = draws @ inside
-    shares = np.divide((draws * positive) @ inside, drawn, out=np.full_like(drawn, np.nan), where=drawn > 0)
-    return place, share, *np.nanpercentile(shares, [2.5, 97.5], axis=0)
+    drawn = draws.weights @ inside
+    shares = np.divide((draws.weights * positive) @ inside, drawn, out=np.full_like(drawn, np.nan), where=drawn > 0)
+    return place, share, *draws.interval(shares)
 
 
 def _legend(axis: Axes, lines: Sequence[Line2D], place: Any) -> None:
@@ -134,7 +132,7 @@ def _threshold_curve(
     name: str,
     positive: NDArray[np.bool_],
     score: Floats,
-    draws: Draws,
+    draws: Draws | None,
     line: Callable[[Ranking], tuple[Floats, Floats, Floats]],
     area: str,
     measure: Callable[[Ranking], Floats],
@@ -145,9 +143,9 @@ def _threshold_curve(
     ranking = Ranking.of(positive.astype(float), score, np.ones((1, len(score))))
     x, y, _ = line(ranking)
     (drawn,) = axis.plot(x[0], y[0], color=colour, linewidth=1.8, label=f"{name}\n{area} {measure(ranking)[0]:.3f}")
-    if draws is not None and len(draws):
-        _, _, at_grid = line(Ranking.of(positive.astype(float), score, draws))
-        low, high = np.percentile(at_grid, [2.5, 97.5], axis=0)
+    if draws:
+        _, _, at_grid = line(Ranking.of(positive.astype(float), score, draws.weights))
+        low, high = draws.interval(at_grid)
         axis.fill_between(GRID, low, high, color=colour, alpha=0.18, linewidth=0)
     return drawn
 

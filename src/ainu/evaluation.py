@@ -14,7 +14,7 @@ from ainu.audits import Audit, Evidence, all_audits
 from ainu.hold_out import hold_out_warnings
 from ainu.nulls import learning_curve, permutations
 from ainu.out_of_fold import codes, pooled_truth
-from ainu.scores import Floats, per_class, replicate_draws, scores, valued, with_intervals
+from ainu.scores import Draws, Floats, per_class, scores, with_intervals
 
 Tree = dict[str, Any]
 
@@ -95,14 +95,14 @@ def class_table(
     """`class`, `n`, `replicates`, and `recall`, `precision`, `f1` with intervals, of each class."""
     replicate = rows["replicate"].to_numpy()
     once = per_class(truth, probabilities, np.ones((1, len(truth))))
-    weights = replicate_draws(replicate, truth, len(classes), seed=seed)
-    drawn = per_class(truth, probabilities, weights) if len(weights) else None
+    draws = Draws.of(replicate, truth, len(classes), seed=seed)
+    drawn = per_class(truth, probabilities, draws.weights) if draws else None
     found = []
     for index, name in enumerate(classes):
         own = truth == index
         row: Tree = {"class": name, "n": int(own.sum()), "replicates": len(np.unique(replicate[own]))}
         for metric, values in once.items():
-            row[metric] = valued(values[0, index], drawn[metric][:, index] if drawn else None)
+            row[metric] = draws.valued(values[0, index], drawn[metric][:, index] if drawn else None)
         found.append(row)
     return found
 
@@ -154,7 +154,7 @@ def warnings(found: dict[str, Tree], rows: pd.DataFrame, classes: Sequence[str])
     chance = 1 / len(classes)
     interval = found["balanced_accuracy"]["ci"]
     if interval is None:
-        said.append("Too few replicates for an interval: the bootstrap over replicates never drew all classes.")
+        said.append("Too few replicates for an interval: each class needs two.")
     elif interval[0] <= chance:
         said.append(f"The interval of the balanced accuracy holds chance ({chance:.2f}): no difference is shown.")
     per_label = rows.groupby("label")["replicate"].nunique()

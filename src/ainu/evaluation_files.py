@@ -18,7 +18,7 @@ from ainu.features import read_features
 from ainu.files import read_json, read_table, write_json, write_table
 from ainu.folds import read_folds
 from ainu.out_of_fold import pooled_truth
-from ainu.scores import replicate_draws
+from ainu.scores import Draws
 
 Paths = Mapping[str, Any]
 
@@ -82,7 +82,7 @@ def draw(evidence: Evidence, found: Mapping[str, Any], paths: Paths, output: Pat
     """Write the pictures of an evaluation."""
     classes, seed = evidence.classes, evidence.seed
     rows, truth, probabilities = pooled_truth(evidence.predictions, classes)
-    draws = replicate_draws(rows["replicate"].to_numpy(), truth, len(classes), seed=seed)
+    draws = Draws.of(rows["replicate"].to_numpy(), truth, len(classes), seed=seed)
     for name in ("roc", "precision_recall", "reliability"):
         figures.save(getattr(curves, name)(truth, probabilities, classes, draws), output[name])
     errors = gallery.confident_errors(rows, truth, probabilities, classes)

@@ -106,7 +106,7 @@ def _bars(axis: Axes, rows: Sequence[Mapping[str, Any]], classes: Sequence[str])
         own = {row["compartment"]: row for row in rows if row["label"] == label and row["value"] is not None}
         places = [names.index(name) + (index - (len(classes) - 1) / 2) * width for name in own]
         values = np.array([row["value"] for row in own.values()])
-        low, high = np.array([row["ci"] for row in own.values()]).reshape(-1, 2).T
+        low, high = np.array([row["ci"] or [row["value"]] * 2 for row in own.values()]).reshape(-1, 2).T
         reach = np.clip([values - low, high - values], 0, None)
         axis.bar(places, values, width, color=class_colour(index), label=short(label))
         axis.errorbar(places, values, reach, fmt="none", ecolor="black", elinewidth=1, capsize=2)

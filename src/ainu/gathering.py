@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ainu.localizations import Localizations, open_file
+from ainu.scores import interval
 
 DRAWS = 99
 MOST = 1000
@@ -131,7 +132,7 @@ def _ratio(
     above = int((random.sum(axis=0) >= seen.sum()).sum())
     return {
         "value": float(seen.sum() / max(expected.sum(), 1e-12)),
-        "ci": [float(bound) for bound in np.quantile(values, [0.025, 0.975])],
+        "ci": interval(np.array(values), len(groups)).tolist() if len(groups) > 1 else None,
         "p": (1 + above) / (1 + random.shape[1]),
         "nuclei": len(seen),
     }

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import cluster
 import pytest
-from project import Project, clone, small_config, small_sheet
+from project import Project, clone, clone_of_the_demo, small_config, small_sheet
 from submitting import OnCluster, jobs_of_slurm, on_cluster
 
 pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("slurm")]
@@ -92,6 +92,15 @@ def test_the_logs_of_slurm_stay(whole_run):
     project, jobs, _ = whole_run
     logs = list((project.folder / "results" / "logs" / "slurm").rglob("*.log"))
     assert len(logs) == len(jobs)
+
+
+@pytest.mark.slow
+@pytest.mark.overnight
+def test_the_demo_runs_by_slurm_from_raw_files_to_its_report(demo, tmp_path):
+    project = on_cluster(clone_of_the_demo(tmp_path / "fresh"), tmp_path / "project")
+    project.run()
+    assert project.outputs() == demo.outputs()
+    assert project.planned() == {}
 
 
 def test_a_training_requeued_in_the_middle_ends_with_the_same_bytes(finished, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from test_figures import CLASSES, texts
 
 from ainu import curves, figures
-from ainu.scores import replicate_draws
+from ainu.scores import Draws
 
 
 def test_two_classes_have_one_roc_curve_with_its_area_beside_chance():
@@ -35,7 +35,7 @@ def judged(n: int = 80, strength: float = 1.5):
     rng = np.random.default_rng(4)
     truth = np.arange(n) % 2
     p = 1 / (1 + np.exp(-(strength * (2 * truth - 1) + rng.normal(0, 1, n))))
-    draws = replicate_draws(np.arange(n) // 2 % 8, truth, 2, seed=1, draws=200)
+    draws = Draws.of(np.arange(n) // 2 % 8, truth, 2, seed=1, draws=200)
     return truth, np.stack([1 - p, p], 1), draws
 
 

@@ -74,7 +74,7 @@ def gathered(tmp_path, *, lie_together: bool):
         table(seed=k, lie_together=lie_together).save(tmp_path / f"{k}.h5", f"s{k}")
     names = [f"s{k}" for k in range(3)]
     shards = [tmp_path / f"{k}.h5" for k in range(3)]
-    return gathering(shards, dict.fromkeys(names, "r"), dict.fromkeys(names, "a"), 0.1, 100, 1000, seed=0)
+    return gathering(shards, dict(zip(names, names, strict=True)), dict.fromkeys(names, "a"), 0.1, 100, 1000, seed=0)
 
 
 def test_localizations_that_lie_together_are_found_to(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from ainu.scores import differences, per_class, replicate_draws, scores, weighted_scores, with_intervals
+from ainu.scores import Draws, differences, interval, per_class, scores, weighted_scores, with_intervals
 
 
 def test_perfect_and_inverted_predictions():
@@ -103,8 +103,25 @@ def test_a_paired_difference_is_told_more_surely_than_from_two_intervals():
     assert gain[1] - gain[0] < sum(high - low for low, high in own)
 
 
-def test_without_a_draw_that_holds_all_classes_there_is_no_interval():
+@pytest.mark.parametrize("replicates", [6, 12])
+def test_an_interval_holds_the_truth_as_often_as_it_says_also_with_few_replicates(replicates):
+    rng = np.random.default_rng(replicates)
+    held = {"interval": 0, "percentiles": 0}
+    for _ in range(600):
+        values = rng.normal(0, 1, replicates)
+        drawn = values[rng.integers(0, replicates, (1000, replicates))].mean(axis=1)
+        for name, (low, high) in {
+            "interval": interval(drawn, replicates),
+            "percentiles": np.percentile(drawn, [2.5, 97.5]),
+        }.items():
+            held[name] += low <= 0 <= high
+    assert held["interval"] / 600 > held["percentiles"] / 600 + 0.015
+    assert held["interval"] / 600 > 0.92
+
+
+def test_a_class_without_two_replicates_has_no_interval():
     truth, p = np.array([0, 0, 1, 1]), np.eye(2)[[0, 0, 1, 1]]
-    assert with_intervals(truth, p, np.array(["a"] * 4), seed=1, draws=5)["auroc"]["ci"] == [1, 1]
-    apart = np.array([f"r{k}" for k in range(4)])
-    assert replicate_draws(apart[:1], truth[:1], 2, seed=1, draws=5).shape == (0, 1)
+    assert with_intervals(truth, p, np.array(["a"] * 4), seed=1, draws=5)["auroc"]["ci"] is None
+    assert with_intervals(truth, p, np.array(["a", "b", "c", "c"]), seed=1, draws=5)["auroc"]["ci"] is None
+    assert with_intervals(truth, p, np.array(["a", "b", "c", "d"]), seed=1, draws=50)["auroc"]["ci"] == [1, 1]
+    assert not Draws.of(np.array(["a"]), truth[:1], 2, seed=1, draws=5)

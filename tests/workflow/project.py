@@ -115,3 +115,11 @@ def clone(folder: Path) -> Project:
             shutil.copy(source, folder / part)
     (folder / "config").mkdir()
     return Project(folder)
+
+
+def clone_of_the_demo(folder: Path) -> Project:
+    """What a newcomer clones, with the shipped config and sheet."""
+    project = clone(folder)
+    for name in ("config.yaml", "samples.tsv"):
+        shutil.copy(ROOT / "config" / name, folder / "config" / name)
+    return project

@@ -1,39 +1,20 @@
 """The shipped demo and real data, as a newcomer runs them. Minutes each: CI runs them after the everyday tests."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
-from project import ROOT, Project, clone
+from project import ROOT, clone, clone_of_the_demo
 
 pytestmark = pytest.mark.slow
 
 
-def demo_here() -> bool:
-    """Whether the demo was run in this checkout, by this code."""
-    if not (ROOT / "results" / "experiments" / "somatic-vs-hipsc" / "report.html").exists():
-        return False
-    done = Project(ROOT).snakemake("--dry-run")
-    return done.returncode == 0 and "Nothing to be done" in done.stdout + done.stderr
-
-
-def demo(folder: Path) -> Project:
-    """The shipped config and sheet, run in a folder of their own."""
-    project = clone(folder)
-    for name in ("config.yaml", "samples.tsv"):
-        shutil.copy(ROOT / "config" / name, folder / "config" / name)
-    project.run()
-    return project
-
-
 @pytest.fixture(scope="module")
-def results(tmp_path_factory) -> Path:
-    """Results of the demo: those of the checkout, or made anew."""
-    project = Project(ROOT) if demo_here() else demo(tmp_path_factory.mktemp("demo") / "project")
-    return project.folder / "results"
+def results(demo) -> Path:
+    """Results of the demo."""
+    return demo.folder / "results"
 
 
 def test_the_demo_tells_its_classes_apart_and_counts_do_not(results):
@@ -71,7 +52,9 @@ def test_the_evidence_for_hipsc_is_pol_ii_in_the_nucleoli(results):
 
 @pytest.mark.overnight
 def test_two_runs_in_two_folders_give_the_same_bytes(results, tmp_path):
-    again = demo(tmp_path / "project").folder / "results"
+    project = clone_of_the_demo(tmp_path / "project")
+    project.run()
+    again = project.folder / "results"
     names = ["dataset.h5", "folds.tsv", "predictions.tsv", "metrics.json", "models/repeat0-fold0/model.safetensors"]
     files = [Path("experiments/somatic-vs-hipsc") / name for name in names]
     for stage in ("localizations", "drift", "quality", "nuclei", "voxels/overview200"):
