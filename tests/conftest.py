@@ -1,10 +1,12 @@
 """What all tests share: the package on the path, the folder of real data, and a finished run of the small config."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 from project import ROOT, Project, clone, clone_of_the_demo, small_config, small_sheet
 
@@ -29,12 +31,20 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Project:
-    """A finished run of the small config by real Snakemake. Do not change it: copy it."""
-    project = clone(tmp_path_factory.mktemp("finished") / "project")
-    project.write_config(small_config())
-    (project.folder / "config" / "samples.tsv").write_text(small_sheet())
-    project.run()
-    return project
+    """A finished run of the small config by real Snakemake. Do not change it: copy it.
+
+    All pytest processes, also of later runs, share the one of this very code.
+    """
+    fresh = clone(tmp_path_factory.mktemp("finished") / "project")
+    fresh.write_config(small_config())
+    (fresh.folder / "config" / "samples.tsv").write_text(small_sheet())
+    shared = ROOT / ".pytest_cache" / "finished" / fresh.digest() / "project"
+    with FileLock(shared.parent.with_suffix(".lock")):
+        if not shared.exists():
+            fresh.run()
+            shutil.rmtree(shared.parent, ignore_errors=True)
+            fresh.copy(shared.with_name("part")).folder.rename(shared)
+    return Project(shared)
 
 
 @pytest.fixture

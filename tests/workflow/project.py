@@ -1,5 +1,6 @@
 """Clones of the project in folders of their own, and the small config that most workflow tests run."""
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -69,6 +70,12 @@ class Project:
             for name, path in names.items()
             if not name.startswith(UNEVEN) and path.name != ".snakemake_timestamp"
         }
+
+    def digest(self) -> str:
+        """What tells a clone from one of other code, settings or packages."""
+        files = [path for path in sorted(self.folder.rglob("*")) if path.is_file()] + [ROOT / "requirements.txt"]
+        told = [f"{path.name} {sha256(path)}" for path in files]
+        return hashlib.sha256("\n".join([sys.version, *told]).encode()).hexdigest()[:16]
 
     def copy(self, folder: Path) -> "Project":
         """The same project, results and records included, elsewhere."""
