@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from ainu.poses import Pose
 from ainu.voxels import new_images, planes_of, split_by_nucleus
 
 SCHEMA = 2
+BLOCK_BYTES = 1 << 24
+"""Read at a time of what is memory-mapped."""
 NUMBERS = ("localizations", "area_um2", "origin_nm", "angle_rad")
 
 
@@ -164,12 +168,13 @@ def assemble(
     columns: dict[str, list[NDArray]] = {name: [] for name in ("nucleus", *NUMBERS)}
     rows: list[tuple[str, str, str]] = []
     with new_file(output) as file:
-        for row in samples:
-            with open_file(shards[row["shard"]]) as shard:
-                taken = _append(file, shard[row["sample"]], list(channels), columns)
-                if tables:
-                    _append_points(file, shard[row["sample"]], tables[row["shard"]], row["sample"], channels)
-            rows += [(row["sample"], row["replicate"], row["label"])] * taken
+        for name, members in groupby(samples, itemgetter("shard")):
+            with open_file(shards[name]) as shard:
+                for row in members:
+                    taken = _append(file, shard[row["sample"]], list(channels), columns)
+                    if tables:
+                        _append_points(file, shard[row["sample"]], tables[name], row["sample"], channels)
+                    rows += [(row["sample"], row["replicate"], row["label"])] * taken
         if not rows:
             raise AinuError(f"{output}: no nucleus was found in any sample; see results/qc and the key nuclei")
         for name, parts in columns.items():
@@ -242,41 +247,53 @@ def _extend(
         group[name][before:] = values
 
 
-def _read_points(file: h5py.File) -> Points | None:
+def _read_points(file: h5py.File, *, mapped: bool) -> Points | None:
     if "points" not in file:
         return None
     group = file["points"]
-    precision = group["precision"][()]
+    position, channel, precision = (
+        _values(group[name], mapped=mapped) for name in ("position", "channel", "precision")
+    )
     start = np.concatenate([[0], np.cumsum(group["count"][()])])
-    measured = None if np.isnan(precision).all() else precision
-    return Points(group["position"][()], group["channel"][()], measured, start)
+    measured = any(not np.isnan(precision[rows]).all() for rows in _blocks(group["precision"]))
+    return Points(position, channel, precision if measured else None, start)
 
 
 def read(path: str | Path, memory_gb: float | None = None) -> Dataset:
     """Read a dataset into memory.
 
-    Images that take more than `memory_gb` are unpacked into an anonymous temporary file and memory-mapped from there.
+    Images and localizations that take more than `memory_gb` are unpacked into anonymous temporary files and
+    memory-mapped from there.
     """
     with open_file(path) as file:
         if file.attrs.get("schema") != SCHEMA:
             raise AinuError(f"{path}: not a dataset of schema {SCHEMA}; run the workflow again to make it anew")
         text = {name: file[name].asstr()[()].astype(str) for name in ("nucleus", "sample", "replicate", "label")}
-        numbers = {"image": _images(file["image"], memory_gb)} | {name: file[name][()] for name in NUMBERS}
+        large = [file["image"], *file["points"].values()] if "points" in file else [file["image"]]
+        mapped = memory_gb is not None and sum(source.nbytes for source in large) > memory_gb * 1e9
+        numbers = {"image": _values(file["image"], mapped=mapped)} | {name: file[name][()] for name in NUMBERS}
         channels = tuple(str(name) for name in file.attrs["channels"])
         height = float(file.attrs["voxel_z_nm"]) if "voxel_z_nm" in file.attrs else None
         voxel_nm = float(file.attrs["voxel_size_nm"])
-        points = _read_points(file)
+        points = _read_points(file, mapped=mapped)
         return Dataset(**text, **numbers, channels=channels, voxel_size_nm=voxel_nm, voxel_z_nm=height, points=points)
 
 
-def _images(source: h5py.Dataset, memory_gb: float | None) -> NDArray[Any]:
-    if memory_gb is None or source.nbytes <= memory_gb * 1e9:
+def _values(source: h5py.Dataset, *, mapped: bool) -> NDArray[Any]:
+    if not mapped or not source.nbytes:
         return source[()]
     with tempfile.TemporaryFile() as file:
-        images = np.memmap(file, source.dtype, "w+", shape=source.shape)
-        for index in range(len(source)):
-            images[index] = source[index]
-    return images
+        for rows in _blocks(source):
+            source[rows].tofile(file)
+        file.flush()
+        return np.memmap(file, source.dtype, "r+", shape=source.shape)
+
+
+def _blocks(source: h5py.Dataset) -> Iterator[slice]:
+    """Rows that are read at a time, whole chunks."""
+    per_chunk = source.chunks[0]
+    rows = per_chunk * max(1, BLOCK_BYTES * len(source) // max(source.nbytes, 1) // per_chunk)
+    return (slice(start, start + rows) for start in range(0, len(source), rows))
 
 
 def read_table(path: str | Path) -> pd.DataFrame:

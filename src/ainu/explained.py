@@ -95,10 +95,16 @@ class Source:
     maps: str
     method: str
 
-    def nucleus(self, name: str, part: Localizations) -> NDArray[np.float32]:
+    def rows(self, samples: Sequence[str]) -> dict[str, int]:
+        """Where the nuclei of samples stand in the dataset."""
+        own = set(samples)
+        with open_file(self.dataset) as data:
+            names = data["nucleus"].asstr()[()]
+        return {name: row for row, name in enumerate(names) if name.rpartition("/")[0] in own}
+
+    def nucleus(self, row: int, part: Localizations) -> NDArray[np.float32]:
         """(n,) attribution of the localizations of a nucleus; NaN in channels that the network does not see."""
         with open_file(self.dataset) as data, open_file(self.maps) as maps:
-            row = int(np.flatnonzero(data["nucleus"].asstr()[()] == name)[0])
             plane = planes_of(part.channels, [str(own) for own in data.attrs["channels"]])[part.channel]
             found = np.full(len(part), np.nan, np.float32)
             found[plane >= 0] = self._seen(data, maps, row, part[plane >= 0], plane[plane >= 0].astype(np.uint8))
@@ -146,14 +152,20 @@ def explain_shard(
         Processes.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
-    work = partial(_explain_sample, dict(inputs), source, Path(folder), tuple(formats))
+    work = partial(_explain_sample, dict(inputs), source, source.rows(samples), Path(folder), tuple(formats))
     write_shard(output, samples, work, threads=threads, title="localizations")
 
 
 def _explain_sample(
-    inputs: dict[str, str], source: Source, folder: Path, formats: tuple[str, ...], sample: str, group: h5py.Group
+    inputs: dict[str, str],
+    source: Source,
+    rows: Mapping[str, int],
+    folder: Path,
+    formats: tuple[str, ...],
+    sample: str,
+    group: h5py.Group,
 ) -> None:
-    table = explained(inputs, source, sample)
+    table = explained(inputs, source, rows, sample)
     table.write(group)
     for name in formats:
         path = folder / f"{sample}{ENDINGS[name]}"
@@ -164,13 +176,16 @@ def _explain_sample(
             thunderstorm.write(table, path, keep=COLUMNS)
 
 
-def explained(inputs: Mapping[str, str], source: Source, sample: str) -> Localizations:
-    """The localizations of a sample inside nuclei, in channels that the network sees, with extra columns."""
+def explained(inputs: Mapping[str, str], source: Source, rows: Mapping[str, int], sample: str) -> Localizations:
+    """The localizations of a sample inside nuclei, in channels that the network sees, with extra columns.
+
+    `rows` says where its nuclei stand in the dataset.
+    """
     table = load(inputs["raw"], sample, drift=inputs["drift"], quality=inputs["quality"], nuclei=inputs["nuclei"])
     assert table.nucleus is not None
     values = np.full(len(table), np.nan, np.float32)
     for number in np.unique(table.nucleus[table.nucleus > 0]):
         own = table.nucleus == number
-        values[own] = source.nucleus(f"{sample}/{number}", table[own])
+        values[own] = source.nucleus(rows[f"{sample}/{number}"], table[own])
     extra: dict[str, NDArray[Any]] = {"attribution": values, "nucleus": table.nucleus}
     return replace(table, extra=table.extra | extra)[np.isfinite(values)]

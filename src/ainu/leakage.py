@@ -29,6 +29,8 @@ BINS = 2048
 """Of a fingerprint. Those of independent recordings correlate by chance with a spread of one over its root, 0.02."""
 ALIKE = 0.12
 """Correlation from which on two recordings are held against each other: five spreads."""
+BLOCK = 256
+"""Fingerprints that are compared with all others at a time."""
 MOST_PAIRS = 2000
 """Pairs that are held against each other, the most alike first; more come only from a rhythm that all share."""
 SMOOTH = 65
@@ -136,17 +138,22 @@ def candidates(recordings: Sequence[Recording]) -> list[tuple[int, int]]:
     lasers, is taken away where there are enough of them to tell.
     """
     prints: NDArray[Any] = np.stack([recording.fingerprint for recording in recordings])
+    blocks = [slice(start, start + BLOCK) for start in range(0, len(prints), BLOCK)]
     if len(prints) >= 20:
         middle = prints.mean(axis=0)
-        prints = prints - np.outer(prints @ middle, middle) / max(float(middle @ middle), 1e-12)
-        prints /= np.maximum(np.linalg.norm(prints, axis=1, keepdims=True), 1e-12)
+        for own in blocks:
+            block = prints[own]
+            block -= np.outer(block @ middle, middle) / max(float(middle @ middle), 1e-12)
+            block /= np.maximum(np.linalg.norm(block, axis=1, keepdims=True), 1e-12)
     found = []
-    for start in range(0, len(prints), 1024):
-        block = prints[start : start + 1024]
-        alike = np.max([np.roll(block, shift, axis=1) @ prints.T for shift in (-1, 0, 1)], axis=0)
+    for own in blocks:
+        later = prints[own.start :].T
+        alike = prints[own] @ later
+        for shift in (-1, 1):
+            np.maximum(alike, np.roll(prints[own], shift, axis=1) @ later, out=alike)
         rows, columns = np.nonzero(alike >= ALIKE)
-        pairs = zip(rows + start, columns, alike[rows, columns], strict=True)
-        found += [(float(value), int(i), int(j)) for i, j, value in pairs if i < j]
+        pairs = zip(rows, columns, alike[rows, columns], strict=True)
+        found += [(float(value), own.start + int(i), own.start + int(j)) for i, j, value in pairs if i < j]
     found = [pair for pair in found if recordings[pair[1]].sample != recordings[pair[2]].sample]
     return [(i, j) for _, i, j in sorted(found, key=lambda pair: (-pair[0], pair[1], pair[2]))[:MOST_PAIRS]]
 

@@ -72,6 +72,22 @@ def test_images_go_through_unchanged(shard, tmp_path, name):
         assert clipped.tolist() == [0, 0]
 
 
+@pytest.mark.parametrize("block_bytes", [1 << 24, 1])
+def test_a_dataset_on_disk_is_the_same_as_in_memory(shard, tmp_path, monkeypatch, block_bytes):
+    monkeypatch.setattr("ainu.dataset.BLOCK_BYTES", block_bytes)
+    inputs, *_ = shard
+    voxelize_shard(inputs, tmp_path / "a.h5", ["fov"], RENDERS["count"], ["PolII", "DNA"])
+    rows = [{"sample": "fov", "shard": "s1", "replicate": "r", "label": "x"}]
+    assemble({"s1": tmp_path / "a.h5"}, rows, ["DNA", "PolII"], tmp_path / "dataset.h5", {"s1": inputs})
+    memory, disk = read(tmp_path / "dataset.h5"), read(tmp_path / "dataset.h5", memory_gb=1e-6)
+    pairs = [(memory.image, disk.image)]
+    pairs += [(getattr(memory.points, name), getattr(disk.points, name)) for name in ("position", "channel", "start")]
+    assert all(np.array_equal(one, other) for one, other in pairs)
+    assert (memory.points.precision is None) == (disk.points.precision is None)
+    assert isinstance(disk.image, np.memmap)
+    assert isinstance(disk.points.position, np.memmap)
+
+
 def test_canvas_positions_say_where_a_voxel_of_a_turned_canvas_lies(shard, tmp_path):
     inputs, table, nuclei = shard
     fit_canvas([inputs["nuclei"]], RENDERS["aligned"], tmp_path / "canvas.json")

@@ -274,6 +274,17 @@ def test_rows_added_at_the_end_change_no_earlier_shard(checked):
     assert {name: after[name] for name in before} == before
 
 
+def test_shards_of_a_long_sheet_grow_and_stay_when_it_gets_longer(checked):
+    sheet = [rows()[k % 6] | {"sample": f"s{k}", "path": simulated(f"s{k}")} for k in range(20_000)]
+    before, after = checked(sheet[:5_000]).shards, checked(sheet).shards
+    sizes = [len(members) for members in after.values()][:-1]
+    assert sizes == sorted(sizes)
+    assert (sizes[:128], max(sizes)) == ([16] * 128, 128)
+    *full, last = before
+    assert {name: after[name] for name in full} == {name: before[name] for name in full}
+    assert after[last][: len(before[last])] == before[last]
+
+
 def test_a_shard_named_like_an_automatic_one_is_refused(told):
     assert told(changed(1, shard="s0007")) == [
         "samples.tsv, row 3, shard: found 's0007', a name of an automatic shard; allowed: any other name"
@@ -693,7 +704,8 @@ def test_every_wrong_row_of_a_large_sheet_is_told(told):
 
 def test_a_large_valid_sheet_keeps_every_row(checked):
     n = 20_000
-    settings = checked([rows()[k % 6] | {"sample": f"s{k}", "path": simulated(f"s{k}")} for k in range(n)])
+    sheet = [rows()[k % 6] | {"sample": f"s{k}", "path": simulated(f"s{k}")} for k in range(n)]
+    settings = checked(sheet, shard_size=16)
     assert len(settings.samples) == n
     assert len(settings.shards) == n // 16
     assert sum(len(settings.rows(sample)) for shard in settings.shards.values() for sample in shard) == n

@@ -134,8 +134,8 @@ rule explain_localizations:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=memory(12, least=2000),
-        runtime=60,
+        mem_mb=shard_memory(12, least=2000, tables=("raw", "drift", "quality", "nuclei")),
+        runtime=minutes(60),
     params:
         samples=explained_samples,
         formats=lambda wildcards: attribution_of(wildcards)["localizations"],

@@ -1,5 +1,7 @@
 # What is explained, and by what: settings of attribution, and who is explained.
 
+from functools import cache
+
 from ainu.methods import chosen_methods
 
 
@@ -13,13 +15,19 @@ def attribution_of(wildcards):
 def attribution_memory(wildcards, input, attempt):
     """Memory in MB: the images and their maps, one per method, and what is worked on at a time."""
     own = attribution_of(wildcards)
-    images = 10 * (2 + len(own["methods"])) * input.size_mb
+    images = 10 * (2 + len(own["methods"])) * size_mb(input)
     return int((2500 + 1000 * own["memory_gb"] + images) * attempt)
+
+
+@cache
+def samples_explained(experiment):
+    """Samples of all shards that an experiment explains."""
+    return frozenset(SETTINGS.samples_of(experiment))
 
 
 def explained_samples(wildcards):
     """Samples of a shard that an experiment explains."""
-    own = set(SETTINGS.samples_of(wildcards.experiment))
+    own = samples_explained(wildcards.experiment)
     return [sample for sample in SETTINGS.shards[wildcards.shard] if sample in own]
 
 

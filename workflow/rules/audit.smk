@@ -18,8 +18,8 @@ rule measure_features:
         ENVIRONMENT
     threads: 4
     resources:
-        mem_mb=memory(12, least=2000),
-        runtime=60,
+        mem_mb=shard_memory(12, least=2000),
+        runtime=minutes(60),
     params:
         samples=samples_of,
         seed=CONFIG["seed"],

@@ -1,6 +1,9 @@
 # What the rules share: the checked settings, and short names for what they look up in them.
 
 import re
+from os.path import getsize
+
+from snakemake.iocontainers import InputFiles
 
 from ainu import AinuError
 from ainu.networks.catalogue import POINT_NETWORKS
@@ -24,21 +27,6 @@ def one_of(names):
     return "|".join(map(re.escape, names)) or "none"
 
 
-def samples_of(wildcards):
-    """Samples of a shard."""
-    return list(SETTINGS.shards[wildcards.shard])
-
-
-def sheet_rows(wildcards):
-    """Rows of the sheet of a shard's samples, by sample."""
-    return {sample: SETTINGS.rows(sample) for sample in SETTINGS.shards[wildcards.shard]}
-
-
-def stage(name):
-    """The shard's file of a stage."""
-    return f"results/{name}/{{shard}}.h5"
-
-
 def experiment_of(wildcards):
     """Settings of an experiment."""
     return SETTINGS.experiment(wildcards.experiment)
@@ -53,12 +41,6 @@ def experiment_rows(samples):
 def sheet_channels(row):
     """Names of the channels of a row of the sheet."""
     return [pair.rpartition(":")[2] for pair in row["channels"].split(",")]
-
-
-def shard_files(name, samples):
-    """The files of a stage that hold the given samples."""
-    shards = dict.fromkeys(SETTINGS.rows(sample)[0]["shard"] for sample in samples)
-    return [f"results/{name}/{shard}.h5" for shard in shards]
 
 
 def dataset_files(settings, samples):
@@ -86,31 +68,30 @@ def model_files(experiment):
     return [f"{folder}/{name}" for folder in models_of(experiment) for name in ("model.safetensors", "model.json")]
 
 
+def size_mb(files):
+    """Size of a job's input in MB. Snakemake's own `size_mb` starts an event loop for every job."""
+    if any(file.is_storage for file in files):
+        return InputFiles(files).size_mb
+    return sum(map(getsize, files)) / 2**20
+
+
 def memory(factor, least=1000):
     """Memory in MB from the size of the input, more with every attempt."""
-    return lambda wildcards, input, attempt: int(max(least, factor * input.size_mb) * attempt)
+    return lambda wildcards, input, attempt: int(max(least, factor * size_mb(input)) * attempt)
 
 
 def with_sidecar(path):
     """A localization file and, for Picasso's, the YAML beside it where there is one or will be one."""
+    if not path.endswith((".hdf5", ".h5")):
+        return [path]
     sidecar = Path(path).with_suffix(".yaml")
-    beside = path.endswith((".hdf5", ".h5")) and (path.startswith(SIMULATED) or sidecar.exists())
-    return [path, str(sidecar)] if beside else [path]
+    return [path, str(sidecar)] if path.startswith(SIMULATED) or sidecar.exists() else [path]
 
 
 def bead_tables():
     """The table of beads by which channels are aligned, if any."""
     table = (CONFIG["ingest"]["alignment"] or {}).get("bead_table")
     return [table] if table else []
-
-
-def roi_pixels(wildcards):
-    """ROI file or label image of each sample of a shard that has one, with the pixel (nm) of the image."""
-    if CONFIG["nuclei"]["method"] not in ("roi", "labels"):
-        return {}
-    drawn_on, camera = CONFIG["nuclei"]["roi_pixel_nm"], CONFIG["ingest"]["pixel_size_nm"]
-    rows = [row for rows in sheet_rows(wildcards).values() for row in rows if row["roi"]]
-    return {row["sample"]: (row["roi"], float(drawn_on or row["pixel_size_nm"] or camera or 0)) for row in rows}
 
 
 def figures_of(rule):

@@ -38,8 +38,8 @@ rule fingerprint:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=memory(4, least=1000),
-        runtime=30,
+        mem_mb=shard_memory(4, least=1000),
+        runtime=minutes(30),
     params:
         samples=samples_of,
         code=code_digest("leakage"),
@@ -64,8 +64,8 @@ rule split:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=memory(0, least=2000),
-        runtime=20,
+        mem_mb=lambda wildcards, input, attempt: int((2000 + 3 * size_mb(input.fingerprints)) * attempt),
+        runtime=60,
     params:
         rows=lambda wildcards: compared_rows(SETTINGS.samples_of(wildcards.experiment)),
         raw=lambda wildcards: shard_file_of_samples("localizations", SETTINGS.samples_of(wildcards.experiment)),

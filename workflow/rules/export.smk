@@ -19,8 +19,8 @@ rule export:
         ENVIRONMENT
     threads: 4
     resources:
-        mem_mb=memory(12, least=2000),
-        runtime=60,
+        mem_mb=shard_memory(12, least=2000),
+        runtime=minutes(60),
     params:
         samples=samples_of,
         pixel_size_nm=CONFIG["ingest"]["pixel_size_nm"],
@@ -43,8 +43,8 @@ rule export_images:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=memory(12, least=2000),
-        runtime=60,
+        mem_mb=shard_memory(12, least=2000),
+        runtime=minutes(60),
     params:
         code=code_digest("export"),
     message:

@@ -17,8 +17,8 @@ rule ingest:
         ENVIRONMENT
     threads: 4
     resources:
-        mem_mb=memory(6),
-        runtime=60,
+        mem_mb=shard_memory(6),
+        runtime=minutes(60),
     params:
         rows=sheet_rows,
         settings=CONFIG["ingest"],
@@ -44,8 +44,8 @@ rule correct_drift:
         ENVIRONMENT
     threads: 4
     resources:
-        mem_mb=memory(20, least=4000),
-        runtime=120,
+        mem_mb=shard_memory(20, least=4000),
+        runtime=minutes(120),
     params:
         samples=samples_of,
         settings=CONFIG["drift"],
@@ -70,8 +70,8 @@ rule filter_quality:
         ENVIRONMENT
     threads: 4
     resources:
-        mem_mb=memory(12, least=2000),
-        runtime=60,
+        mem_mb=shard_memory(12, least=2000),
+        runtime=minutes(60),
     params:
         samples=samples_of,
         settings=CONFIG["quality"],
@@ -98,8 +98,8 @@ rule find_nuclei:
         ENVIRONMENT
     threads: 4
     resources:
-        mem_mb=memory(12, least=2000),
-        runtime=60,
+        mem_mb=shard_memory(12, least=2000),
+        runtime=minutes(60),
     params:
         samples=samples_of,
         rois=roi_pixels,

@@ -37,9 +37,9 @@ def unseen_samples(name):
     settings, found = predictor(name), []
     for sample in dict.fromkeys(SETTINGS.samples["sample"]):
         rows = SETTINGS.rows(sample)
-        row, channels = rows[0], {channel for row in rows for channel in sheet_channels(row)}
-        if row["label"] == "" or (row["role"] == "test" and row["label"] in settings["classes"]):
-            if channels >= set(settings["channels"]):
+        label, role = rows[0]["label"], rows[0]["role"]
+        if label == "" or (role == "test" and label in settings["classes"]):
+            if {channel for row in rows for channel in sheet_channels(row)} >= set(settings["channels"]):
                 found.append(sample)
     return found
 

@@ -2,11 +2,9 @@
 
 import yaml
 
-SIMULATED_ROWS = [
-    {key: row[key] for key in ("sample", "path", "label", "replicate")}
-    for row in SETTINGS.samples.to_dict("records")
-    if row["path"].startswith(SIMULATED)
-]
+SIMULATED_ROWS = SETTINGS.samples.loc[
+    SETTINGS.samples["path"].str.startswith(SIMULATED), ["sample", "path", "label", "replicate"]
+].to_dict("records")
 with open(HOME / "resources" / "simulation.yaml", encoding="utf-8") as file:
     CONDITIONS = yaml.safe_load(file)
 

@@ -45,9 +45,8 @@ def set_settings(self, settings):
 
 def files_read():
     """Files that a run reads and does not make: sheet, localization files, outlines, beads, weights and models."""
-    rows = SETTINGS.samples.to_dict("records")
-    found = [CONFIG["samples"], *bead_tables()]
-    found += [file for row in rows for file in (*with_sidecar(row["path"]), *filter(None, [row["roi"]]))]
+    found = [CONFIG["samples"], *bead_tables(), *SETTINGS.samples["roi"]]
+    found += [file for path in SETTINGS.samples["path"] for file in with_sidecar(path)]
     found += [experiment["transfer"]["weights"] for experiment in CONFIG["experiments"].values()]
     found += [f"{CONFIG['predict']['models'][name]}/{file}" for name in PACKS for file in listed_files(PACKS[name])]
     return sorted({file for file in found if file and not file.startswith(SIMULATED)})

@@ -8,7 +8,8 @@ them are told at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -72,9 +73,14 @@ class Settings:
 
     def samples_of(self, experiment: str) -> list[str]:
         """Samples that an experiment trains on (role `train`, a label among its classes), in the order of the sheet."""
-        classes = self.experiment(experiment)["classes"]
-        chosen = self.samples[self.samples["role"].eq("train") & self.samples["label"].isin(classes)]
-        return list(dict.fromkeys(chosen["sample"]))
+        self.experiment(experiment)
+        return list(self._by_experiment[experiment])
+
+    @cached_property
+    def _by_experiment(self) -> dict[str, tuple[str, ...]]:
+        trained = self.samples[self.samples["role"].eq("train")].drop_duplicates("sample")
+        classes = {name: settings["classes"] for name, settings in self.config["experiments"].items()}
+        return {name: tuple(trained.loc[trained["label"].isin(own), "sample"]) for name, own in classes.items()}
 
     @cached_property
     def _by_sample(self) -> dict[str, list[dict[str, str]]]:
@@ -125,11 +131,22 @@ def _settled(config: Tree, table: pd.DataFrame) -> Settings:
     return Settings(config, samples, {shard: tuple(members) for shard, members in shards.items()})
 
 
-def _shards(samples: pd.DataFrame, shard_size: int) -> dict[str, str]:
+def _shards(samples: pd.DataFrame, shard_size: int | str) -> dict[str, str]:
     """Sample -> shard; the place in the sheet counts, so that a shard given by hand never moves another sample."""
     firsts = samples.drop_duplicates("sample")
-    places = enumerate(zip(firsts["sample"], firsts["shard"], strict=True))
-    return {sample: shard or f"s{place // shard_size + 1:04d}" for place, (sample, shard) in places}
+    places = zip(firsts["sample"], firsts["shard"], _automatic_shards(shard_size), strict=False)
+    return {sample: own or automatic for sample, own, automatic in places}
+
+
+def _automatic_shards(shard_size: int | str) -> Iterator[str]:
+    """The shard of each place in the sheet, without end.
+
+    How many places a shard takes depends on its number alone: rows added at the end move no sample to another shard,
+    and yet a hundred thousand samples are a thousand shards.
+    """
+    for k in itertools.count():
+        size = min(16 << k // 128, 128) if shard_size == "auto" else int(shard_size)
+        yield from itertools.repeat(f"s{k + 1:04d}", size)
 
 
 def _known(table: Mapping[str, Any], name: str, what: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -84,9 +85,9 @@ class Sheet:
     def _shared_files(self) -> Iterator[str]:
         """The same nuclei in two samples could be trained on and tested on."""
         files = self.table.loc[self.table["path"].ne("") & self.table["sample"].ne(""), ["path", "sample"]]
-        first: dict[Path, tuple[int, str]] = {}
+        first: dict[str, tuple[int, str]] = {}
         for row, path, sample in zip(files.index, files["path"], files["sample"], strict=True):
-            before, other = first.setdefault((self.root / path).resolve(), (row, sample))
+            before, other = first.setdefault(os.path.realpath(self.root / path), (row, sample))
             if other != sample:
                 yield (
                     f"row {row}, path: found {path!r} for the sample {sample!r}, which is the file of the sample "
