@@ -178,7 +178,7 @@ def test_after_a_killed_snakemake_its_jobs_go_on_and_a_rerun_after_unlock_takes_
     assert_one_rerun_completes(interrupted, finished, {})
 
 
-def test_a_job_out_of_memory_is_tried_again_with_more(finished, tmp_path):
+def test_a_job_out_of_memory_is_tried_again_with_more_memory_and_time(finished, tmp_path):
     project = on_cluster(finished, tmp_path / "project")
     target = "results/experiments/small/folds.tsv"
     (project.folder / target).unlink()
@@ -188,4 +188,5 @@ def test_a_job_out_of_memory_is_tried_again_with_more(finished, tmp_path):
     assert [job["JobState"] == "COMPLETED" for job in tried] == [False, True]
     memory = [int(re.search(r"MinMemoryNode=(\d+)", " ".join(f"{k}={v}" for k, v in job.items()))[1]) for job in tried]
     assert memory == [60, 2060]
+    assert [job["TimeLimit"] for job in tried] == ["01:00:00", "02:00:00"]
     assert project.outputs() == finished.outputs()

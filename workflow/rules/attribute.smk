@@ -17,7 +17,7 @@ rule attribute:
     threads: lambda wildcards: attribution_of(wildcards)["threads"]
     resources:
         mem_mb=attribution_memory,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        runtime=minutes(240, per_gb=240),
     params:
         models=lambda wildcards: models_of(wildcards.experiment),
         settings=attribution_of,
@@ -45,7 +45,7 @@ rule check_attribution:
     threads: lambda wildcards: attribution_of(wildcards)["threads"]
     resources:
         mem_mb=attribution_memory,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        runtime=minutes(240, per_gb=240),
     params:
         models=lambda wildcards: models_of(wildcards.experiment),
         settings=attribution_of,
@@ -103,7 +103,7 @@ rule summarise_attribution:
         ENVIRONMENT
     resources:
         mem_mb=memory(10, least=2000),
-        runtime=60,
+        runtime=minutes(60, per_gb=60),
     params:
         settings=attribution_of,
         classes=lambda wildcards: experiment_of(wildcards)["classes"],
@@ -135,7 +135,7 @@ rule explain_localizations:
         ENVIRONMENT
     resources:
         mem_mb=shard_memory(12, least=2000, tables=("raw", "drift", "quality", "nuclei")),
-        runtime=minutes(60),
+        runtime=shard_minutes(60),
     params:
         samples=explained_samples,
         formats=lambda wildcards: attribution_of(wildcards)["localizations"],
@@ -159,7 +159,7 @@ rule gather_localizations:
         ENVIRONMENT
     resources:
         mem_mb=memory(4, least=2000),
-        runtime=60,
+        runtime=minutes(60, per_gb=60),
     params:
         rows=lambda wildcards: experiment_rows(SETTINGS.samples_of(wildcards.experiment)),
         settings=attribution_of,
@@ -187,7 +187,7 @@ rule compare_with_truth:
         ENVIRONMENT
     resources:
         mem_mb=memory(0, least=2000),
-        runtime=20,
+        runtime=minutes(20),
     params:
         code=code_digest("truth"),
     message:

@@ -19,7 +19,7 @@ rule measure_features:
     threads: 4
     resources:
         mem_mb=shard_memory(12, least=2000),
-        runtime=minutes(60),
+        runtime=shard_minutes(60),
     params:
         samples=samples_of,
         seed=CONFIG["seed"],
@@ -48,7 +48,7 @@ rule train_controls:
     resources:
         gpu=1,
         mem_mb=memory(20, least=4000),
-        runtime=720,
+        runtime=minutes(720, per_gb=600),
     params:
         controls=lambda wildcards: controls_of(wildcards.experiment),
         experiment=control_recipe,
@@ -76,7 +76,7 @@ rule train_permuted:
     resources:
         gpu=1,
         mem_mb=memory(20, least=4000),
-        runtime=720,
+        runtime=minutes(720, per_gb=600),
     params:
         experiment=control_recipe,
         seed=CONFIG["seed"],
@@ -106,7 +106,7 @@ rule score_hold_out:
     threads: 2
     resources:
         mem_mb=memory(20, least=4000),
-        runtime=60,
+        runtime=minutes(60),
     params:
         rows=lambda wildcards: compared_rows(locked_and_trained(wildcards)),
         raw=lambda wildcards: shard_file_of_samples("localizations", locked_and_trained(wildcards)),

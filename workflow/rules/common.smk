@@ -80,6 +80,11 @@ def memory(factor, least=1000):
     return lambda wildcards, input, attempt: int(max(least, factor * size_mb(input)) * attempt)
 
 
+def minutes(least, per_gb=0):
+    """Runtime in minutes from the size of the input, more with every attempt."""
+    return lambda wildcards, input, attempt: int(max(least, per_gb * size_mb(input) / 1024) * attempt)
+
+
 def with_sidecar(path):
     """A localization file and, for Picasso's, the YAML beside it where there is one or will be one."""
     if not path.endswith((".hdf5", ".h5")):

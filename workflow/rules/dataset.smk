@@ -14,7 +14,7 @@ rule assemble:
         ENVIRONMENT
     resources:
         mem_mb=memory(0, least=2000),
-        runtime=60,
+        runtime=minutes(60, per_gb=20),
     params:
         rows=lambda wildcards: experiment_rows(SETTINGS.samples_of(wildcards.experiment)),
         channels=lambda wildcards: experiment_of(wildcards)["channels"],
@@ -39,7 +39,7 @@ rule fingerprint:
     threads: 2
     resources:
         mem_mb=shard_memory(4, least=1000),
-        runtime=minutes(30),
+        runtime=shard_minutes(30),
     params:
         samples=samples_of,
         code=code_digest("leakage"),
@@ -65,7 +65,7 @@ rule split:
         ENVIRONMENT
     resources:
         mem_mb=lambda wildcards, input, attempt: int((2000 + 3 * size_mb(input.fingerprints)) * attempt),
-        runtime=60,
+        runtime=minutes(60, per_gb=20),
     params:
         rows=lambda wildcards: compared_rows(SETTINGS.samples_of(wildcards.experiment)),
         raw=lambda wildcards: shard_file_of_samples("localizations", SETTINGS.samples_of(wildcards.experiment)),

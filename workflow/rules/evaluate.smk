@@ -80,7 +80,7 @@ rule evaluate:
         ENVIRONMENT
     resources:
         mem_mb=memory(8, least=2000),
-        runtime=60,
+        runtime=minutes(60, per_gb=60),
     params:
         classes=lambda wildcards: experiment_of(wildcards)["classes"],
         network=lambda wildcards: experiment_of(wildcards)["network"],

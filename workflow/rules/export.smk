@@ -20,7 +20,7 @@ rule export:
     threads: 4
     resources:
         mem_mb=shard_memory(12, least=2000),
-        runtime=minutes(60),
+        runtime=shard_minutes(60),
     params:
         samples=samples_of,
         pixel_size_nm=CONFIG["ingest"]["pixel_size_nm"],
@@ -44,7 +44,7 @@ rule export_images:
         ENVIRONMENT
     resources:
         mem_mb=shard_memory(12, least=2000),
-        runtime=minutes(60),
+        runtime=shard_minutes(60),
     params:
         code=code_digest("export"),
     message:

@@ -18,7 +18,7 @@ rule ingest:
     threads: 4
     resources:
         mem_mb=shard_memory(6),
-        runtime=minutes(60),
+        runtime=shard_minutes(60),
     params:
         rows=sheet_rows,
         settings=CONFIG["ingest"],
@@ -45,7 +45,7 @@ rule correct_drift:
     threads: 4
     resources:
         mem_mb=shard_memory(20, least=4000),
-        runtime=minutes(120),
+        runtime=shard_minutes(120),
     params:
         samples=samples_of,
         settings=CONFIG["drift"],
@@ -71,7 +71,7 @@ rule filter_quality:
     threads: 4
     resources:
         mem_mb=shard_memory(12, least=2000),
-        runtime=minutes(60),
+        runtime=shard_minutes(60),
     params:
         samples=samples_of,
         settings=CONFIG["quality"],
@@ -99,7 +99,7 @@ rule find_nuclei:
     threads: 4
     resources:
         mem_mb=shard_memory(12, least=2000),
-        runtime=minutes(60),
+        runtime=shard_minutes(60),
     params:
         samples=samples_of,
         rois=roi_pixels,

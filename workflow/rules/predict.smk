@@ -24,7 +24,7 @@ rule predict_out_of_fold:
     threads: 2
     resources:
         mem_mb=memory(20, least=4000),
-        runtime=60,
+        runtime=minutes(60, per_gb=60),
     params:
         models=lambda wildcards: models_of(wildcards.experiment),
         seed=CONFIG["seed"],
@@ -53,7 +53,7 @@ rule pack:
     threads: 2
     resources:
         mem_mb=memory(20, least=4000),
-        runtime=60,
+        runtime=minutes(60, per_gb=60),
     params:
         models=lambda wildcards: models_of(wildcards.experiment),
         render=lambda wildcards: CONFIG["renders"][experiment_of(wildcards)["render"]],
@@ -80,7 +80,7 @@ rule assemble_unseen:
         ENVIRONMENT
     resources:
         mem_mb=memory(0, least=2000),
-        runtime=60,
+        runtime=minutes(60, per_gb=20),
     params:
         rows=lambda wildcards: experiment_rows(unseen_samples(wildcards.predictor)),
         channels=lambda wildcards: predictor(wildcards.predictor)["channels"],
@@ -106,7 +106,7 @@ rule predict_unseen:
     threads: 2
     resources:
         mem_mb=memory(20, least=4000),
-        runtime=60,
+        runtime=minutes(60, per_gb=60),
     params:
         pack=lambda wildcards: pack_folder(wildcards.predictor),
         preparation=PREPARATION,

@@ -24,7 +24,7 @@ rule qc:
     threads: 4
     resources:
         mem_mb=shard_memory(12, least=2000),
-        runtime=minutes(60),
+        runtime=shard_minutes(60),
     params:
         samples=samples_of,
         code=code_digest("qc"),
@@ -47,7 +47,7 @@ rule gather_qc:
         ENVIRONMENT
     resources:
         mem_mb=memory(0),
-        runtime=10,
+        runtime=minutes(10),
     params:
         code=code_digest("qc"),
     message:

@@ -18,7 +18,7 @@ rule record:
     threads: 2
     resources:
         mem_mb=memory(0),
-        runtime=120,
+        runtime=minutes(120),
     params:
         config=CONFIG,
         inputs=files_read(),
@@ -38,7 +38,7 @@ rule verify:
     threads: 2
     resources:
         mem_mb=memory(0),
-        runtime=120,
+        runtime=minutes(120),
     params:
         record=RECORD,
         code=code_digest("crate"),

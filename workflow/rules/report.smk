@@ -33,7 +33,7 @@ rule report:
         ENVIRONMENT
     resources:
         mem_mb=memory(10, least=2000),
-        runtime=60,
+        runtime=minutes(60, per_gb=60),
     params:
         models=lambda wildcards: models_of(wildcards.experiment),
         experiment=experiment_of,

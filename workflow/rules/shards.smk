@@ -57,6 +57,7 @@ def shard_memory(factor, least=1000, tables=None):
     return needed
 
 
-def minutes(of_few):
-    """Runtime of a shard's job from that of 16 samples. The same for all shards, which may be one job array."""
-    return of_few * min(8, -(-LARGEST_SHARD // AT_A_TIME))
+def shard_minutes(of_few):
+    """Runtime of a shard's job from that of 16 samples, more with every attempt. The same for all shards, which may be
+    one job array."""
+    return lambda wildcards, attempt: of_few * min(8, -(-LARGEST_SHARD // AT_A_TIME)) * attempt

@@ -24,7 +24,7 @@ if SIMULATED_ROWS:
         threads: 8
         resources:
             mem_mb=memory(0, least=2000),
-            runtime=30,
+            runtime=minutes(30),
         params:
             rows=SIMULATED_ROWS,
             conditions=CONDITIONS,

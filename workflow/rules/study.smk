@@ -18,7 +18,7 @@ rule study_part:
     resources:
         gpu=1,
         mem_mb=memory(20, least=4000),
-        runtime=720,
+        runtime=minutes(720, per_gb=600),
     params:
         experiment=recipe_of,
         initial=lambda wildcards: models_of(experiment_of(wildcards)["init_from"] or ""),
@@ -53,7 +53,7 @@ rule study:
         ENVIRONMENT
     resources:
         mem_mb=memory(0, least=2000),
-        runtime=30,
+        runtime=minutes(30),
     params:
         classes=lambda wildcards: experiment_of(wildcards)["classes"],
         code=code_digest("study"),

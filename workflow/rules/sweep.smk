@@ -18,7 +18,7 @@ rule train_inner:
     resources:
         gpu=1,
         mem_mb=memory(20, least=4000),
-        runtime=720,
+        runtime=minutes(720, per_gb=600),
     params:
         experiment=recipe_of,
         initial=lambda wildcards: models_of(experiment_of(wildcards)["init_from"] or ""),
@@ -53,7 +53,7 @@ rule compare:
         ENVIRONMENT
     resources:
         mem_mb=memory(0, least=2000),
-        runtime=30,
+        runtime=minutes(30),
     params:
         runs=lambda wildcards: {run: run_files(run) for run in RUNS[wildcards.experiment]},
         classes=lambda wildcards: experiment_of(wildcards)["classes"],

@@ -22,7 +22,7 @@ rule train:
     resources:
         gpu=1,
         mem_mb=memory(20, least=4000),
-        runtime=720,
+        runtime=minutes(720, per_gb=600),
     params:
         experiment=recipe_of,
         initial=lambda wildcards: models_of(experiment_of(wildcards)["init_from"] or ""),

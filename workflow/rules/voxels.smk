@@ -14,7 +14,7 @@ rule fit_canvas:
         ENVIRONMENT
     resources:
         mem_mb=memory(0),
-        runtime=10,
+        runtime=minutes(10),
     params:
         render=lambda wildcards: CONFIG["renders"][wildcards.render],
         code=code_digest("voxels"),
@@ -46,7 +46,7 @@ rule voxelize:
     threads: 4
     resources:
         mem_mb=shard_memory(12, least=2000),
-        runtime=minutes(60),
+        runtime=shard_minutes(60),
     params:
         samples=samples_of,
         render=lambda wildcards: CONFIG["renders"][wildcards.render],
