@@ -1,7 +1,8 @@
 """How planning grows with the number of nuclei: `python benchmarks/scale/run.py [349 10000 100000]`.
 
-Synthetic sheets, one nucleus a sample; outputs are there but empty, so that Snakemake has a finished run to look at. Of
-each size: jobs, time to plan a run from nothing, time and peak memory of a run that finds nothing to do.
+Synthetic sheets, one nucleus a sample; outputs are there but empty, so that Snakemake has a finished run to look at
+(touching them takes a tenth of a second a job). Of each size: jobs, time to plan a run from nothing, time and peak
+memory of a run that finds nothing to do.
 """
 
 from __future__ import annotations

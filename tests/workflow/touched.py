@@ -43,7 +43,7 @@ def touch_outputs(project: Project) -> None:
         path = project.folder / line.split("\t")[0]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch() if path.suffix else path.mkdir(exist_ok=True)
-    project.run("--touch", "--forceall")
+    project.run("--touch", "--forceall", "--cores", "1000", "--scheduler", "greedy")
 
 
 def rules_after(project: Project) -> dict[str, set[str]]:
