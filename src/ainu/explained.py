@@ -96,12 +96,13 @@ class Source:
     method: str
 
     def nucleus(self, name: str, part: Localizations) -> NDArray[np.float32]:
-        """(n,) attribution of the localizations of a nucleus; NaN in channels that the network does not see."""
+        """(n,) attribution of the localizations of a nucleus; NaN in channels that the network does not see, and for a
+        nucleus that is not in the dataset."""
         with open_file(self.dataset) as data, open_file(self.maps) as maps:
-            row = int(np.flatnonzero(data["nucleus"].asstr()[()] == name)[0])
             plane = planes_of(part.channels, [str(own) for own in data.attrs["channels"]])[part.channel]
             found = np.full(len(part), np.nan, np.float32)
-            found[plane >= 0] = self._seen(data, maps, row, part[plane >= 0], plane[plane >= 0].astype(np.uint8))
+            for row in np.flatnonzero(data["nucleus"].asstr()[()] == name).tolist():
+                found[plane >= 0] = self._seen(data, maps, row, part[plane >= 0], plane[plane >= 0].astype(np.uint8))
         return found
 
     def _seen(
@@ -147,7 +148,7 @@ def explain_shard(
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
     work = partial(_explain_sample, dict(inputs), source, Path(folder), tuple(formats))
-    write_shard(output, samples, work, threads=threads, title="localizations")
+    write_shard(output, samples, work, threads=threads, title="explain_localizations")
 
 
 def _explain_sample(
