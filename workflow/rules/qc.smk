@@ -1,19 +1,6 @@
 # Quality of every sample: one row of numbers and one page of pictures.
 
 
-def stages_beside_qc(wildcards):
-    """Files of the stages that come after the nuclei, or beside them, which tell what became of each sample there."""
-    found = []
-    for name in [name for name in CONFIG["experiments"] if name not in RUNS]:
-        samples = SETTINGS.samples_of(name)
-        found += dataset_files(SETTINGS.experiment(name), samples)["voxels"]
-        found += shard_files("fingerprints", samples)
-        found += shard_files("features", samples) if name not in SWEEP_OF else []
-    for name in PREDICTORS:
-        found += dataset_files(predictor(name), unseen_samples(name))["voxels"]
-    return list(dict.fromkeys(found))
-
-
 rule qc:
     input:
         raw=stage("localizations"),

@@ -18,8 +18,8 @@ SHARD_RULES = (
     "voxelize",
     "measure_features",
     "fingerprint",
+    "explain_localizations",
 )
-SHARD_RULES += ("explain_localizations",)
 
 TARGETS = [
     "results/qc/summary.tsv",
