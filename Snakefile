@@ -80,5 +80,9 @@ compare_by_content()
 
 
 onsuccess:
-    if samples_left_out():
-        print("ainu: samples left out", *samples_left_out(), sep="\n", file=sys.stderr)
+    tell_samples_left_out()
+    refuse_bad_files()
+
+
+onerror:
+    tell_samples_left_out()

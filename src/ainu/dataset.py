@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,9 +17,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
+from ainu.left_out import LeftOut
 from ainu.localizations import STORAGE, Localizations, load, new_file, open_file, write_array
 from ainu.nuclei import read_nuclei
 from ainu.poses import Pose
+from ainu.shards import left_out, listed
 from ainu.voxels import new_images, planes_of, split_by_nucleus
 
 SCHEMA = 2
@@ -139,8 +142,13 @@ def assemble(
     channels: Sequence[str],
     output: str | Path,
     tables: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    fingerprints: Iterable[str | Path] = (),
+    on_bad_file: str = "skip",
 ) -> int:
     """Gather the nuclei of some samples from their shards, streaming: one sample in memory at a time.
+
+    Samples that failed before are left out, and told.
 
     Parameters
     ----------
@@ -154,6 +162,10 @@ def assemble(
         The dataset.
     tables : mapping, optional
         `raw`, `drift`, `quality` and `nuclei` files of each shard: given where the localizations are to go in as well.
+    fingerprints : paths
+        Of the shards (`ainu.leakage`): a sample without one cannot be told from a copy, and is left out.
+    on_bad_file : str
+        "skip", or "fail": stop where a sample has a file that could not be read.
 
     Returns
     -------
@@ -163,12 +175,17 @@ def assemble(
     Raises
     ------
     AinuError
-        When no sample has a nucleus.
+        When no sample has a nucleus, all failed, or one has a file that could not be read and that is to stop the run.
     """
+    samples = list(samples)
+    failed = left_out([*shards.values(), *fingerprints])
+    absent = {row["sample"]: failed[row["sample"]] for row in samples if row["sample"] in failed}
+    _refuse(output, absent, len(samples), on_bad_file)
     columns: dict[str, list[NDArray]] = {name: [] for name in ("nucleus", *NUMBERS)}
     rows: list[tuple[str, str, str]] = []
     with new_file(output) as file:
-        for name, members in groupby(samples, itemgetter("shard")):
+        there = [row for row in samples if row["sample"] not in absent]
+        for name, members in groupby(there, itemgetter("shard")):
             with open_file(shards[name]) as shard:
                 for row in members:
                     taken = _append(file, shard[row["sample"]], list(channels), columns)
@@ -176,13 +193,28 @@ def assemble(
                         _append_points(file, shard[row["sample"]], tables[name], row["sample"], channels)
                     rows += [(row["sample"], row["replicate"], row["label"])] * taken
         if not rows:
-            raise AinuError(f"{output}: no nucleus was found in any sample; see results/qc and the key nuclei")
+            told = f"\nsamples that failed:\n{listed(absent)}" if absent else ""
+            raise AinuError(f"{output}: no nucleus was found in any sample; see results/qc and the key nuclei{told}")
         for name, parts in columns.items():
             write_array(file, name, np.concatenate(parts))
         for name, values in zip(("sample", "replicate", "label"), zip(*rows, strict=True), strict=True):
             write_array(file, name, np.array(values, dtype=object))
         file.attrs.update(channels=list(channels), schema=SCHEMA)
     return len(rows)
+
+
+def _refuse(output: str | Path, absent: Mapping[str, list[LeftOut]], number: int, on_bad_file: str) -> None:
+    """Tell which samples a dataset is without, or stop: all failed, or files are bad and that is to stop the run."""
+    bad = {sample: why for sample, why in absent.items() if any(reason.stage == "ingest" for reason in why)}
+    if bad and on_bad_file == "fail":
+        raise AinuError(
+            f"{output}: the files of {len(bad)} of {number} samples could not be read\n{listed(bad)}\nmend them (what "
+            "the other shards have done stays), or set ingest.on_bad_file: skip to go on without these samples"
+        )
+    if len(absent) == number:
+        raise AinuError(f"{output}: all samples failed\n{listed(absent)}")
+    if absent:
+        print(f"ainu: {len(absent)} of {number} samples are left out\n{listed(absent)}", file=sys.stderr)
 
 
 def _append(file: h5py.File, group: h5py.Group, channels: list[str], columns: dict[str, list[NDArray]]) -> int:

@@ -19,7 +19,7 @@ from ainu.drift_rcc import cross_correlate
 from ainu.drift_smoothing import Estimate
 from ainu.drift_verdict import judge, judge_height
 from ainu.errors import AinuError
-from ainu.localizations import Localizations, load, open_file, write_array
+from ainu.localizations import Localizations, load, open_sample, write_array
 from ainu.shards import write_shard
 
 SETTINGS: dict[str, tuple[str, ...]] = {
@@ -161,6 +161,6 @@ def _correct_sample(raw: str, settings: dict[str, Any], sample: str, group: h5py
 
 def read_drift(path: str | Path, sample: str) -> list[Drift]:
     """The drift of each acquisition of a sample."""
-    with open_file(path) as file:
-        groups = [file[sample][name] for name in sorted(file[sample], key=int)]
+    with open_sample(path, sample) as group:
+        groups = [group[name] for name in sorted(group, key=int)]
         return [Drift(g["shift"][()], str(g.attrs["method"]), json.loads(g.attrs["notes"])) for g in groups]

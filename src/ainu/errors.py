@@ -13,6 +13,10 @@ class AinuError(Exception):
     """A mistake in the input or the settings. Its text names the place, what was found and what is allowed."""
 
 
+class BrokenFileError(AinuError):
+    """A file of the pipeline itself that cannot be read: no sample's fault."""
+
+
 class _Tee:
     """A text stream that writes to several others (the job's log and the terminal)."""
 

@@ -102,12 +102,14 @@ class Source:
             names = data["nucleus"].asstr()[()]
         return {name: row for row, name in enumerate(names) if name.rpartition("/")[0] in own}
 
-    def nucleus(self, row: int, part: Localizations) -> NDArray[np.float32]:
-        """(n,) attribution of the localizations of a nucleus; NaN in channels that the network does not see."""
+    def nucleus(self, row: int | None, part: Localizations) -> NDArray[np.float32]:
+        """(n,) attribution of the localizations of a nucleus; NaN in channels that the network does not see, and for a
+        nucleus that is not in the dataset (`row` is None)."""
         with open_file(self.dataset) as data, open_file(self.maps) as maps:
             plane = planes_of(part.channels, [str(own) for own in data.attrs["channels"]])[part.channel]
             found = np.full(len(part), np.nan, np.float32)
-            found[plane >= 0] = self._seen(data, maps, row, part[plane >= 0], plane[plane >= 0].astype(np.uint8))
+            if row is not None:
+                found[plane >= 0] = self._seen(data, maps, row, part[plane >= 0], plane[plane >= 0].astype(np.uint8))
         return found
 
     def _seen(
@@ -153,7 +155,7 @@ def explain_shard(
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
     work = partial(_explain_sample, dict(inputs), source, source.rows(samples), Path(folder), tuple(formats))
-    write_shard(output, samples, work, threads=threads, title="localizations")
+    write_shard(output, samples, work, threads=threads, title="explain_localizations")
 
 
 def _explain_sample(
@@ -179,13 +181,13 @@ def _explain_sample(
 def explained(inputs: Mapping[str, str], source: Source, rows: Mapping[str, int], sample: str) -> Localizations:
     """The localizations of a sample inside nuclei, in channels that the network sees, with extra columns.
 
-    `rows` says where its nuclei stand in the dataset.
+    `rows` says where its nuclei stand in the dataset, which may lack some.
     """
     table = load(inputs["raw"], sample, drift=inputs["drift"], quality=inputs["quality"], nuclei=inputs["nuclei"])
     assert table.nucleus is not None
     values = np.full(len(table), np.nan, np.float32)
     for number in np.unique(table.nucleus[table.nucleus > 0]):
         own = table.nucleus == number
-        values[own] = source.nucleus(rows[f"{sample}/{number}"], table[own])
+        values[own] = source.nucleus(rows.get(f"{sample}/{number}"), table[own])
     extra: dict[str, NDArray[Any]] = {"attribution": values, "nucleus": table.nucleus}
     return replace(table, extra=table.extra | extra)[np.isfinite(values)]

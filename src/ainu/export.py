@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ainu.files import whole
 from ainu.formats import picasso, thunderstorm
+from ainu.left_out import LeftOut, reason_of
 from ainu.localizations import Localizations, load, open_file
 from ainu.shards import each
 
@@ -38,7 +39,7 @@ def export_shard(
     inputs : mapping
         The shard's `raw`, `drift`, `quality` and `nuclei` files.
     folder : path
-        One file `{sample}.hdf5` or `{sample}.csv` each.
+        One file `{sample}.hdf5` or `{sample}.csv` each; none for a sample that failed before.
     samples : sequence of str
     format : str
         "picasso" or "thunderstorm".
@@ -59,7 +60,10 @@ def cleaned(inputs: Mapping[str, str], sample: str) -> Localizations:
 
 
 def _export(inputs: dict[str, str], folder: Path, format: str, pixel_size_nm: float | None, sample: str) -> None:
-    table, path = cleaned(inputs, sample), folder / f"{sample}{ENDINGS[format]}"
+    try:
+        table, path = cleaned(inputs, sample), folder / f"{sample}{ENDINGS[format]}"
+    except LeftOut:
+        return
     if format == "picasso":
         pixel = pixel_size_nm or table.meta.get("pixel_size_nm") or PIXEL_SIZE_NM
         picasso.write(within(table), path, pixel_size_nm=pixel)
@@ -77,7 +81,7 @@ def export_images(voxels: str | Path, folder: str | Path) -> None:
     """Write each image of a shard's voxel file as `{sample}_{k}.ome.tif`."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     with open_file(voxels) as file:
-        for group in file.values():
+        for group in filter(lambda group: not reason_of(group), file.values()):
             sizes = {name: float(group.attrs[name]) for name in ("voxel_size_nm", "voxel_z_nm") if name in group.attrs}
             channels = [str(name) for name in group.attrs["channels"]]
             for index, nucleus in enumerate(group["nucleus"].asstr()[()]):

@@ -19,6 +19,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ainu.errors import AinuError
+from ainu.left_out import reason_of
 from ainu.localizations import Localizations, load, open_file, write_array
 from ainu.nuclei import Nuclei, read_nuclei
 from ainu.pairs import Raster, pair_correlation, ripley_l
@@ -310,15 +312,21 @@ def read_features(
 ) -> pd.DataFrame:
     """A row per nucleus in the order given, a column per feature that concerns none but these channels.
 
-    `kind` is "arrangement" or "acquisition".
+    `kind` is "arrangement" or "acquisition". Nuclei of samples whose features could not be measured have NaN.
     """
-    parts = []
+    parts, lost = [], set()
     for path in paths:
         with open_file(path) as file:
-            for group in file.values():
+            for sample, group in file.items():
+                if reason_of(group):
+                    lost.add(sample)
+                    continue
                 names = [str(name) for name in group[kind].attrs["names"]]
                 parts.append(pd.DataFrame(group[kind][()], group["nucleus"].asstr()[()], names, dtype=np.float64))
-    table = pd.concat([part for part in parts if len(part)]).loc[list(nuclei)]
+    measured = [nucleus for nucleus in nuclei if nucleus.rpartition("/")[0] not in lost]
+    if not measured:
+        raise AinuError("measure_features failed for every sample with nuclei; see results/logs/measure_features")
+    table = pd.concat([part for part in parts if len(part)]).loc[measured].reindex(list(nuclei))
     return table[[name for name in table if set(channels_of(str(name))) <= set(channels)]]
 
 

@@ -68,8 +68,6 @@ def flags(sample: Sample) -> list[str]:
 
     The criteria are in config/README.md; the limits are constants of this module.
     """
-    if "skipped" in sample.table.meta:
-        return [f"file skipped ({sample.table.meta['skipped']})"]
     if not len(sample.kept):
         return ["no localizations left" if len(sample.table) else "no localizations"]
     return [flag for check in _CHECKS for flag in check(sample)]

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ainu.left_out import reason_of
 from ainu.localizations import Localizations, open_file
 from ainu.scores import interval
 
@@ -111,7 +112,7 @@ def gathering(
 def _nuclei(shards: Sequence[str | Path]) -> Iterator[tuple[str, int, Localizations]]:
     for path in shards:
         with open_file(path) as file:
-            names = list(file)
+            names = [name for name, group in file.items() if not reason_of(group)]
         for sample in names:
             table = Localizations.load(path, sample)
             for number in np.unique(table.extra["nucleus"]):

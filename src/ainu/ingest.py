@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
-from ainu.errors import AinuError
-from ainu.formats import channels, read
+from ainu.formats import read
 from ainu.localizations import Localizations, merge
 from ainu.shards import write_shard
 
@@ -30,6 +28,9 @@ def ingest_shard(
 ) -> None:
     """Read the files of a shard's samples into one canonical HDF5 file.
 
+    A sample with a file that cannot be read is left out (`ainu.left_out`), be it all of them: whether a run goes on
+    without it (`ingest.on_bad_file`) is decided where datasets are put together.
+
     Parameters
     ----------
     rows : mapping
@@ -38,7 +39,7 @@ def ingest_shard(
         The shard's file.
     settings : mapping
         The config's `ingest`: `pixel_size_nm` and `columns` where the sheet says nothing, `use_corrected`, `crosstalk`,
-        `alignment`, and `on_bad_file`: fail, or skip a sample with a file that cannot be read.
+        `alignment`.
     keep : sequence of str
         Columns of the files to keep under their own names.
     threads : int
@@ -48,7 +49,7 @@ def ingest_shard(
     """
     by_sample = {sample: list(own) for sample, own in rows.items()}
     work = partial(_ingest_sample, by_sample, dict(settings), tuple(keep), tuple(filtered))
-    write_shard(output, list(rows), work, threads=threads, title="ingest")
+    write_shard(output, list(rows), work, threads=threads, title="ingest", all_may_fail=True)
 
 
 def _ingest_sample(
@@ -59,13 +60,7 @@ def _ingest_sample(
     sample: str,
     group: h5py.Group,
 ) -> None:
-    try:
-        parts = [read_row(row, settings, keep, filtered) for row in rows[sample]]
-    except AinuError as error:
-        if settings.get("on_bad_file", "fail") != "skip":
-            raise
-        _nothing(rows[sample], keep, str(error)).write(group)
-        return
+    parts = [read_row(row, settings, keep, filtered) for row in rows[sample]]
     if settings.get("crosstalk"):
         parts = [_unmixed(part, settings["crosstalk"]) for part in parts]
     table = merge(parts)
@@ -109,19 +104,3 @@ def _unmixed(part: Localizations, settings: Mapping[str, Any]) -> Localizations:
     table, record = subtract_crosstalk(part, fractions, settings["radius_nm"], seed)
     dropped = part.meta["dropped"] | {REASON: len(part) - len(table)}
     return replace(table, meta=part.meta | {"crosstalk": record, "dropped": dropped})
-
-
-def _nothing(rows: Sequence[Row], keep: Sequence[str], why: str) -> Localizations:
-    """A sample without localizations, with the channels that the sheet names and the reason."""
-    plans = [channels.parse(row["channels"]) for row in rows]
-    names = tuple(name for plan in plans for name in ([plan] if isinstance(plan, str) else plan.values()))
-    empty = np.zeros(0, np.float32)
-    return Localizations(
-        x=empty,
-        y=empty,
-        frame=np.zeros(0, np.uint32),
-        channel=np.zeros(0, np.uint8),
-        channels=names,
-        extra=dict.fromkeys(keep, np.zeros(0, np.int32)),
-        meta={"acquisition": [0] * len(names), "skipped": " ".join(why.split())},
-    )

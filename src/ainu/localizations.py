@@ -18,8 +18,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ainu.errors import AinuError
+from ainu.errors import AinuError, BrokenFileError
 from ainu.files import whole
+from ainu.left_out import require
 
 COLUMNS: dict[str, type] = {
     "x": np.float32,
@@ -135,7 +136,7 @@ class Localizations:
                 sample = names[0]
             if sample is None or sample not in file:
                 raise AinuError(f"{path}: no sample {sample!r}; the file holds: {', '.join(names)}")
-            return cls.read(file[sample])
+            return cls.read(require(file[sample]))
 
     def write(self, group: h5py.Group) -> None:
         """Write the columns and attributes into an open group."""
@@ -232,7 +233,7 @@ def load(
     quality: str | Path | None = None,
     nuclei: str | Path | None = None,
 ) -> Localizations:
-    """One sample as the later stages see it: corrected, kept, labelled.
+    """One sample as the later stages see it: corrected, kept, labelled; `LeftOut` where it failed in one of the stages.
 
     Parameters
     ----------
@@ -247,11 +248,11 @@ def load(
     if drift is not None:
         table = _corrected(table, drift, sample)
     if nuclei is not None:
-        with open_file(nuclei) as file:
-            table = replace(table, nucleus=file[sample]["label"][()])
+        with open_sample(nuclei, sample) as group:
+            table = replace(table, nucleus=group["label"][()])
     if quality is not None:
-        with open_file(quality) as file:
-            keep, merged = file[sample]["reason"][()] == 0, Merged.read(file[sample])
+        with open_sample(quality, sample) as group:
+            keep, merged = group["reason"][()] == 0, Merged.read(group)
         table = merged.apply(table)[keep]
     return table
 
@@ -259,8 +260,8 @@ def load(
 def _corrected(table: Localizations, drift: str | Path, sample: str) -> Localizations:
     acquisition = np.asarray(table.meta["acquisition"])[table.channel]
     x, y, z = table.x.copy(), table.y.copy(), None if table.z is None else table.z.copy()
-    with open_file(drift) as file:
-        for name, group in file[sample].items():
+    with open_sample(drift, sample) as found:
+        for name, group in found.items():
             rows = np.flatnonzero(acquisition == int(name))
             shift = group["shift"][()]
             if table.frame is None or not len(shift):
@@ -297,6 +298,19 @@ def open_file(path: str | Path) -> Iterator[h5py.File]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise AinuError(f"{path}: cannot be read as HDF5 ({error})") from None
+        raise BrokenFileError(f"{path}: cannot be read as HDF5 ({error})") from None
     with file:
         yield file
+
+
+@contextmanager
+def open_sample(path: str | Path, sample: str) -> Iterator[h5py.Group]:
+    """The group of a sample in the shard's file of a stage, read only.
+
+    Raises
+    ------
+    LeftOut
+        The sample failed in that stage or before.
+    """
+    with open_file(path) as file:
+        yield require(file[sample])

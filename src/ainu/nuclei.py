@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from ainu.drawn import read_labels, read_rois
 from ainu.errors import AinuError
-from ainu.localizations import Localizations, load, open_file, write_array
+from ainu.localizations import Localizations, load, open_sample, write_array
 from ainu.poses import Pose
 from ainu.segmentation import closed, segment, solidity
 from ainu.shards import write_shard
@@ -349,8 +349,8 @@ def _find_sample(
     sample: str,
     group: h5py.Group,
 ) -> None:
-    with open_file(inputs["quality"]) as file:
-        keep = file[sample]["reason"][()] == 0
+    with open_sample(inputs["quality"], sample) as quality:
+        keep = quality["reason"][()] == 0
     given: dict[str, Any] = {}
     if sample in rois:
         given = (
@@ -370,8 +370,7 @@ def _find_sample(
 
 def read_nuclei(path: str | Path, sample: str) -> Nuclei:
     """The nuclei of a sample."""
-    with open_file(path) as file:
-        group = file[sample]
+    with open_sample(path, sample) as group:
         table = pd.DataFrame({name: values[()] for name, values in group["table"].items()})
         mask = group["mask"][()]
         place = {name: float(value) for name, value in group["mask"].attrs.items()}

@@ -15,13 +15,14 @@ from ainu import figures
 from ainu.drift import read_drift
 from ainu.files import write_table
 from ainu.flags import Sample, flags, worst_residual
+from ainu.left_out import LeftOut
 from ainu.localizations import Localizations, load
 from ainu.nuclei import read_nuclei
 from ainu.precision import repeated_localization
 from ainu.qc_page import qc_page
 from ainu.quality import read_quality
 from ainu.resolution import ring_correlation
-from ainu.shards import each
+from ainu.shards import each_sample, guarded, left_out
 
 Row = dict[str, str | int | float | None]
 
@@ -63,7 +64,7 @@ def summarise(sample: Sample) -> Row:
         **{f"frc_nm_{name}": found.frc_nm for name, found in sample.resolution.items()},
         "nuclei": len(sample.nuclei.table),
         "localizations_in_nuclei": int(np.count_nonzero(sample.nuclei.label[quality.keep])),
-        "skipped": str(table.meta.get("skipped", "")),
+        "skipped": "",
     }
 
 
@@ -100,10 +101,28 @@ def _median(values: NDArray[Any] | None) -> float | None:
 
 
 def qc_shard(inputs: Mapping[str, str], folder: str | Path, samples: Sequence[str], threads: int = 1) -> None:
-    """Write `summary.tsv` and a picture per sample into the shard's folder; `inputs` are the shard's stage files."""
+    """Write `summary.tsv` and a picture per sample into the shard's folder; `inputs` are the shard's stage files.
+
+    A sample that failed, here or before, has a row that says why, and no picture.
+    """
     Path(folder).mkdir(parents=True, exist_ok=True)
-    rows = each(partial(_qc_sample, dict(inputs), Path(folder)), list(samples), threads, "qc")
-    write_table(Path(folder) / "summary.tsv", pd.DataFrame(rows))
+    work = partial(guarded, partial(_qc_sample, dict(inputs), Path(folder)), "qc")
+    found = each_sample(work, list(samples), threads, "qc")
+    write_table(Path(folder) / "summary.tsv", _summary([_row(name, row) for name, row in found.items()]))
+
+
+def _row(name: str, found: Row | LeftOut) -> Row:
+    if isinstance(found, LeftOut):
+        return {"sample": name, "flags": f"skipped ({found})", "skipped": str(found)}
+    return found
+
+
+def _summary(rows: Sequence[Row]) -> pd.DataFrame:
+    """One table, whose whole numbers stay so beside rows without them, `skipped` last."""
+    table = pd.DataFrame(rows)
+    whole = [name for name in table if all(isinstance(row.get(str(name), 0), int) for row in rows)]
+    columns = [*table.columns.drop("skipped"), "skipped"]
+    return table.astype(dict.fromkeys(whole, "Int64"))[columns]
 
 
 def _qc_sample(inputs: dict[str, str], folder: Path, name: str) -> Row:
@@ -113,7 +132,14 @@ def _qc_sample(inputs: dict[str, str], folder: Path, name: str) -> Row:
     return row
 
 
-def gather(summaries: Sequence[str | Path], output: str | Path) -> None:
-    """Join the shards' summaries into one table."""
-    parts = [pd.read_csv(path, sep="\t", dtype={"sample": str}, keep_default_na=False) for path in summaries]
-    write_table(output, pd.concat(parts, ignore_index=True))
+def gather(summaries: Sequence[str | Path], output: str | Path, stages: Sequence[str | Path] = ()) -> None:
+    """Join the shards' summaries into one table.
+
+    `stages` are the shards' files of stages that the summaries do not look at: samples that failed there get the reason
+    under `skipped`, too.
+    """
+    parts = [pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False) for path in summaries]
+    table, failed = pd.concat(parts, ignore_index=True).fillna(""), left_out(stages)
+    known = table.pop("skipped") if "skipped" in table else [""] * len(table)
+    told = [[why, *map(str, failed.get(name, ()))] for name, why in zip(table["sample"], known, strict=True)]
+    write_table(output, table.assign(skipped=["; ".join(dict.fromkeys(filter(None, whys))) for whys in told]))

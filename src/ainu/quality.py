@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ainu.blinks import first_appearances, merge_blinks
 from ainu.errors import AinuError
-from ainu.localizations import Localizations, Merged, load, open_file, write_array
+from ainu.localizations import Localizations, Merged, load, open_sample, write_array
 from ainu.neighbours import has_neighbours, local_counts
 from ainu.shards import write_shard
 from ainu.widths import asymmetry
@@ -260,8 +260,7 @@ def _attributes(quality: Quality) -> Iterator[tuple[str, Any]]:
 
 def read_quality(path: str | Path, sample: str) -> Quality:
     """What the filters decided for a sample."""
-    with open_file(path) as file:
-        group = file[sample]
+    with open_sample(path, sample) as group:
         told = {name: json.loads(group.attrs[name]) for name in ("reasons", "not_applied", "thresholds")}
         thresholds = {name: (low, high) for name, (low, high) in told["thresholds"].items()}
         names = tuple(told["reasons"]), tuple(told["not_applied"])

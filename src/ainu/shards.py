@@ -1,10 +1,18 @@
-"""One job per shard, parallel inside over its samples: each sample becomes one group of the shard's HDF5 file."""
+"""One job per shard, parallel inside over its samples: each sample becomes one group of the shard's HDF5 file.
+
+A sample that fails costs itself alone: it is left out from there on (`ainu.left_out`), and the others go on.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,15 +21,30 @@ from typing import Any, TypeVar
 import h5py
 from tqdm import tqdm
 
-from ainu.errors import AinuError
-from ainu.localizations import new_file
+from ainu.errors import AinuError, BrokenFileError
+from ainu.left_out import LeftOut, mark, reason_of
+from ainu.localizations import new_file, open_file
 
 T = TypeVar("T")
 Work = Callable[[str, h5py.Group], None]
 
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""A full or read-only disk: no sample's fault."""
 
-def write_shard(output: str | Path, samples: Sequence[str], work: Work, *, threads: int = 1, title: str = "") -> None:
+
+def write_shard(
+    output: str | Path,
+    samples: Sequence[str],
+    work: Work,
+    *,
+    threads: int = 1,
+    title: str = "",
+    all_may_fail: bool = False,
+) -> None:
     """Write one HDF5 file with a group per sample, filled by `work(sample, group)` in parallel processes.
+
+    A sample that fails is an empty group that says why (`ainu.left_out`); the groups of the others are the same with
+    and without it.
 
     Parameters
     ----------
@@ -34,60 +57,179 @@ def write_shard(output: str | Path, samples: Sequence[str], work: Work, *, threa
     threads : int
         Processes.
     title : str
-        What the progress bar says.
+        Name of the stage, for the progress bar and what is said of samples that fail.
+    all_may_fail : bool
+        As for `each_sample`.
 
     Raises
     ------
     AinuError
-        Names every sample that failed and why.
+        As `each_sample` does.
     """
     output = Path(output)
     output.parent.mkdir(parents=True, exist_ok=True)
-    parts = [output.with_name(f".{output.name}.{sample}.part") for sample in samples]
+    parts = {sample: output.with_name(f".{output.name}.{sample}.part") for sample in samples}
     try:
-        failures = each(partial(_write_part, work), list(zip(samples, parts, strict=True)), threads, title)
-        raise_failures(samples, failures)
+        function = partial(_write_part, work, title, parts)
+        found = each_sample(function, samples, threads, title, all_may_fail=all_may_fail)
         with new_file(output) as file:
-            for sample, part in zip(samples, parts, strict=True):
-                with h5py.File(part, "r") as source:
-                    source.copy(source[sample], file, name=sample)
+            for sample, failure in found.items():
+                _take_over(file, sample, parts[sample], failure)
     finally:
-        for part in parts:
+        for part in parts.values():
             part.unlink(missing_ok=True)
+
+
+def _write_part(work: Work, stage: str, parts: Mapping[str, Path], sample: str) -> LeftOut | None:
+    """Fill a file of a sample's own. What goes wrong in opening and closing it is the disk's fault."""
+    with h5py.File(parts[sample], "w") as file:
+        return guarded(partial(work, sample), stage, file.create_group(sample))
+
+
+def _take_over(file: h5py.File, sample: str, part: Path, failure: LeftOut | None) -> None:
+    if failure is not None:
+        mark(file.create_group(sample), failure)
+        return
+    with h5py.File(part, "r") as source:
+        source.copy(source[sample], file, name=sample)
+
+
+def each_sample(
+    function: Callable[[str], T | LeftOut],
+    samples: Sequence[str],
+    threads: int,
+    stage: str,
+    *,
+    all_may_fail: bool = False,
+) -> dict[str, T | LeftOut]:
+    """`function(sample)` of each sample over processes, or why it failed; who fails in this stage is told.
+
+    A sample whose process dies, or runs out of memory, is tried again alone, with all the memory that the job has.
+
+    Parameters
+    ----------
+    function : callable
+        Picklable; gives what it found or, `guarded`, why the sample failed.
+    samples : sequence of str
+    threads : int
+        Processes.
+    stage : str
+        Its name.
+    all_may_fail : bool
+        Whether that all fail says nothing of the settings.
+
+    Returns
+    -------
+    dict
+        In the order of the samples.
+
+    Raises
+    ------
+    AinuError
+        All of several samples failed, which is rather a mistake of the settings; names them and why.
+    """
+    found = _in_parallel(function, samples, threads, stage)
+    for sample in samples:
+        if sample not in found:
+            found[sample] = _alone(function, sample, stage)
+    ordered = {sample: found[sample] for sample in samples}
+    _tell(ordered, stage, all_may_fail)
+    return ordered
+
+
+def _tell(found: Mapping[str, Any], stage: str, all_may_fail: bool) -> None:
+    """Say which samples failed in this stage; stop where none of several went well."""
+    lost = {sample: why for sample, why in found.items() if isinstance(why, LeftOut)}
+    failed = {sample: why for sample, why in lost.items() if why.stage == stage}
+    lines = "\n".join(f"  {sample}: {why.why}" for sample, why in failed.items())
+    told = f"{len(failed)} of {len(found)} samples failed\n{lines}"
+    for why in failed.values():
+        sys.stderr.write("".join(getattr(why, "__notes__", ())))
+    if not all_may_fail and len(failed) > 1 and len(lost) == len(found):
+        raise AinuError(told)
+    if failed:
+        print(f"ainu: {told}\nainu: the others go on", file=sys.stderr)
+
+
+def guarded(function: Callable[..., T], stage: str, *arguments: Any) -> T | LeftOut:
+    """`function(*arguments)` for one sample, or why it failed: in this stage, or in an earlier one.
+
+    What is no sample's fault is raised: a disk that cannot be written, a file of the pipeline that cannot be read, too
+    little memory beside other samples.
+    """
+    try:
+        return function(*arguments)
+    except LeftOut as earlier:
+        return earlier
+    except BrokenFileError:
+        raise
+    except MemoryError as error:
+        raise MemoryError(str(error)) from None
+    except AinuError as error:
+        return LeftOut(stage, str(error))
+    except Exception as error:
+        if isinstance(error, OSError) and (error.errno in DISK or "write failed" in str(error)):
+            raise
+        unexpected = LeftOut(stage, f"{type(error).__name__}: {error}")
+        unexpected.add_note(traceback.format_exc())
+        return unexpected
+
+
+def _in_parallel(function: Callable[[str], T], samples: Sequence[str], threads: int, title: str) -> dict[str, T]:
+    """What `function` gives for each sample, but for those whose process died or ran out of memory."""
+    found = {}
+    with _processes(min(threads, len(samples))) as pool:
+        futures = {}
+        with contextlib.suppress(BrokenProcessPool):
+            for sample in samples:
+                futures[pool.submit(function, sample)] = sample
+        for future in tqdm(as_completed(futures), total=len(samples), desc=title, file=sys.stderr, mininterval=2):
+            with contextlib.suppress(BrokenProcessPool, MemoryError):
+                found[futures[future]] = future.result()
+    return found
+
+
+def _alone(function: Callable[[str], T], sample: str, stage: str) -> T | LeftOut:
+    """What `function` gives for a sample beside which nothing else runs."""
+    try:
+        with _processes(1) as pool:
+            return pool.submit(function, sample).result()
+    except MemoryError as error:
+        return LeftOut(stage, f"memory ran out; give the job more (mem_mb). {error}")
+    except BrokenProcessPool:
+        return LeftOut(stage, "its process was killed, by too little memory (mem_mb) or a crash")
+
+
+def left_out(paths: Iterable[str | Path]) -> dict[str, list[LeftOut]]:
+    """The samples that shard files lack, and why; a reason that several files give counts once."""
+    found: dict[str, list[LeftOut]] = {}
+    for path in paths:
+        with open_file(path) as file:
+            for sample, group in file.items():
+                reason = reason_of(group)
+                if reason and str(reason) not in map(str, found.get(sample, ())):
+                    found.setdefault(sample, []).append(reason)
+    return found
+
+
+def listed(failed: Mapping[str, Sequence[LeftOut]]) -> str:
+    """A line for each reason of each sample."""
+    return "\n".join(f"  {sample}: {why}" for sample, reasons in failed.items() for why in reasons)
 
 
 def each(function: Callable[[Any], T], items: Sequence[Any], threads: int, title: str) -> list[T]:
     """`[function(item) for item in items]` over processes, with a progress bar."""
-    with _Mapper(min(threads, len(items))) as run:
-        return list(tqdm(run(function, items), total=len(items), desc=title, file=sys.stderr, mininterval=2))
+    with _processes(min(threads, len(items))) as pool:
+        found = pool.map(function, items)
+        return list(tqdm(found, total=len(items), desc=title, file=sys.stderr, mininterval=2))
 
 
-def raise_failures(samples: Sequence[str], failures: Iterable[str | None]) -> None:
-    """Raise one error that lists the samples that failed, if any did."""
-    lines = [f"{sample}: {why}" for sample, why in zip(samples, failures, strict=True) if why is not None]
-    if lines:
-        raise AinuError(f"{len(lines)} of {len(samples)} samples failed\n  " + "\n  ".join(lines))
-
-
-def _write_part(work: Work, item: tuple[str, Path]) -> str | None:
-    sample, part = item
+@contextlib.contextmanager
+def _processes(number: int) -> Iterator[ProcessPoolExecutor]:
+    """Forked processes, which SIGTERM ends: the handler of a job would let them wait for ever for more work."""
+    context = get_context("fork")
+    pool = ProcessPoolExecutor(max(number, 1), context, signal.signal, (signal.SIGTERM, signal.SIG_DFL))
     try:
-        with h5py.File(part, "w") as file:
-            work(sample, file.create_group(sample))
-    except AinuError as error:
-        return str(error)
-    return None
-
-
-class _Mapper:
-    """A `map` over processes, or the plain one for a single process."""
-
-    def __init__(self, processes: int) -> None:
-        self._pool = ProcessPoolExecutor(processes, mp_context=get_context("fork")) if processes > 1 else None
-
-    def __enter__(self) -> Callable[[Callable[[Any], T], Sequence[Any]], Iterator[T]]:
-        return map if self._pool is None else self._pool.map  # type: ignore[return-value]
-
-    def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)

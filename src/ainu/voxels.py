@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.files import read_json, write_json
+from ainu.left_out import reason_of
 from ainu.localizations import STORAGE, Localizations, load, open_file, write_array
 from ainu.nuclei import read_nuclei
 from ainu.poses import Pose
@@ -321,7 +322,8 @@ def fit_canvas(nuclei: Iterable[str | Path], render: Mapping[str, Any], output: 
     reach = 0.0
     for path in nuclei:
         with open_file(path) as file:
-            reach = max([reach, *(group["table"][column][()].max(initial=0.0) for group in file.values())])
+            found = [group["table"][column][()] for group in file.values() if not reason_of(group)]
+            reach = max([reach, *(values.max(initial=0.0) for values in found)])
     # A thousandth of a voxel more, so that rounding puts none outside.
     n = max(1, int(np.ceil(2 * reach / render["voxel_nm"] + 1e-3)))
     write_json(output, {"canvas_nm": n * render["voxel_nm"]})
@@ -334,16 +336,18 @@ def voxelize_shard(
     render: Mapping[str, Any],
     channels: Sequence[str],
     threads: int = 1,
+    name: str = "",
 ) -> None:
     """Image every nucleus of a shard's samples.
 
-    `inputs` are the shard's `raw`, `drift`, `quality` and `nuclei` files and, for a fitted canvas, `canvas`.
+    `inputs` are the shard's `raw`, `drift`, `quality` and `nuclei` files and, for a fitted canvas, `canvas`; `name` is
+    that of the render, for what is said of samples that fail.
     """
     settings = Render(**render)
     if settings.canvas_nm == FITTED:
         settings = replace(settings, canvas_nm=read_json(inputs["canvas"])["canvas_nm"])
     work = partial(_voxelize_sample, dict(inputs), settings, tuple(channels))
-    write_shard(output, samples, work, threads=threads, title="voxelize")
+    write_shard(output, samples, work, threads=threads, title=f"voxelize {name}".strip())
 
 
 def _voxelize_sample(

@@ -1,5 +1,6 @@
 """From the sheet to a shard, whatever the files hold; a skipped sample goes through every later stage."""
 
+import re
 import shutil
 
 import numpy as np
@@ -8,13 +9,14 @@ import pytest
 
 from ainu import dataset, qc
 from ainu.drift import correct_shard
-from ainu.errors import AinuError
 from ainu.formats import thunderstorm
 from ainu.ingest import ingest_shard
+from ainu.left_out import LeftOut
 from ainu.localizations import Localizations
 from ainu.nuclei import find_shard
 from ainu.quality import filter_shard, read_quality
 from ainu.settings import check
+from ainu.shards import left_out
 from ainu.voxels import voxelize_shard
 from ainu.widths import filtered_columns
 
@@ -22,7 +24,6 @@ SETTINGS = {
     "pixel_size_nm": None,
     "columns": None,
     "use_corrected": False,
-    "on_bad_file": "skip",
     "crosstalk": None,
     "alignment": None,
 }
@@ -55,18 +56,29 @@ def sheet(tmp_path):
     return {"good": [row(good)], "bad": [row(bad)]}
 
 
-def test_a_bad_file_fails_the_shard_by_default_and_names_the_sample(tmp_path, sheet):
-    with pytest.raises(AinuError, match=r"1 of 2 samples failed\s+bad: .*bad\.csv: content of no known format"):
-        ingest_shard(sheet, tmp_path / "s.h5", SETTINGS | {"on_bad_file": "fail"})
-    assert not (tmp_path / "s.h5").exists()
-
-
-def test_a_skipped_file_leaves_an_empty_sample_with_its_channels_and_the_reason(tmp_path, sheet):
+def test_a_bad_file_costs_its_sample_alone_and_the_sample_is_named(tmp_path, sheet, capfd):
     ingest_shard(sheet, tmp_path / "s.h5", SETTINGS)
-    empty = Localizations.load(tmp_path / "s.h5", "bad")
-    assert (len(empty), empty.channels) == (0, ("PolII", "DNA"))
-    assert "bad.csv: content of no known format" in empty.meta["skipped"]
+    told = capfd.readouterr().err
+    assert re.search(r"1 of 2 samples failed\s+bad: .*bad\.csv: content of no known format", told)
+    with pytest.raises(LeftOut, match=r"ingest: .*bad\.csv: content of no known format"):
+        Localizations.load(tmp_path / "s.h5", "bad")
     assert len(Localizations.load(tmp_path / "s.h5", "good")) == 4000
+
+
+def test_the_other_samples_have_the_bytes_of_a_run_without_the_bad_one(tmp_path, sheet):
+    ingest_shard(sheet, tmp_path / "both.h5", SETTINGS)
+    ingest_shard({"good": sheet["good"]}, tmp_path / "one.h5", SETTINGS)
+    both, one = (Localizations.load(tmp_path / name, "good") for name in ("both.h5", "one.h5"))
+    assert both.meta == one.meta
+    assert {name: column.tobytes() for name, column in both.columns().items()} == {
+        name: column.tobytes() for name, column in one.columns().items()
+    }
+
+
+def test_a_shard_of_bad_files_alone_is_left_to_the_dataset_to_judge(tmp_path, sheet):
+    bad = dict.fromkeys(("a", "b"), sheet["bad"])
+    ingest_shard(bad, tmp_path / "s.h5", SETTINGS)
+    assert sorted(left_out([tmp_path / "s.h5"])) == ["a", "b"]
 
 
 def test_a_filter_on_a_column_works_where_files_of_any_format_have_it(tmp_path, sheet):
@@ -89,8 +101,7 @@ def test_one_bad_file_of_two_skips_the_whole_sample(tmp_path, sheet):
     good, bad = sheet["good"][0], sheet["bad"][0]
     rows = {"both": [row(good["path"], "PolII"), row(bad["path"], "DNA")]}
     ingest_shard(rows, tmp_path / "s.h5", SETTINGS)
-    both = Localizations.load(tmp_path / "s.h5", "both")
-    assert (len(both), both.channels) == (0, ("PolII", "DNA"))
+    assert list(left_out([tmp_path / "s.h5"])) == ["both"]
 
 
 def test_a_skipped_sample_goes_through_all_stages_and_into_the_summary(tmp_path, sheet):
@@ -115,9 +126,11 @@ def test_a_skipped_sample_goes_through_all_stages_and_into_the_summary(tmp_path,
     assert found == 1
     summary = pd.read_csv(tmp_path / "summary.tsv", sep="\t", index_col="sample", keep_default_na=False)
     assert summary.loc["good", "skipped"] == ""
+    assert summary.loc["bad", "skipped"].startswith("ingest: ")
+    assert summary.loc["bad", "flags"] == f"skipped ({summary.loc['bad', 'skipped']})"
     assert "no known format" in summary.loc["bad", "skipped"]
-    assert summary.loc["bad", "localizations"] == 0
-    assert (tmp_path / "qc/bad.png").exists()
+    assert (summary.loc["good", "localizations"], summary.loc["bad", "localizations"]) == ("4000", "")
+    assert not (tmp_path / "qc/bad.png").exists()
 
 
 def _written_sheet(folder):

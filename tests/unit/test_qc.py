@@ -193,14 +193,6 @@ def test_nothing_left_is_the_only_flag():
     assert flagged(simulated()[:0]) == "no localizations"
 
 
-def test_a_skipped_file_is_told_with_the_reason():
-    skipped = replace(simulated()[:0], meta={"skipped": "fov1.csv: row 7: text in a number"})
-    sample = examined(skipped)
-    assert flags(sample) == ["file skipped (fov1.csv: row 7: text in a number)"]
-    assert summarise(sample)["skipped"] == "fov1.csv: row 7: text in a number"
-    assert "fov1.csv: row 7" in texts(sample)
-
-
 @pytest.mark.parametrize("settings", [{}, {"photons": (1e9, None)}, {"merge": {"radius_nm": 20, "dark_frames": 0}}])
 def test_a_row_adds_up(settings):
     row = summarise(examined(simulated(), **settings))

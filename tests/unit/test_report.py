@@ -154,7 +154,7 @@ def test_warnings_stand_before_the_answer(tmp_path):
 def test_skipped_samples_are_listed_before_the_answer(tmp_path):
     inputs = make_inputs(tmp_path)
     summary = pd.read_csv(inputs.qc, sep="\t").assign(skipped="")
-    summary.loc[len(summary)] = ["lost", 0, 0, "lost.bin: truncated"]
+    summary.loc[len(summary)] = ["lost", 0, 0, "ingest: lost.bin: truncated"]
     summary.to_csv(inputs.qc, sep="\t", index=False)
     text = Page(report.build(EXPERIMENT, replace(inputs, maps=None))).text
     assert (

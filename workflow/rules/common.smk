@@ -51,6 +51,17 @@ def dataset_files(settings, samples):
     return {name: shard_files(stage, samples) for name, stage in stages.items()}
 
 
+def stages_beside_qc(_):
+    """Files of the stages that come after the nuclei or beside them, which tell what became of each sample there."""
+    found = []
+    for name in [name for name in CONFIG["experiments"] if name not in RUNS]:
+        samples = SETTINGS.samples_of(name)
+        found += [*dataset_files(SETTINGS.experiment(name), samples)["voxels"], *shard_files("fingerprints", samples)]
+        found += shard_files("features", samples) if name not in SWEEP_OF else []
+    unseen = [dataset_files(predictor(name), unseen_samples(name))["voxels"] for name in PREDICTORS]
+    return list(dict.fromkeys(sum(unseen, found)))
+
+
 def models_of(experiment):
     """Folders of all models of an experiment; none where there is none."""
     if not experiment:

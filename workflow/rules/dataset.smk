@@ -4,6 +4,7 @@
 rule assemble:
     input:
         unpack(lambda wildcards: dataset_files(experiment_of(wildcards), SETTINGS.samples_of(wildcards.experiment))),
+        fingerprints=lambda wildcards: shard_files("fingerprints", SETTINGS.samples_of(wildcards.experiment)),
     output:
         "results/experiments/{experiment}/dataset.h5",
     log:
@@ -18,6 +19,7 @@ rule assemble:
     params:
         rows=lambda wildcards: experiment_rows(SETTINGS.samples_of(wildcards.experiment)),
         channels=lambda wildcards: experiment_of(wildcards)["channels"],
+        on_bad_file=CONFIG["ingest"]["on_bad_file"],
         code=code_digest("dataset"),
     message:
         "Assembling the dataset of {wildcards.experiment}"

@@ -21,7 +21,8 @@ rule ingest:
         runtime=shard_minutes(60),
     params:
         rows=sheet_rows,
-        settings=CONFIG["ingest"],
+        # What becomes of a file that cannot be read is decided later, by `assemble`.
+        settings={key: value for key, value in CONFIG["ingest"].items() if key != "on_bad_file"},
         keep=([CONFIG["nuclei"]["column"]] if CONFIG["nuclei"]["method"] == "column" else []),
         filtered=filtered_columns(CONFIG["quality"]),
         code=code_digest("ingest"),

@@ -70,6 +70,7 @@ rule pack:
 rule assemble_unseen:
     input:
         unpack(lambda wildcards: dataset_files(predictor(wildcards.predictor), unseen_samples(wildcards.predictor))),
+        fingerprints=lambda wildcards: shard_files("fingerprints", compared_samples(wildcards.predictor)),
     output:
         "results/predictions/{predictor}.h5",
     log:
@@ -84,6 +85,7 @@ rule assemble_unseen:
     params:
         rows=lambda wildcards: experiment_rows(unseen_samples(wildcards.predictor)),
         channels=lambda wildcards: predictor(wildcards.predictor)["channels"],
+        on_bad_file=CONFIG["ingest"]["on_bad_file"],
         code=code_digest("dataset"),
     message:
         "Assembling the unlabelled and test samples for {wildcards.predictor}"

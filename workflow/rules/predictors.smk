@@ -66,6 +66,11 @@ def hold_out_of(experiment):
     return [sample for sample in unseen_samples(experiment) if SETTINGS.rows(sample)[0]["label"]]
 
 
+def compared_samples(predictor):
+    """Samples to predict that are held against those of the training: the hold-out of an experiment of this run."""
+    return [] if predictor in PACKS else hold_out_of(predictor)
+
+
 def hold_out_score(wildcards):
     """The score of the hold-out, where there is one."""
     scored = f"results/experiments/{wildcards.experiment}/hold_out.json"

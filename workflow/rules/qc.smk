@@ -36,7 +36,8 @@ rule qc:
 
 rule gather_qc:
     input:
-        expand("results/qc/{shard}", shard=SETTINGS.shards),
+        folders=expand("results/qc/{shard}", shard=SETTINGS.shards),
+        stages=stages_beside_qc,
     output:
         "results/qc/summary.tsv",
     log:

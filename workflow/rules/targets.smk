@@ -3,10 +3,23 @@
 from snakemake.settings.types import RerunTrigger
 
 from ainu.files import read_table, sha256
+from ainu.shards import left_out
 
 RECORD = "results/provenance/ro-crate-metadata.json"
 # Larger files than this (bytes) are compared by their age, all others by their content.
 LARGEST_COMPARED = 10**12
+
+# Rules whose first output is a file with a group per sample of a shard.
+SHARD_RULES = (
+    "ingest",
+    "correct_drift",
+    "filter_quality",
+    "find_nuclei",
+    "voxelize",
+    "measure_features",
+    "fingerprint",
+    "explain_localizations",
+)
 
 TARGETS = [
     "results/qc/summary.tsv",
@@ -53,7 +66,31 @@ def files_read():
 
 
 def samples_left_out():
-    """A line for each sample that was left out since its file cannot be read (`ingest.on_bad_file: skip`)."""
-    summary = Path("results/qc/summary.tsv")
-    rows = read_table(summary).to_dict("records") if summary.exists() and summary.stat().st_size else []
-    return [f"  {row['sample']}: {row['skipped']}" for row in rows if row.get("skipped")]
+    """Why samples failed, by sample: as the files tell it that the run made or built on."""
+    made = [(job.rule.name, str(job.output[0])) for job in workflow.dag.jobs if job.output]
+    shards = [path for name, path in made if name in SHARD_RULES]
+    reasons = {sample: list(map(str, why)) for sample, why in left_out(filter(written, sorted(shards))).items()}
+    summaries = [f"{folder}/summary.tsv" for name, folder in made if name == "qc"]
+    for table in map(read_table, filter(written, sorted(summaries))):
+        for sample, why in table[["sample", "skipped"]].to_numpy():
+            reasons.setdefault(sample, []).append(why)
+    return {sample: list(dict.fromkeys(filter(None, why))) for sample, why in reasons.items() if any(why)}
+
+
+def written(path):
+    """Whether a file is there and holds anything."""
+    return Path(path).exists() and Path(path).stat().st_size > 0
+
+
+def tell_samples_left_out():
+    """The list at the end of a run."""
+    lines = [f"  {sample}: {why}" for sample, reasons in samples_left_out().items() for why in reasons]
+    if lines:
+        print("ainu: samples left out", *lines, sep="\n", file=sys.stderr)
+
+
+def refuse_bad_files():
+    """A run with files that could not be read does not end well, whatever was asked of it, unless the config says so."""
+    bad = any(why.startswith("ingest: ") for reasons in samples_left_out().values() for why in reasons)
+    if bad and CONFIG["ingest"]["on_bad_file"] == "fail":
+        raise WorkflowError("ainu: files could not be read (above); mend them, or set ingest.on_bad_file: skip")

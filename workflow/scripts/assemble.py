@@ -6,7 +6,9 @@ from ainu.dataset import assemble
 from ainu.errors import job
 
 with job(snakemake.log[0]):
+    params = snakemake.params
     files = {name: {Path(path).stem: path for path in paths} for name, paths in snakemake.input.items()}
-    shards = files.pop("voxels")
+    shards, fingerprints = files.pop("voxels"), files.pop("fingerprints").values()
     tables = {shard: {name: paths[shard] for name, paths in files.items()} for shard in shards} if files else None
-    assemble(shards, snakemake.params.rows, snakemake.params.channels, snakemake.output[0], tables)
+    what = (shards, params.rows, params.channels, snakemake.output[0], tables)
+    assemble(*what, fingerprints=fingerprints, on_bad_file=params.on_bad_file)

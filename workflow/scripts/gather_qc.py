@@ -4,4 +4,5 @@ from ainu.errors import job
 from ainu.qc import gather
 
 with job(snakemake.log[0]):
-    gather([f"{folder}/summary.tsv" for folder in snakemake.input], snakemake.output[0])
+    folders, stages = snakemake.input.folders, snakemake.input.stages
+    gather([f"{folder}/summary.tsv" for folder in folders], snakemake.output[0], stages)

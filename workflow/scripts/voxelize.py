@@ -5,4 +5,5 @@ from ainu.voxels import voxelize_shard
 
 with job(snakemake.log[0]):
     params, inputs = snakemake.params, dict(snakemake.input.items())
-    voxelize_shard(inputs, snakemake.output[0], params.samples, params.render, params.channels, snakemake.threads)
+    what = (params.samples, params.render, params.channels)
+    voxelize_shard(inputs, snakemake.output[0], *what, snakemake.threads, snakemake.wildcards.render)

@@ -177,17 +177,17 @@ def warnings(metrics: Mapping[str, Any], qc: Path | None, scorecard: Scorecard, 
 
 
 def count_skipped(path: Path | None) -> int:
-    """Samples of the run whose file could not be read."""
+    """Samples of the run that failed."""
     return len(_skipped(path))
 
 
 def _skipped(path: Path | None) -> list[str]:
-    """A sentence for each sample of the run whose file could not be read, and that is missing from all that follows."""
+    """A sentence for each sample of the run that failed in a stage, and is missing from what follows that one."""
     table = pd.DataFrame() if path is None else read_table(path)
     if "skipped" not in table:
         return []
     pairs = zip(table["sample"], table["skipped"], strict=True)
-    return [f"Sample {name} was skipped, its file cannot be read: {why}" for name, why in pairs if why]
+    return [f"Sample {name} was skipped: {why}" for name, why in pairs if why]
 
 
 def checks(metrics: Mapping[str, Any], dataset: Dataset, splits_checked: bool, scorecard: Scorecard) -> list[Check]:

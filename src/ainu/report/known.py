@@ -158,7 +158,7 @@ def reproduce(run: Run) -> str:
 
 
 def missing(run: Run) -> str:
-    skipped = counted(run.excluded, "sample") + " that could not be read"
+    skipped = counted(run.excluded, "sample") + " skipped, since a file could not be read or a stage failed"
     return (
         f"{skipped}; localizations dropped by each filter are counted in qc/summary.tsv. Chosen by hand: {BY_AUTHORS}"
     )
@@ -166,8 +166,8 @@ def missing(run: Run) -> str:
 
 def broken(run: Run) -> str:
     return (
-        "An unreadable file stops the run, or is skipped and named on this page; positions that are no numbers are "
-        "dropped and counted."
+        "An unreadable file stops the run, or its sample is skipped and named on this page, as is a sample that fails "
+        "in a later stage; positions that are no numbers are dropped and counted."
     )
 
 
