@@ -94,3 +94,12 @@ def refuse_bad_files():
     bad = any(why.startswith("ingest: ") for reasons in samples_left_out().values() for why in reasons)
     if bad and CONFIG["ingest"]["on_bad_file"] == "fail":
         raise WorkflowError("ainu: files could not be read (above); mend them, or set ingest.on_bad_file: skip")
+
+
+onsuccess:
+    tell_samples_left_out()
+    refuse_bad_files()
+
+
+onerror:
+    tell_samples_left_out()
