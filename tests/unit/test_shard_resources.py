@@ -13,7 +13,7 @@ RULES = Path(__file__).parents[2] / "workflow" / "rules" / "shards.smk"
 def asked(tmp_path):
     """Memory (MB) and minutes for a shard of files of so many MB, of a stage that takes them as they are."""
 
-    def ask(*sizes_mb: int, largest: int = 1) -> tuple[int, int]:
+    def ask(*sizes_mb: int, largest: int = 1, attempt: int = 1) -> tuple[int, int]:
         files = {f"n{k}": tmp_path / f"{k}.csv" for k in range(len(sizes_mb))}
         for file, size in zip(files.values(), sizes_mb, strict=True):
             with file.open("wb") as made:
@@ -23,7 +23,8 @@ def asked(tmp_path):
         rules = {"SETTINGS": known, "getsize": getsize, "size_mb": lambda read: sum(map(getsize, read)) / 2**20}
         exec(RULES.read_text(), rules)
         memory = rules["shard_memory"](6)
-        return memory(SimpleNamespace(shard="s0001"), list(files.values()), 1), rules["minutes"](60)
+        shard = SimpleNamespace(shard="s0001")
+        return memory(shard, list(files.values()), attempt), rules["shard_minutes"](60)(shard, attempt)
 
     return ask
 
@@ -35,3 +36,8 @@ def test_a_shard_asks_for_the_memory_of_its_sixteen_largest_samples(asked):
 
 def test_all_shards_ask_for_the_time_of_the_largest(asked):
     assert [asked(1, largest=n)[1] for n in (1, 16, 17, 128, 1000)] == [60, 60, 120, 480, 480]
+
+
+def test_a_further_attempt_asks_for_more_of_both(asked):
+    first, second = asked(2000), asked(2000, attempt=2)
+    assert second == (2 * first[0], 2 * first[1])
