@@ -21,7 +21,7 @@ test-all: test
 overnight: .venv/installed
 	$(BIN)/pytest -m overnight
 
-# A small run killed at 50 random moments, each time completed and compared (overnight: five).
+# A small run killed at 50 random moments, each time completed and compared (test-all: five).
 torture: .venv/installed
 	AINU_KILLS=50 $(BIN)/pytest tests/workflow/test_crash.py -k killed_at_random -m slow
 

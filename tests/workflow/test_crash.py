@@ -26,7 +26,6 @@ def emptied(project: Project) -> Project:
 
 
 @pytest.mark.slow
-@pytest.mark.overnight
 def test_runs_killed_at_random_moments_end_with_the_bytes_of_an_undisturbed_one(finished, project):
     seed = int(os.environ.get("AINU_KILL_SEED", time.time()))
     moments = random.Random(seed)
