@@ -27,6 +27,7 @@ from ainu.voxels import new_images, planes_of, split_by_nucleus
 SCHEMA = 2
 BLOCK_BYTES = 1 << 24
 """Read at a time of what is memory-mapped."""
+TEXT = ("nucleus", "sample", "replicate", "label")
 NUMBERS = ("localizations", "area_um2", "origin_nm", "angle_rad")
 
 
@@ -88,6 +89,8 @@ class Dataset:
     voxel_size_nm : float
     voxel_z_nm : float, optional
         Height of a voxel of 3-D images.
+    batch : (N,) str, optional
+        Staining, day or the like that replicates share, where the sheet tells ('' where not of all).
     points : Points, optional
         The localizations, where the experiment's network or augmentation reads them.
     """
@@ -104,6 +107,7 @@ class Dataset:
     channels: tuple[str, ...]
     voxel_size_nm: float
     voxel_z_nm: float | None = None
+    batch: NDArray[np.str_] | None = None
     points: Points | None = None
 
     def __len__(self) -> int:
@@ -111,7 +115,7 @@ class Dataset:
 
     def __getitem__(self, rows: NDArray[np.intp]) -> Dataset:
         """Some of the nuclei, in the order given."""
-        columns = ("image", "nucleus", "sample", "replicate", "label", *NUMBERS)
+        columns = ["image", *TEXT, *NUMBERS] + ([] if self.batch is None else ["batch"])
         points = None if self.points is None else self.points.at(rows)
         return replace(self, **{name: getattr(self, name)[rows] for name in columns}, points=points)
 
@@ -127,8 +131,9 @@ class Dataset:
 
     @property
     def table(self) -> pd.DataFrame:
-        """`nucleus`, `sample`, `replicate`, `label`: one row per nucleus."""
-        return pd.DataFrame({name: getattr(self, name) for name in ("nucleus", "sample", "replicate", "label")})
+        """`nucleus`, `sample`, `replicate`, `label`, and `batch` where told: one row per nucleus."""
+        columns = TEXT if self.batch is None else (*TEXT, "batch")
+        return pd.DataFrame({name: getattr(self, name) for name in columns})
 
     def codes(self, classes: Sequence[str]) -> NDArray[np.int64]:
         """(N,) index of each label in `classes`, -1 where it is none of them."""
@@ -155,7 +160,7 @@ def assemble(
     shards : mapping
         Voxel file of each shard.
     samples : iterable of mapping
-        `sample`, `shard`, `replicate`, `label`, in the order of the result.
+        `sample`, `shard`, `replicate`, `label`, and where known `batch`, in the order of the result.
     channels : sequence of str
         Planes to take, in this order.
     output : path
@@ -182,7 +187,7 @@ def assemble(
     absent = {row["sample"]: failed[row["sample"]] for row in samples if row["sample"] in failed}
     _refuse(output, absent, len(samples), on_bad_file)
     columns: dict[str, list[NDArray]] = {name: [] for name in ("nucleus", *NUMBERS)}
-    rows: list[tuple[str, str, str]] = []
+    rows: list[tuple[str, str, str, str]] = []
     with new_file(output) as file:
         there = [row for row in samples if row["sample"] not in absent]
         for name, members in groupby(there, itemgetter("shard")):
@@ -191,14 +196,15 @@ def assemble(
                     taken = _append(file, shard[row["sample"]], list(channels), columns)
                     if tables:
                         _append_points(file, shard[row["sample"]], tables[name], row["sample"], channels)
-                    rows += [(row["sample"], row["replicate"], row["label"])] * taken
+                    rows += [(row["sample"], row["replicate"], row["label"], row.get("batch", ""))] * taken
         if not rows:
             told = f"\nsamples that failed:\n{listed(absent)}" if absent else ""
             raise AinuError(f"{output}: no nucleus was found in any sample; see results/qc and the key nuclei{told}")
         for name, parts in columns.items():
             write_array(file, name, np.concatenate(parts))
-        for name, values in zip(("sample", "replicate", "label"), zip(*rows, strict=True), strict=True):
-            write_array(file, name, np.array(values, dtype=object))
+        for name, values in zip((*TEXT[1:], "batch"), zip(*rows, strict=True), strict=True):
+            if name != "batch" or any(values):
+                write_array(file, name, np.array(values, dtype=object))
         file.attrs.update(channels=list(channels), schema=SCHEMA)
     return len(rows)
 
@@ -300,7 +306,7 @@ def read(path: str | Path, memory_gb: float | None = None) -> Dataset:
     with open_file(path) as file:
         if file.attrs.get("schema") != SCHEMA:
             raise AinuError(f"{path}: not a dataset of schema {SCHEMA}; run the workflow again to make it anew")
-        text = {name: file[name].asstr()[()].astype(str) for name in ("nucleus", "sample", "replicate", "label")}
+        text = {name: file[name].asstr()[()].astype(str) for name in (*TEXT, "batch") if name in file}
         large = [file["image"], *file["points"].values()] if "points" in file else [file["image"]]
         mapped = memory_gb is not None and sum(source.nbytes for source in large) > memory_gb * 1e9
         numbers = {"image": _values(file["image"], mapped=mapped)} | {name: file[name][()] for name in NUMBERS}
@@ -329,9 +335,9 @@ def _blocks(source: h5py.Dataset) -> Iterator[slice]:
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """`nucleus`, `sample`, `replicate`, `label` of a dataset, without its images."""
+    """`nucleus`, `sample`, `replicate`, `label`, and `batch` where told, of a dataset without its images."""
     with open_file(path) as file:
-        return pd.DataFrame({name: file[name].asstr()[()] for name in ("nucleus", "sample", "replicate", "label")})
+        return pd.DataFrame({name: file[name].asstr()[()] for name in (*TEXT, "batch") if name in file})
 
 
 def canvas_positions(dataset: Dataset, index: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -72,7 +72,8 @@ def evaluate_audited(
     found = evaluate(evidence.predictions, evidence.classes, evidence.seed)
     audits = all_audits(evidence)
     baselines = {audit["audit"]: audit["scores"] for audit in audits if audit["audit"] in ("confounders", "features")}
-    said = [*found["warnings"], *shortcuts(audits), *hold_out_warnings(test)]
+    table = evidence.dataset.table
+    said = [*found["warnings"], *unseen_batches(table, evidence.folds), *shortcuts(audits), *hold_out_warnings(test)]
     return found | {
         "audits": audits,
         "baselines": baselines,
@@ -82,6 +83,29 @@ def evaluate_audited(
         "test": test,
         "warnings": said,
     }
+
+
+def unseen_batches(nuclei: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
+    """Batches of a class that a fold holds whole, while the class has others: its test is that of a new preparation.
+
+    Parameters
+    ----------
+    nuclei : DataFrame
+        `nucleus`, `label`, and `batch` where the sheet tells ('' where it does not).
+    folds : DataFrame
+        `nucleus`, `repeat`, `fold`.
+    """
+    if "batch" not in nuclei:
+        return []
+    told = folds[["nucleus", "repeat", "fold"]].merge(nuclei[nuclei["batch"].astype(str) != ""], on="nucleus")
+    several = told.groupby("label")["batch"].transform("nunique") > 1
+    held = told[several].groupby(["label", "batch", "repeat"])["fold"].nunique()
+    whole = held[held == 1].reset_index()[["label", "batch"]].drop_duplicates()
+    return [
+        f"All of class {label} in batch {batch} was tested by networks that had seen none of this batch; more "
+        "replicates of it would be spread over the folds."
+        for label, batch in whole.itertuples(index=False)
+    ]
 
 
 def shortcuts(audits: Sequence[Audit]) -> list[str]:

@@ -4,6 +4,10 @@ Nuclei of one replicate share the day, the dish and the staining, so a replicate
 replicate goes where is an integer program: replicates with the same number of nuclei of each class are one *kind*, and
 the program decides how many replicates of each kind a fold gets. A local search gives it a good start and a fallback;
 what the program finds is checked in exact arithmetic and never taken on trust.
+
+Where replicates come in batches (a staining, a day), each class's nuclei of a batch are spread like the class's:
+evenness of the classes alone may well put all of one preparation into one fold, to be tested by networks that never saw
+any of it.
 """
 
 from __future__ import annotations
@@ -53,8 +57,8 @@ class Folds:
         Columns nucleus, sample, replicate, label (str), repeat, fold (int, from 0); the nuclei in the order given,
         once per repeat.
     deviation : list of float
-        Per repeat, the largest difference over folds and classes between the share of a class's nuclei that a fold
-        holds and 1 / folds.
+        Per repeat, the largest difference over folds and classes (and batches of a class) between the share of the
+        nuclei that a fold holds and 1 / folds.
     gap : list of float
         Per repeat, by how much that could at most be lower for any other folds; 0.0 = proven optimal.
     """
@@ -75,17 +79,30 @@ class _Replicates:
 
     @classmethod
     def of(cls, nuclei: pd.DataFrame, shares: Sequence[Fraction]) -> _Replicates:
-        counts = pd.crosstab(nuclei["replicate"], nuclei["label"]).sort_index(axis=0).sort_index(axis=1)
+        classes = pd.crosstab(nuclei["replicate"], nuclei["label"]).sort_index(axis=0).sort_index(axis=1)
+        counts = pd.concat([classes, _batches(nuclei)], axis=1).fillna(0)
         kinds, kind_of = np.unique(counts.to_numpy(np.int64), axis=0, return_inverse=True)
         order = np.argsort(-(kinds / counts.to_numpy().sum(axis=0)).max(axis=1), kind="stable")
         names = [[str(name) for name in counts.index[kind_of.ravel() == kind]] for kind in order]
         number = np.array([len(members) for members in names], np.int64)
-        classes = [str(name) for name in counts.columns]
-        return cls(classes, names, kinds[order], Problem(kinds[order], number, tuple(shares)))
+        problem = Problem(kinds[order], number, tuple(shares), classes.shape[1])
+        return cls([str(name) for name in classes.columns], names, kinds[order], problem)
 
     def holding(self, column: int) -> list[str]:
         """Names of the replicates that hold a class."""
         return sorted(itertools.chain(*itertools.compress(self.names, self.kinds[:, column] > 0)))
+
+
+def _batches(nuclei: pd.DataFrame) -> pd.DataFrame:
+    """Nuclei per replicate (rows) of each class in each batch (columns) that can be spread: of several replicates."""
+    if "batch" not in nuclei:
+        return pd.DataFrame(index=pd.Index([], name="replicate"))
+    told = nuclei[nuclei["batch"].astype(str) != ""]
+    counts = pd.crosstab(told["replicate"], [told["label"], told["batch"]]).sort_index(axis=1)
+    replicates = (counts > 0).sum(axis=0).to_numpy()
+    of_class = nuclei.groupby("label")["replicate"].nunique()[counts.columns.get_level_values("label")].to_numpy()
+    spread = counts.to_numpy()[:, (replicates > 1) & (replicates < of_class)]
+    return pd.DataFrame(spread, index=counts.index)
 
 
 def assign_folds(nuclei: pd.DataFrame, *, folds: int, repeats: int, seed: int, time_limit_s: float = 30) -> Folds:
@@ -99,8 +116,9 @@ def assign_folds(nuclei: pd.DataFrame, *, folds: int, repeats: int, seed: int, t
     Parameters
     ----------
     nuclei : DataFrame
-        One row per labelled nucleus: nucleus, sample, replicate, label (str). The order of the rows has no influence
-        on the fold of a nucleus.
+        One row per labelled nucleus: nucleus, sample, replicate, label (str), and where known batch (str, '' = not
+        told), which is spread over the folds within each class. The order of the rows has no influence on the fold of
+        a nucleus.
     folds : int
         Number of folds, at least 2.
     repeats : int
@@ -418,10 +436,11 @@ def _additions(replicates: _Replicates, cover: Cover) -> str:
 
 def _conflict(problem: Problem) -> list[int]:
     """Classes that cannot all be in every part, none of them superfluous (deletion filter)."""
-    columns = list(range(problem.kinds.shape[1]))
+    columns = list(range(problem.classes))
     for column in list(columns):
         rest = [other for other in columns if other != column]
-        if rest and best_cover(replace(problem, kinds=problem.kinds[:, rest])).lacking.any():
+        without = replace(problem, kinds=problem.kinds[:, rest], classes=len(rest))
+        if rest and best_cover(without).lacking.any():
             columns = rest
     return columns
 

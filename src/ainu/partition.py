@@ -1,7 +1,8 @@
 """Replicates into parts: the integer program behind the folds, with a local search for its start and fallback.
 
-Replicates with the same number of nuclei of each class are one *kind*; an assignment says how many replicates of each
-kind a part gets. What the program finds is checked in exact arithmetic and never taken on trust.
+Replicates with the same number of nuclei in each column (class, or class in one batch) are one *kind*; an assignment
+says how many replicates of each kind a part gets. What the program finds is checked in exact arithmetic and never taken
+on trust.
 """
 
 from __future__ import annotations
@@ -37,18 +38,20 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Problem:
-    """Replicates of T kinds to be put into F parts, of each of which every one of C classes should be a given share.
+    """Replicates of T kinds to be put into F parts, each of which should hold a given share of each of C columns.
 
-    An assignment is a (T, F) array: how many replicates of each kind a part gets.
+    The first columns are the classes, which every part must hold; others are only to be spread. An assignment is a
+    (T, F) array: how many replicates of each kind a part gets.
     """
 
-    kinds: Counts  # (T, C) nuclei of each class in one replicate of the kind
+    kinds: Counts  # (T, C) nuclei of each column in one replicate of the kind
     number: Counts  # (T,) replicates of the kind
     shares: tuple[Fraction, ...]  # (F,)
+    classes: int  # columns that are classes
 
     @property
     def totals(self) -> Counts:
-        """(C,) nuclei of each class."""
+        """(C,) nuclei of each column."""
         return self.number @ self.kinds
 
     @property
@@ -62,15 +65,15 @@ class Problem:
         return [[share * int(total) for total in self.totals] for share in self.shares]
 
     def counts(self, assignment: Counts) -> Counts:
-        """(F, C) nuclei of each class in each part."""
+        """(F, C) nuclei of each column in each part."""
         return assignment.T @ self.kinds
 
     def missing(self, assignment: Counts) -> int:
         """How often a part lacks a class."""
-        return int((self.counts(assignment) == 0).sum())
+        return int((self.counts(assignment)[:, : self.classes] == 0).sum())
 
     def deviations(self, assignment: Counts) -> list[Fraction]:
-        """Per part and class, how far its share of the class is from what it should be."""
+        """Per part and column, how far its share of the column is from what it should be."""
         rows = zip(self.counts(assignment), self.targets, strict=True)
         pairs = [zip(row, targets, self.totals, strict=True) for row, targets in rows]
         return [abs(int(n) - target) / int(total) for n, target, total in itertools.chain(*pairs)]
@@ -125,22 +128,25 @@ def part_of_time(deadline: float, part: float) -> float:
 
 def _floor(problem: Problem) -> Fraction:
     """A deviation below which no assignment can be: nuclei are whole, and the largest replicate is somewhere."""
-    wholes = (_whole_floor(int(total), problem.shares) for total in problem.totals)
+    wholes = (
+        _whole_floor(int(total), problem.shares, least=int(column < problem.classes))
+        for column, total in enumerate(problem.totals)
+    )
     largest = (
         int(most) / Fraction(int(total)) for most, total in zip(problem.kinds.max(axis=0), problem.totals, strict=True)
     )
     return max(*wholes, *(most - max(problem.shares) for most in largest))
 
 
-def _whole_floor(total: int, shares: Sequence[Fraction]) -> Fraction:
-    """The smallest largest deviation when single nuclei of one class could be moved freely."""
+def _whole_floor(total: int, shares: Sequence[Fraction], least: int) -> Fraction:
+    """The smallest largest deviation when single nuclei of one column could be moved freely."""
     targets = [share * total for share in shares]
-    near = {abs(n - t) for t in targets for n in (max(1, math.floor(t)), max(1, math.ceil(t)))}
-    return next(slack for slack in sorted(near) if _fits(total, targets, slack)) / total
+    near = {abs(n - t) for t in targets for n in (max(least, math.floor(t)), max(least, math.ceil(t)))}
+    return next(slack for slack in sorted(near) if _fits(total, targets, slack, least)) / total
 
 
-def _fits(total: int, targets: Sequence[Fraction], slack: Fraction) -> bool:
-    lowest = [max(1, math.ceil(target - slack)) for target in targets]
+def _fits(total: int, targets: Sequence[Fraction], slack: Fraction, least: int) -> bool:
+    lowest = [max(least, math.ceil(target - slack)) for target in targets]
     highest = [math.floor(target + slack) for target in targets]
     reachable = all(low <= high for low, high in zip(lowest, highest, strict=True))
     return reachable and sum(lowest) <= total <= sum(highest)
@@ -262,7 +268,7 @@ def _cost(problem: Problem, counts: Counts, parts: Counts) -> NDArray[np.float64
     """(n,) cost of parts with these (n, C) nuclei: a smooth largest deviation, and more per missing class."""
     off = np.abs(counts / problem.totals - np.array(problem.shares, float)[parts, None])
     eighth_power = np.square(np.square(np.square(off)))
-    return eighth_power.sum(axis=1) + 2.0 * (counts == 0).sum(axis=1)
+    return eighth_power.sum(axis=1) + 2.0 * (counts[:, : problem.classes] == 0).sum(axis=1)
 
 
 # --- the integer program --------------------------------------------------------------------------------------------
@@ -270,7 +276,7 @@ def _cost(problem: Problem, counts: Counts, parts: Counts) -> NDArray[np.float64
 
 @dataclass(frozen=True)
 class _Program:
-    """A PuLP model: integer variables `x[kind][part]`, and `counts[part][class]` as expressions in them."""
+    """A PuLP model: integer variables `x[kind][part]`, and `counts[part][column]` as expressions in them."""
 
     model: Any
     x: list[list[Any]]
@@ -349,7 +355,7 @@ def _capped(problem: Problem, worst: Fraction, start: Counts) -> tuple[_Program,
 
 
 def _targets(problem: Problem) -> Iterator[tuple[int, int, float, int]]:
-    """Part, class, nuclei it should have, and nuclei of the class in all, in the order of `deviations`."""
+    """Part, column, nuclei it should have, and nuclei of the column in all, in the order of `deviations`."""
     for part, targets in enumerate(problem.targets):
         for kind, (target, total) in enumerate(zip(targets, problem.totals, strict=True)):
             yield part, kind, float(target), int(total)
@@ -368,7 +374,7 @@ def _program(problem: Problem, *, least: int = 1) -> _Program:
     for row, number in zip(x, problem.number, strict=True):
         model += pulp.lpSum(row) == int(number)
     counts = [[_count(x, column, part) for column in problem.kinds.T] for part in parts]
-    for count in itertools.chain(*counts):
+    for count in itertools.chain(*(row[: problem.classes] for row in counts)):
         model += count >= least
     if problem.alike:
         _break_symmetry(model, x, problem.number)
@@ -473,7 +479,7 @@ def best_cover(problem: Problem) -> Cover:
     """Every class in every part, or left out of as few parts as possible: so few replicates are to be added."""
     import pulp
 
-    presence = replace(problem, kinds=(problem.kinds > 0).astype(np.int64))
+    presence = replace(problem, kinds=(problem.kinds[:, : problem.classes] > 0).astype(np.int64))
     with _quiet():
         program = _program(presence, least=0)
         lack = _lacks(program)
@@ -485,7 +491,7 @@ def best_cover(problem: Problem) -> Cover:
         log = _cbc(program.model, COVER_WORK, COVER_SECONDS)
     found = _values(program)
     whole = np.array_equal(found.sum(axis=1), problem.number)
-    return Cover(found, (problem.counts(found) == 0) | (not whole), whole and OPTIMAL in log)
+    return Cover(found, (presence.counts(found) == 0) | (not whole), whole and OPTIMAL in log)
 
 
 def _lacks(program: _Program) -> list[list[Any]]:

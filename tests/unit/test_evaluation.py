@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from audited import CLASSES, informative, predictions
 
-from ainu.evaluation import evaluate
+from ainu.evaluation import evaluate, unseen_batches
 from ainu.out_of_fold import pooled
 
 
@@ -32,6 +32,19 @@ def test_recall_and_precision_of_a_class_follow_from_the_confusion_matrix():
 def test_chance_is_said_to_be_chance():
     found = evaluate(predictions(*informative(strength=0)), CLASSES, seed=1)
     assert any("holds chance" in text for text in found["warnings"])
+
+
+def test_a_batch_that_no_training_network_saw_is_told():
+    nuclei = pd.DataFrame({"nucleus": list("abcdef"), "label": list("xxxxyy")})
+    folds = pd.DataFrame({"nucleus": list("abcdef"), "repeat": 0, "fold": [0, 1, 1, 1, 0, 1]})
+    assert unseen_batches(nuclei, folds) == []
+    assert unseen_batches(nuclei.assign(batch=["mon", "mon", "tue", "tue", "mon", "mon"]), folds) == [
+        "All of class x in batch tue was tested by networks that had seen none of this batch; more replicates of it "
+        "would be spread over the folds."
+    ]
+    assert unseen_batches(nuclei.assign(batch=["mon", "mon", "tue", "mon", "", "mon"]), folds.assign(fold=0)) != []
+    spread = folds.assign(fold=[0, 1, 0, 1, 0, 1])
+    assert unseen_batches(nuclei.assign(batch=["mon", "tue", "tue", "mon", "", "mon"]), spread) == []
 
 
 def test_labels_that_follow_replicates_are_warned_of():

@@ -207,6 +207,82 @@ def test_a_hard_table_is_done_in_time_with_good_folds_and_a_stated_gap(classes):
     assert all(0 < gap < deviation < 0.02 for gap, deviation in zip(found.gap, found.deviation, strict=True))
 
 
+FIELDS = {  # of ../shared/data/c15: class, preparation, and nuclei of its fields
+    ("EGFR568", "EGFR568_EREG647"): (24, 28, 19),
+    ("EREG568", "EGFR647_EREG568"): (5, 2, 9, 15, 3),
+    ("EREG568", "EREG568_EGFR647"): (37, 34),
+}
+
+
+def in_batches(fields):
+    """One row per nucleus; fields are replicates."""
+    rows = [
+        (f"{batch}{field}/{k}", f"{batch}{field}", f"{batch}{field}", label, batch)
+        for (label, batch), numbers in fields.items()
+        for field, number in enumerate(numbers)
+        for k in range(number)
+    ]
+    return pd.DataFrame(rows, columns=["nucleus", "sample", "replicate", "label", "batch"])
+
+
+def folds_per_batch(table, given_nuclei, folds=3):
+    found = assign_folds(table, folds=folds, repeats=1, seed=1).table
+    return found.merge(given_nuclei[["nucleus", "batch"]]).groupby("batch")["fold"].nunique().to_dict()
+
+
+def test_batches_are_spread_that_evenness_of_the_classes_would_put_into_one_fold():
+    table = in_batches(FIELDS)
+    unaware = folds_per_batch(table.drop(columns="batch"), table)
+    assert unaware == {"EGFR568_EREG647": 3, "EGFR647_EREG568": 1, "EREG568_EGFR647": 2}
+    assert folds_per_batch(table, table) == {"EGFR568_EREG647": 3, "EGFR647_EREG568": 3, "EREG568_EGFR647": 2}
+
+
+def deviations(parts, groups, numbers, folds):
+    """How far each fold's share of each group of replicates is from even, exactly."""
+    held = [[sum(numbers[i] for i in own if parts[i] == fold) for fold in range(folds)] for own in groups]
+    return [abs(Fraction(n, sum(row)) - Fraction(1, folds)) for row in held for n in row]
+
+
+@unhurried
+@given(
+    fields=st.lists(
+        st.tuples(st.sampled_from("xy"), st.sampled_from("abc"), st.integers(1, 6)), min_size=4, max_size=6
+    ),
+    folds=st.integers(2, 3),
+)
+def test_folds_of_batches_are_those_of_an_exhaustive_search_over_classes_and_batches(fields, folds):
+    numbers, names = [n for *_, n in fields], [f"r{k}" for k in range(len(fields))]
+    rows = [(f"{name}/{k}", name, name, *own) for name, (*own, n) in zip(names, fields, strict=True) for k in range(n)]
+    table = pd.DataFrame(rows, columns=["nucleus", "sample", "replicate", "label", "batch"])
+    of_class, of_batch = {}, {}
+    for index, (label, batch, _) in enumerate(fields):
+        of_class.setdefault(label, []).append(index)
+        of_batch.setdefault((label, batch), []).append(index)
+    spread = [own for (label, _), own in of_batch.items() if 1 < len(own) < len(of_class[label])]
+    groups = [*of_class.values(), *spread]
+    allowed = [
+        parts
+        for parts in itertools.product(range(folds), repeat=len(fields))
+        if all(len({parts[i] for i in own}) == folds for own in of_class.values())
+    ]
+    if not allowed:
+        with pytest.raises(AinuError, match="add "):
+            assign_folds(table, folds=folds, repeats=1, seed=0)
+        return
+    found = assign_folds(table, folds=folds, repeats=1, seed=0)
+    parts = found.table.drop_duplicates("replicate").set_index("replicate")["fold"][names].tolist()
+    off = [deviations(each, groups, numbers, folds) for each in (parts, *allowed)]
+    assert (max(off[0]), sum(off[0])) == min((max(each), sum(each)) for each in off[1:])
+    assert found.gap == [0.0]
+
+
+def test_a_batch_that_nobody_told_or_of_one_replicate_changes_no_fold():
+    table = in_batches(FIELDS).drop(columns="batch")
+    plain = assign_folds(table, folds=3, repeats=2, seed=4).table
+    for batch in ("", "of all", table["replicate"]):
+        pd.testing.assert_frame_equal(assign_folds(table.assign(batch=batch), folds=3, repeats=2, seed=4).table, plain)
+
+
 def test_too_few_replicates_of_a_class_are_named_with_what_to_add():
     table = nuclei([[3, 2], [3, 2], [3, 0], [3, 0]], ["somatic", "hiPSC"])
     with pytest.raises(AinuError) as caught:

@@ -537,6 +537,14 @@ def test_a_replicate_that_is_trained_on_and_held_out_is_told(told):
     ]
 
 
+def test_a_replicate_of_two_batches_is_told(told):
+    batches = ["mon"] * 3 + [""] * 3
+    assert told([row | {"batch": batch} for row, batch in zip(rows(3), batches, strict=True)]) == [
+        "samples.tsv, row 5, batch: found 'mon' in row 4 and '' in row 5 for the replicate 'r1'; "
+        "allowed: one batch for all samples of a replicate"
+    ]
+
+
 def test_an_experiment_is_told_what_differs_from_the_one_it_starts_from(told):
     renders = {"fine": {"voxel_nm": 20, "canvas_nm": 12000}, "coarse": {"voxel_nm": 100, "canvas_nm": 12000}}
     bar = {"init_from": "foo", "render": "coarse", "channels": ["DNA"]}

@@ -35,7 +35,7 @@ def experiment_of(wildcards):
 def experiment_rows(samples):
     """What the dataset has to know of its samples."""
     rows = [SETTINGS.rows(sample)[0] for sample in samples]
-    return [{key: row[key] for key in ("sample", "shard", "replicate", "label")} for row in rows]
+    return [{key: row[key] for key in ("sample", "shard", "replicate", "batch", "label")} for row in rows]
 
 
 def sheet_channels(row):

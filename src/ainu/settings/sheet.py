@@ -17,7 +17,7 @@ from ainu.settings.schemas import schema_of
 from ainu.settings.sheet_text import header_and_rows
 from ainu.settings.wording import numbered, one_of, shown
 
-SAME_IN_A_SAMPLE = ("label", "replicate", "role", "shard")
+SAME_IN_A_SAMPLE = ("label", "replicate", "batch", "role", "shard")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class Sheet:
         for column in SAME_IN_A_SAMPLE:
             lines += self._disagreements(shared, column)
         lines += self._disagreements(shared[shared["roi"].ne("")], "roi")
-        lines += [*self._shared_files(), *self._replicates_of_two_roles()]
+        lines += [*self._shared_files(), *self._replicates_of_two_roles(), *self._replicates_of_two_batches()]
         return [f"{self.path}, {line}" for line in lines]
 
     def _repeated_channels(self, shared: pd.DataFrame) -> Iterator[str]:
@@ -101,6 +101,16 @@ class Sheet:
                 yield (
                     f"{numbered(rows['test'])}, role: found 'test' for the replicate {replicate!r}, which has 'train' "
                     f"in {numbered(rows['train'])}; allowed: one role for all samples of a replicate"
+                )
+
+    def _replicates_of_two_batches(self) -> Iterator[str]:
+        for replicate, own in self.samples[self.samples["replicate"].ne("")].groupby("replicate", sort=False):
+            rows = rows_by_text(dict(zip(own.index, own["batch"], strict=True)))
+            if len(rows) > 1:
+                found = [f"{shown(text)} in {numbered(places)}" for text, places in rows.items()]
+                yield (
+                    f"{numbered(list(rows.values())[1])}, batch: found {' and '.join(found)} for the replicate "
+                    f"{replicate!r}; allowed: one batch for all samples of a replicate"
                 )
 
     def _disagreements(self, shared: pd.DataFrame, column: str) -> Iterator[str]:
