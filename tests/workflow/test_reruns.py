@@ -157,18 +157,26 @@ def turned(line: str) -> str:
 
 def test_an_edit_of_the_sheet_reruns_what_it_changes(touched, after):
     text = (touched.folder / SHEET).read_text()
-    shards = ("ingest", "correct_drift", "filter_quality", "find_nuclei", "qc", "voxelize")
+    shards = {"ingest", "correct_drift", "filter_quality", "find_nuclei", "qc", "voxelize"}
     found = plans(
         touched,
         {
             "label": {SHEET: text.replace("\tsomatic\tr0", "\thiPSC\tr0", 1)},
+            "label of a file": {SHEET: text.replace("\tsomatic\tr9", "\thiPSC\tr9", 1)},
+            "replicate of files": {SHEET: text.replace("\tr9\t", "\tr10\t")},
+            "role": {SHEET: text.replace("\tr9\t\ttest", "\tr9\t\t")},
             "pixel": {SHEET: text.replace("r0\t160", "r0\t170")},
+            "batch": {SHEET: text.replace("\n", "\tmon\n").replace("\tmon\n", "\tbatch\n", 1)},
             "columns in another order": {SHEET: "".join(turned(line) for line in text.splitlines())},
         },
     )
     assert found["columns in another order"] <= {"record"}
+    assert {"assemble", "split"} <= found["batch"]
+    for edit in ("batch", "label of a file", "replicate of files", "role"):
+        assert "evaluate" in found[edit], edit
+        assert not {"simulate", *shards} & found[edit], edit
     assert "simulate" in found["label"]  # the simulated cell is of another class
-    assert set(shards) <= found["pixel"]
+    assert shards <= found["pixel"]
     assert "simulate" not in found["pixel"]
 
 

@@ -20,7 +20,7 @@ rule ingest:
         mem_mb=shard_memory(6),
         runtime=shard_minutes(60),
     params:
-        rows=sheet_rows,
+        rows=read_rows,
         # What becomes of a file that cannot be read is decided later, by `assemble`.
         settings={key: value for key, value in CONFIG["ingest"].items() if key != "on_bad_file"},
         keep=([CONFIG["nuclei"]["column"]] if CONFIG["nuclei"]["method"] == "column" else []),

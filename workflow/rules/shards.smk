@@ -17,6 +17,13 @@ def sheet_rows(wildcards):
     return {sample: SETTINGS.rows(sample) for sample in SETTINGS.shards[wildcards.shard]}
 
 
+def read_rows(wildcards):
+    """What `ingest` needs of them: no file is read again because its label, replicate or batch was edited."""
+    needed = ("path", "format", "pixel_size_nm", "channels", "columns")
+    rows = sheet_rows(wildcards).items()
+    return {sample: [{key: row[key] for key in needed} for row in own] for sample, own in rows}
+
+
 def stage(name):
     """The shard's file of a stage."""
     return f"results/{name}/{{shard}}.h5"
