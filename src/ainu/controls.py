@@ -24,6 +24,8 @@ from ainu.permutation import Exchange
 from ainu.thinning import equal_counts
 
 UNCHANGED, EQUAL_COUNTS, OUTLINE = "unchanged", "equal_counts", "outline"
+OF_AREAS = {"level": "voxels", "thin": 0.0, "jitter": 0.0, "drop_background": 0.0}
+"""Augmentation of outlines, which hold no localizations that could be moved or dropped."""
 
 
 def control_dataset(dataset: Dataset, control: str, masks: Mapping[str, str | Path], seed: int) -> Dataset:
@@ -94,10 +96,11 @@ def train_controls(
     for control in controls:
         resumes.append(Path(output).with_suffix(f".{control}.resume.pt"))
         changed = control_dataset(dataset, control, masks, seed)
-        start = () if control == OUTLINE else initial
-        parts.append(
-            _trained(changed, folds, experiment, fold, seed, threads, start, resumes[-1]).assign(control=control)
-        )
+        recipe, start = experiment, initial
+        if control == OUTLINE:
+            recipe, start = {**experiment, "augmentation": {**experiment["augmentation"], **OF_AREAS}}, ()
+        table = _trained(changed, folds, recipe, fold, seed, threads, start, resumes[-1])
+        parts.append(table.assign(control=control))
     write_table(output, pd.concat(parts, ignore_index=True))
     for resume in resumes:
         resume.unlink(missing_ok=True)

@@ -1,5 +1,7 @@
 """Control networks see what they are to see, and their trainings go on after a kill."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,6 +85,20 @@ def test_controls_are_trained_without_the_fold_and_predict_it(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["fold1.tsv"]
     train_controls(*settings, output=tmp_path / "again.tsv", **given)
     assert (tmp_path / "again.tsv").read_bytes() == output.read_bytes()
+
+
+def test_outlines_are_turned_as_images_where_nuclei_are_turned_as_localizations(tmp_path):
+    table, _ = simulate("hiPSC", 3)
+    found = find_nuclei(table)
+    write_nuclei(tmp_path / "nuclei.h5", found)
+    data = dataset(*spots(16))
+    where = {"sample": np.full(16, "field"), "nucleus": np.array([f"field/{k + 1}" for k in range(16)])}
+    data = replace(data, **where, voxel_size_nm=800.0)
+    masks = {"field": tmp_path / "nuclei.h5"}
+    experiment = EXPERIMENT | {"augmentation": {**EXPERIMENT["augmentation"], "thin": 0.5, "test_time": 2}}
+    given = {"fold": 1, "seed": 1, "threads": 1, "initial": (), "output": tmp_path / "fold1.tsv"}
+    train_controls(data, folds_of(data), experiment, ["unchanged", "outline"], masks, **given)
+    assert read_table(tmp_path / "fold1.tsv")["control"].value_counts().to_dict() == {"unchanged": 8, "outline": 8}
 
 
 def test_a_job_that_died_goes_on_from_what_it_had_trained(tmp_path, monkeypatch):
