@@ -67,9 +67,7 @@ class Fit:
         device = choose_device(experiment["training"]["device"])
         validation = self.validation()
         network, source = self.start()
-        inputs = inputs_of(
-            dataset, experiment["network"], experiment["intensity"], Augmentation.of(experiment["augmentation"])
-        )
+        inputs = inputs_of(dataset, experiment["network"], experiment["intensity"], self.augmentation())
         info = self.info(network, validation) | {"initial": source, "device": device.type}
         made_for = flat(info) | {"nuclei": digest_of(dataset, self.rows)}
         with nondeterminism() as warned:
@@ -85,6 +83,15 @@ class Fit:
                 resume=ResumeFile(Path(resume), made_for) if resume else None,
             )
         return trained, info | {"epoch": trained.epoch, "not_deterministic": warned}
+
+    def augmentation(self) -> Augmentation:
+        """How nuclei are changed in training.
+
+        Where the filters do not move, neither does what their batch normalisation knows, nuclei as they are: images
+        smoothed by turning would look strange to it.
+        """
+        asked = Augmentation.of(self.experiment["augmentation"])
+        return asked.of_copies if Transfer.of(self.experiment["transfer"]).mode == "frozen" else asked
 
     def validation(self) -> Any:
         """(n,) bool, which of the rows are held back to choose the best epoch."""
