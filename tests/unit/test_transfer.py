@@ -72,7 +72,7 @@ def test_filters_that_do_not_move_see_nuclei_unsmoothed(mode, as_they_are):
     turned, plain = inputs.batch(fit.rows, np.random.default_rng(0)), inputs.batch(fit.rows)
     assert not torch.equal(turned, plain)
     values = [torch.sort(images.flatten(1)).values for images in (turned, plain)]
-    assert torch.equal(*values) == as_they_are
+    assert torch.allclose(*values, atol=1e-3) == as_they_are
 
 
 def test_layer_wise_rates_fall_from_the_last_stage_to_the_first():
