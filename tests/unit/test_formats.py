@@ -298,6 +298,18 @@ def test_insight3_with_another_magic_or_no_rows_is_refused(tmp_path):
         formats.read(insight3_file(tmp_path / "a.bin", records(0)), pixel_size_nm=100)
 
 
+def test_a_few_rows_beyond_any_field_are_dropped_and_many_are_a_wrong_unit(tmp_path):
+    x = np.linspace(0, 2000, 300).astype(np.float32)
+    stray = x.copy()
+    stray[[7, 8]] = 1e6, np.inf
+    table = formats.read(insight3_file(tmp_path / "a.bin", records(300, x=stray)), pixel_size_nm=160)
+    assert table.meta["dropped"] == {"position not finite": 1, "far from all others": 1}
+    assert (len(table), float(table.x.max())) == (298, 319_920)
+    assert len(formats.read(insight3_file(tmp_path / "b.bin", records(300, x=x * 15)), pixel_size_nm=160)) == 300
+    with pytest.raises(AinuError, match=r"b.bin: x: 48 % of .* more than 5 mm from the median.*look at the unit"):
+        formats.read(insight3_file(tmp_path / "b.bin", records(300, x=x * 60)), pixel_size_nm=160)
+
+
 def test_rows_that_are_no_measurement_are_dropped_and_counted(tmp_path):
     rows = records(6, x=[1, np.nan, np.inf, 1, 1, 1], a=[1, 1, -5, -5, 1, 9], fr=[1, 1, 1, 1, -3, 1])
     table = formats.read(insight3_file(tmp_path / "a.bin", rows), pixel_size_nm=100)

@@ -15,6 +15,10 @@ from ainu.errors import AinuError
 MANY = 10_000
 LAST_FRAME = 2**31
 """Higher frame numbers are damage, not data: at a kilohertz they would take a month."""
+FARTHEST_NM = 5e6
+"""From the median of a file: no camera sees 5 mm with single molecules. A raster up to there would fill the memory."""
+MOST_FAR = 0.01
+"""Share of the rows from which on it is not a few damaged ones that lie so far off, but the unit that is wrong."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,9 @@ def _defects(raw: Raw) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     for name in ("x", "y", "z"):
         if name in columns and not _all_finite(columns[name]):
             yield "position not finite", ~np.isfinite(columns[name])
+    for name in ("x", "y"):
+        if name in columns and (far := _far(columns[name], name)) is not None:
+            yield "far from all others", far
     if "photons" in columns and columns["photons"].min(initial=0) != 0:
         yield "negative photons", columns["photons"] < 0
     if "frame" in columns and not _whole_from(columns["frame"], first_frame(raw)):
@@ -104,6 +111,20 @@ def _defects(raw: Raw) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     for name in ("photons", "background", "precision", "sigma"):
         if name in columns and columns[name].dtype.kind == "f" and not _all_finite(columns[name]):
             yield f"{name} infinite", np.isinf(columns[name])
+
+
+def _far(values: NDArray[Any], name: str) -> NDArray[np.bool_] | None:
+    """(n,) bool, which positions lie so far from the median that they are damage; None, at once, if none does."""
+    there = values if _all_finite(values) else values[np.isfinite(values)]
+    if not len(there) or float(there.max()) - float(there.min()) <= FARTHEST_NM:
+        return None
+    far = np.abs(values - np.median(there)) > FARTHEST_NM
+    if (share := far.sum() / len(there)) > MOST_FAR:
+        raise AinuError(
+            f"{name}: {share:.0%} of the positions lie more than {FARTHEST_NM / 1e6:g} mm from the median, farther "
+            "than any camera sees; look at the unit ([nm], [um] or [px] in `columns`) and at pixel_size_nm"
+        )
+    return far
 
 
 def _all_finite(values: NDArray[Any]) -> bool:
