@@ -320,6 +320,15 @@ def test_the_slurm_profile_plans_the_run_and_asks_for_a_gpu(project):
     assert all("gpu=1" in line and "mem_mb=" in line and "runtime=" in line for line in training)
 
 
+@pytest.mark.parametrize(("gigabytes", "asked"), [(0.001, 4000), (0.5, 10_240), (50, 16_000)])
+def test_a_training_asks_for_its_data_unpacked_up_to_what_is_memory_mapped(project, gigabytes, asked):
+    with (project.folder / "results/experiments/small/dataset.h5").open("r+b") as file:
+        file.truncate(int(gigabytes * 2**30))
+    target = "results/experiments/small/models/repeat0-fold0/model.safetensors"
+    done = project.snakemake(target, "--dry-run", "--forcerun", "train", "--rerun-triggers", "code")
+    assert f"mem_mb={asked}," in done.stdout
+
+
 def test_the_snakemake_report_holds_figures_with_captions_and_categories(project):
     project.run("--report", "report.zip")
     with zipfile.ZipFile(project.folder / "report.zip") as archive:

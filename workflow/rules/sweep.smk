@@ -17,7 +17,7 @@ rule train_inner:
     threads: lambda wildcards: experiment_of(wildcards)["training"]["threads"]
     resources:
         gpu=1,
-        mem_mb=memory(20, least=4000),
+        mem_mb=training_memory,
         runtime=minutes(720, per_gb=600),
     params:
         experiment=recipe_of,

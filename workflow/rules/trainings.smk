@@ -51,6 +51,12 @@ def recipe_of(wildcards):
     return {key: settings[key] for key in ("classes", "network", "intensity", "training", "augmentation", "transfer")}
 
 
+def training_memory(wildcards, input, attempt):
+    """Memory in MB of a training: its unpacked data, but from `memory_gb` on these are memory-mapped."""
+    most = 4000 + 1500 * experiment_of(wildcards)["training"]["memory_gb"]
+    return int(min(max(4000, 20 * size_mb([input.dataset])), most) * attempt)
+
+
 def control_network(experiment):
     """Architecture of an experiment's control networks."""
     settings = SETTINGS.experiment(experiment)
