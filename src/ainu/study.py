@@ -146,9 +146,9 @@ def picture(table: pd.DataFrame, chance: float) -> Figure:
         axis.plot(place, part["balanced_accuracy"], MARKERS[str(mode)], color=colour, alpha=0.35, markersize=4)
         mean = part["balanced_accuracy"].groupby(place).mean()
         axis.plot(mean.index, mean, "-" + MARKERS[str(mode)], color=colour, label=MODE_NAMES[str(mode)])
-    axis.axhline(chance, color="0.5", linestyle=":")
+    axis.axhline(chance, color="0.5", linestyle=":", label="chance")
     axis.set_xticks(range(len(sizes)), sizes)
     axis.set_xlabel("training nuclei per class")
     axis.set_ylabel("balanced accuracy, out of fold")
-    axis.legend()
+    figure.legend(loc="outside lower center", ncols=4)
     return figure
