@@ -126,8 +126,8 @@ def picture(table: pd.DataFrame, chance: float) -> Figure:
     left.axvline(chance, color="0.5", linestyle=":")
     right.axvline(0, color="0.5", linestyle=":")
     left.set_yticks(place, [_tick(row) for row in table.to_dict("records")])
-    left.set_xlabel("balanced accuracy, out of fold (95 %; dotted: chance)")
-    right.set_xlabel("difference to the first (paired, 95 %)")
+    left.set_xlabel("balanced accuracy, out of fold\n(95 %; dotted: chance)")
+    right.set_xlabel("difference to the first\n(paired, 95 %)")
     return figure
 
 
