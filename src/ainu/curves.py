@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ainu.figures import absent, class_colour, short, styled
@@ -84,7 +85,7 @@ def reliability(
     lines += axis.plot([0, 1], [0, 1], color="0.45", linestyle="--", linewidth=1, label="what it should be")
     axis.set(ylabel="share that is of the class", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     below.set(xlabel="predicted probability of the class", ylabel="nuclei")
-    _legend(axis, lines, "upper left")
+    _legend(figure, lines, "outside lower center")
     return figure
 
 
@@ -104,9 +105,9 @@ def reliability_curve(
     return place, share, *draws.interval(shares)
 
 
-def _legend(axis: Axes, lines: Sequence[Line2D], place: Any) -> None:
+def _legend(where: Axes | Figure, lines: Sequence[Line2D], place: Any) -> None:
     """A legend of all lines, also of those whose names matplotlib would take for internal ones."""
-    axis.legend(lines, [str(line.get_label()) for line in lines], loc=place)
+    where.legend(lines, [str(line.get_label()) for line in lines], loc=place)
 
 
 def _square(x: str, y: str) -> tuple[Figure, Axes]:
@@ -208,4 +209,6 @@ def score_against(entry: Mapping[str, Any] | None, key: str, label: str, chance:
         axis.fill_between(*np.array(band).T, color=class_colour(0), alpha=0.18, linewidth=0)
     axis.axhline(chance, color="0.45", linestyle="--", linewidth=1)
     axis.set(xlabel=label, ylabel="balanced accuracy, out of fold", ylim=(0, 1.02), title=entry["title"])
+    if all(isinstance(x, int) for x in place):
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure

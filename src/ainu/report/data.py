@@ -71,7 +71,9 @@ def quality_tables(path: Path | None, dataset: Dataset) -> list[Table]:
     ]
     empty = [name for name in table if (table[name].isna() | (table[name].astype(str) == "")).all()]
     every = table.drop(columns=empty)
-    return [table_of(ranges, f"Range over {counted(len(table), 'sample')}"), table_of(every, "Every sample")]
+    # As objects: a column of whole numbers and others would make all of them others.
+    shown = pd.DataFrame(ranges, dtype=object)
+    return [table_of(shown, f"Range over {counted(len(table), 'sample')}"), table_of(every, "Every sample")]
 
 
 def _range(column: pd.Series) -> dict[str, Any]:
