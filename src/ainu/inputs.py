@@ -134,10 +134,11 @@ class Described:
 class Neighbours:
     """Neighbourhoods of localizations, for networks that read those.
 
-    Of each nucleus `subset` localizations are drawn, and `anchors` of them with their `neighbours` nearest. A
-    neighbour is told by where it lies from its anchor (in units of the median reach of the neighbourhoods, so that the
-    density of labelling does not count), its channel, and the anchor's place (in units of the nucleus's spread) and
-    channel.
+    Of each nucleus `subset` localizations are drawn, and `anchors` of them with `neighbours` others: every `stride`-th
+    of the nearest, so that a neighbourhood reaches half a micrometre, as far as a nucleus's domains (the very nearest
+    are blinks of one molecule: with a stride of 1 the demo's balanced accuracy is 0.62, not 0.87). A neighbour is told
+    by where it lies from its anchor (in units of the median reach of the neighbourhoods, so that the density of
+    labelling does not count), its channel, and the anchor's place (in units of the nucleus's spread) and channel.
     """
 
     points: Points
@@ -146,6 +147,7 @@ class Neighbours:
     subset: int = 4096
     anchors: int = 384
     neighbours: int = 16
+    stride: int = 4
 
     def batch(self, rows: Indices, rng: np.random.Generator | None = None) -> Tensor:
         """(n, anchors, neighbours, 2 (2 or 3) + 2 C) float32; what is drawn without `rng` is always the same."""
@@ -179,9 +181,10 @@ class Neighbours:
             drawn = rng.choice(len(position), self.subset, replace=False, shuffle=False)
             position, channel = position[drawn], channel[drawn]
         anchors = rng.choice(len(position), self.anchors, replace=len(position) < self.anchors)
-        k = min(self.neighbours + 1, len(position))
+        k = min(self.neighbours * self.stride + 1, len(position))
         near = np.asarray(cKDTree(position).query(position[anchors], k=k)[1]).reshape(self.anchors, k)
-        near = near[:, np.arange(self.neighbours) % max(k - 1, 1) + min(1, k - 1)]
+        others = max(k - 1, 1)
+        near = near[:, (np.arange(1, self.neighbours + 1) * self.stride - 1) % others + min(1, k - 1)]
         offset = position[near] - position[anchors][:, None]
         reach = np.median(np.abs(offset).max(axis=(1, 2)))
         spread = np.sqrt(np.mean(position[:, :2] ** 2)) or 1.0
