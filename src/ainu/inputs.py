@@ -183,8 +183,8 @@ class Neighbours:
         anchors = rng.choice(len(position), self.anchors, replace=len(position) < self.anchors)
         k = min(self.neighbours * self.stride + 1, len(position))
         near = np.asarray(cKDTree(position).query(position[anchors], k=k)[1]).reshape(self.anchors, k)
-        others = max(k - 1, 1)
-        near = near[:, (np.arange(1, self.neighbours + 1) * self.stride - 1) % others + min(1, k - 1)]
+        stride = max((k - 1) // self.neighbours, 1)  # fewer localizations are closer together
+        near = near[:, (np.arange(1, self.neighbours + 1) * stride - 1) % max(k - 1, 1) + min(1, k - 1)]
         offset = position[near] - position[anchors][:, None]
         reach = np.median(np.abs(offset).max(axis=(1, 2)))
         spread = np.sqrt(np.mean(position[:, :2] ** 2)) or 1.0

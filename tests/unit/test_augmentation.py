@@ -9,6 +9,7 @@ from spots import dataset, inputs, points_of, spots
 
 from ainu import AinuError
 from ainu.augmentation import Augmentation, Moves, change_localizations, move_images
+from ainu.dataset import Points
 from ainu.inputs import Binned, Images, Neighbours, bin_counts, inputs_of, thinly_populated
 
 NONE = {"flip": False, "rotate": "none"}
@@ -169,3 +170,16 @@ def test_a_dataset_without_localizations_says_so():
     data = replace(dataset(*spots(4)), points=None)
     with pytest.raises(AinuError, match="needs localizations, which the dataset lacks"):
         inputs_of(data, "neighbourhoods", "share", Augmentation())
+
+
+def test_a_neighbourhood_holds_every_fourth_of_the_nearest_and_all_of_few():
+    position = np.stack([np.arange(200.0), np.zeros(200)], 1).astype(np.float32)
+    points = Points(position, np.zeros(200, np.uint8), None, np.array([0, 200]))
+    sets = Neighbours(points, 1, Augmentation(), anchors=50, neighbours=3)
+    seen = sets.describe(position, points.channel, np.random.default_rng(1))
+    inner = (seen.anchors > 10) & (seen.anchors < 190)  # on a line, the fourth, eighth and twelfth lie 2, 4 and 6 off
+    assert inner.any()
+    assert (np.abs(seen.near[inner] - seen.anchors[inner, None]) == [2, 4, 6]).all()
+    few = sets.describe(position[:3], points.channel[:3], np.random.default_rng(1))
+    assert (few.near != few.anchors[:, None]).all()
+    assert all(len(set(row)) == 2 for row in few.near)
