@@ -88,13 +88,12 @@ class Moves:
         return cls(matrix, augmentation.shift_nm * rng.uniform(-1, 1, (n, 2)))
 
 
-def thin_counts(counts: Tensor, augmentation: Augmentation, rng: np.random.Generator) -> Tensor:
+def thin_counts(counts: NDArray[Any], augmentation: Augmentation, rng: np.random.Generator) -> NDArray[Any]:
     """Drop localizations of (N, C, ...) counts at random: what is left of each voxel is binomial."""
     if not augmentation.thin:
         return counts
     kept = 1 - augmentation.thin * rng.random((len(counts),) + (1,) * (counts.ndim - 1))
-    left = rng.binomial(counts.cpu().numpy().astype(np.int64), kept)
-    return torch.as_tensor(left, dtype=counts.dtype, device=counts.device)
+    return rng.binomial(counts.astype(np.int64), kept)
 
 
 def move_images(images: Tensor, moves: Moves, voxel_nm: float) -> Tensor:
@@ -104,11 +103,13 @@ def move_images(images: Tensor, moves: Moves, voxel_nm: float) -> Tensor:
     """
     flat = images.flatten(1, -3)
     edges = np.array(flat.shape[:1:-1])
-    back = np.linalg.inv(moves.matrix)
-    shift = -np.einsum("nij,nj->ni", back, 2 * moves.shift_nm / (voxel_nm * edges))
-    theta = torch.as_tensor(np.concatenate([back, shift[:, :, None]], 2), dtype=images.dtype, device=images.device)
-    grid = nn.functional.affine_grid(theta, list(flat.shape), align_corners=False)
-    return nn.functional.grid_sample(flat, grid, align_corners=False).reshape(images.shape)
+    back = moves.matrix.transpose(0, 2, 1)
+    shift = -(back @ (2 * moves.shift_nm / (voxel_nm * edges))[:, :, None])
+    x, y = ((2 * np.arange(edge) + 1) / edge - 1 for edge in edges)
+    along_x = torch.as_tensor(back[:, :, :1] * x + shift, dtype=images.dtype)
+    along_y = torch.as_tensor(back[:, :, 1:] * y, dtype=images.dtype)
+    grid = along_x[:, :, None] + along_y[:, :, :, None]
+    return nn.functional.grid_sample(flat, grid.permute(0, 2, 3, 1), align_corners=False).reshape(images.shape)
 
 
 def change_localizations(

@@ -53,7 +53,7 @@ class Images:
 
     def batch(self, rows: Indices, rng: np.random.Generator | None = None) -> Tensor:
         """(n, C, ...) float32."""
-        counts = torch.as_tensor(self.counts[rows].astype(np.float32))
+        counts = self.counts[rows]
         if rng is None:
             return fast_layout(normalise(counts, self.intensity))
         images = normalise(thin_counts(counts, self.augmentation, rng), self.intensity)
@@ -77,7 +77,7 @@ class Binned:
         augmentation, shape = self.plain.augmentation, self.plain.counts.shape[1:]
         moves = Moves.draw(len(rows), augmentation, rng)
         counts = np.stack([self._image(int(row), moves, k, shape, rng) for k, row in enumerate(rows)])
-        return fast_layout(normalise(torch.as_tensor(counts), self.plain.intensity))
+        return fast_layout(normalise(counts, self.plain.intensity))
 
     def _image(
         self, row: int, moves: Moves, number: int, shape: tuple[int, ...], rng: np.random.Generator

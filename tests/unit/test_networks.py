@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 from spots import model, plain_weights
@@ -11,7 +12,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ainu import AinuError
 from ainu.networks.catalogue import CATALOGUE, POINT_NETWORKS
 from ainu.networks.model import (
-    FIRST_CALLED_ALONE,
     features,
     last_layer,
     load_model,
@@ -22,6 +22,7 @@ from ainu.networks.model import (
 
 IMAGE_NETWORKS = [name for name in CATALOGUE if name not in POINT_NETWORKS]
 OF_MKL = re.compile("a?(sin|cos|tan)|(sin|cos|tan)h|erfc?|exp(m1)?|lgamma|log(10|1p|2)?|sqrt")
+"""Operations whose first call, if from several threads at once, may be less exact than all others."""
 
 
 @pytest.mark.parametrize("name", IMAGE_NETWORKS)
@@ -47,15 +48,13 @@ class Called(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_no_function_of_mkl_is_first_called_by_several_threads_at_once(name):
+def test_no_network_calls_functions_of_mkl_whose_first_call_may_differ(name):
     shape = (4, 32, 8, 2 * (2 + 2)) if name in POINT_NETWORKS else (4, 2, 64, 64)
     network = make_network(name, 2, 2, (64, 64), seed=1)
     with Called() as called:
-        for intensity in ("share", "log"):
-            normalise(torch.rand(2, 2, 8, 8), intensity)
         nn.functional.cross_entropy(network(torch.rand(shape)), torch.tensor([0, 1, 0, 1])).backward()
-    assert set(filter(OF_MKL.fullmatch, called.names)) <= set(FIRST_CALLED_ALONE)
-    assert {"sqrt", "log1p"} <= called.names
+    assert not list(filter(OF_MKL.fullmatch, called.names))
+    assert "addmm" in called.names
 
 
 @pytest.mark.parametrize("name", ["ainu-small", "vgg", "vit", "neighbourhoods"])
@@ -96,14 +95,14 @@ def test_images_that_are_too_small_for_a_network_are_refused():
 
 
 def test_normalisation_does_not_see_how_many_localizations_there_are():
-    counts = torch.randint(0, 9, (2, 2, 8, 8))
+    counts = np.random.default_rng(0).integers(0, 9, (2, 2, 8, 8)).astype(np.uint16)
     assert torch.allclose(normalise(counts), normalise(counts * 7), atol=1e-6)
-    assert not normalise(torch.zeros(1, 1, 4, 4)).any()
+    assert not normalise(np.zeros((1, 1, 4, 4), np.uint16)).any()
 
 
 def test_logarithmic_intensity_keeps_how_dense_the_localizations_are():
-    counts = torch.randint(1, 9, (2, 2, 8, 8))
-    assert torch.allclose(normalise(counts, "log"), torch.log1p(counts.float()))
+    counts = np.random.default_rng(0).integers(1, 9, (2, 2, 8, 8)).astype(np.uint16)
+    assert torch.allclose(normalise(counts, "log"), torch.log1p(torch.as_tensor(counts.astype(np.float32))))
 
 
 def test_a_saved_model_predicts_the_same(tmp_path):

@@ -48,7 +48,7 @@ def test_gradients_are_clipped():
     before = [values.clone() for values in run.network.parameters()]
     run.optimizer = torch.optim.SGD(run.network.parameters(), lr=1.0)
     run.schedule = torch.optim.lr_scheduler.ConstantLR(run.optimizer, 1.0)
-    run.step(run.batches()[0])
+    run.step(next(run.batches()))
     assert all(torch.allclose(a, b, atol=1e-8) for a, b in zip(before, run.network.parameters(), strict=True))
 
 

@@ -17,29 +17,21 @@ from ainu.errors import AinuError
 from ainu.files import read_json, whole, write_json
 from ainu.networks.catalogue import CATALOGUE
 
-FIRST_CALLED_ALONE = ("sqrt", "log1p", "exp", "log", "tanh", "erf", "sin", "cos")
-"""Functions of MKL whose first call in a process must not come from several threads at once.
 
-It chooses its code when first called; of threads that then race, one may compute its part of that one call with a less
-exact code (https://github.com/pytorch/pytorch/issues/188792), so that a rerun differs in rare cases.
-"""
-for _function in FIRST_CALLED_ALONE:
-    getattr(torch, _function)(torch.ones(1))
-
-
-def normalise(counts: Tensor, intensity: str = "share") -> Tensor:
+def normalise(counts: NDArray[Any], intensity: str = "share") -> Tensor:
     """What a network sees of (N, C, Y, X) or (N, C, Z, Y, X) counts, as float32.
 
     "share": the square root of each channel's share of its mean. Dividing by the mean takes away how many
     localizations there are, which differs between preparations; the square root evens out counting noise. "log": the
     logarithm of one plus the counts, so that the network also sees how dense a place is in localizations per area. An
-    empty channel stays 0 in both.
+    empty channel stays 0 in both. By NumPy, whose square root is exact on every processor; torch's is MKL's, slower, and
+    less exact in rare first calls (https://github.com/pytorch/pytorch/issues/188792), so that a rerun would differ.
     """
-    counts = counts.to(torch.float32)
+    values = counts.astype(np.float32)
     if intensity == "log":
-        return torch.log1p(counts)
-    mean = counts.mean(dim=tuple(range(2, counts.ndim)), keepdim=True)
-    return torch.sqrt(counts / mean.clamp_min(1e-12))
+        return torch.from_numpy(np.log1p(values, out=values))
+    values /= values.mean(axis=tuple(range(2, values.ndim)), keepdims=True).clip(min=1e-12)
+    return torch.from_numpy(np.sqrt(values, out=values))
 
 
 def make_network(name: str, channels: int, classes: int, shape: tuple[int, ...], seed: int) -> nn.Module:
@@ -115,7 +107,7 @@ class Model:
 
     def inputs(self, images: NDArray[Any]) -> Tensor:
         """What the network sees of (N, C, Y, X) counts."""
-        return fast_layout(normalise(torch.as_tensor(images.astype(np.float32)), self.info["intensity"]))
+        return fast_layout(normalise(images, self.info["intensity"]))
 
     @property
     def cam_layer(self) -> nn.Module:
