@@ -8,9 +8,10 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,12 @@ from ainu.inputs import Indices, Inputs
 from ainu.resume import ResumeFile, stopping
 from ainu.transfer import Transfer, parameter_groups
 
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "sgd": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
+}
+"""The one-cycle schedule moves the momentum with the rate, between 0.85 and 0.95."""
 AHEAD_BYTES = 4 * 2**20
 """Small batches are made ahead until they fill so much."""
 
@@ -35,11 +42,13 @@ class Recipe:
     Attributes
     ----------
     epochs, batch_size, learning_rate, weight_decay :
-        Longest training, images per step, highest rate of the one-cycle schedule, AdamW's decay.
+        Longest training, images per step, highest rate of the one-cycle schedule, decay of the weights.
     patience : int
         Epochs without a better validation loss after which training stops.
     seed : int
         Order of images, augmentation and dropout of every batch follow from it.
+    optimizer : str
+        Of `OPTIMIZERS`.
     clip : float
         Longest gradient; longer ones are shortened to it.
     ema : float
@@ -60,6 +69,7 @@ class Recipe:
     weight_decay: float
     patience: int
     seed: int
+    optimizer: str = "adamw"
     clip: float = 5.0
     ema: float = 0.0
     label_smoothing: float = 0.0
@@ -210,7 +220,7 @@ class Run:
         self.average = copy.deepcopy(network) if recipe.ema else None
         groups = parameter_groups(network, recipe.learning_rate, transfer)
         self.moving = [values for group in groups for values in group["params"]]
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True)
+        self.optimizer = OPTIMIZERS[recipe.optimizer](groups, weight_decay=recipe.weight_decay, fused=True)
         rates = [group["lr"] for group in groups]
         steps = recipe.epochs * len(self.batches_of(0))
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, rates, total_steps=steps)

@@ -258,6 +258,14 @@ def test_the_demo_section_says_how_far_attribution_finds_the_planted_cause(page)
     assert "Grad-CAM, channel PolII" in page.text
 
 
+def test_the_methods_name_the_optimizer(inputs):
+    sgd = EXPERIMENT | {"training": EXPERIMENT["training"] | {"optimizer": "sgd"}}
+    for experiment, name in ((EXPERIMENT, "AdamW"), (sgd, "stochastic gradient descent with Nesterov momentum")):
+        text = Page(report.build(experiment, replace(inputs, maps=None))).text
+        assert f"by {name} with a one-cycle learning rate" in text
+        assert f"{name}, one-cycle learning rate" in text
+
+
 def test_the_methods_name_seed_versions_limits_and_the_paper(page):
     methods = page.text[page.text.rindex("Ready to be copied") :]
     for fact in ("Seed 7.", "torch 2", "photons at least 300", "densenet121", "2-fold", DOI):

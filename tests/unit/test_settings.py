@@ -774,6 +774,27 @@ def test_the_readme_names_every_key_and_column():
     assert all(f"`{section}." in text for section in ("training", "augmentation", "transfer", "attribution"))
 
 
+def test_the_readme_gives_defaults_and_choices_as_the_schema_does():
+    text = (REPOSITORY / "config/README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z0-9_.]+)` \| `(.+?)` \| (.+?) \|", text, re.MULTILINE)
+    assert len(rows) > 80
+    root = schema("config")
+    specs = [
+        (key, spec | root["$defs"].get(spec.get("$ref", "").rpartition("/")[2], {}))
+        for part in mappings_of(root)
+        for key, spec in part["properties"].items()
+    ]
+    for name, default, allowed in rows:
+        if name in {"renders", "audit.network", "attribution.nucleoli"}:  # told in words
+            continue
+        own = [spec for key, spec in specs if key == name.rpartition(".")[2]]
+        choices = [{str(choice) for choice in spec.get("enum", []) if choice is not None} for spec in own]
+        assert any(
+            spec.get("default") in (yaml.safe_load(default), "unset") and chosen <= set(re.findall(r"[\w-]+", allowed))
+            for spec, chosen in zip(own, choices, strict=True)
+        ), name
+
+
 def test_the_shipped_config_names_every_key():
     text = (REPOSITORY / "config/config.yaml").read_text(encoding="utf-8")
     assert {key for key in keys_of("config") if not re.search(rf"\b{key}:", text)} == set()
@@ -847,6 +868,35 @@ def test_pretrained_weights_have_to_be_there(told):
     (line,) = told(experiments={"foo": {"transfer": {"weights": "w.safetensors"}}})
     found = "config: experiments.foo.transfer.weights: found 'w.safetensors', which is no file"
     assert line == f"{found}; allowed: a .safetensors file"
+
+
+SWEPT = {
+    "network": ["densenet121", "ainu-small"],
+    "render": ["coarse", "fine", "small"],
+    "channels": [["PolII", "DNA"], ["DNA"]],
+    "training.batch_size": [8, 16],
+    "training.optimizer": ["adamw", "sgd"],
+    "training.learning_rate": [0.001, 0.01],
+    "augmentation.level": ["voxels", "localizations"],
+}
+
+
+@pytest.mark.parametrize("key", SWEPT)
+def test_what_a_sweep_may_try(checked, told, key):
+    renders = {
+        "coarse": {"voxel_nm": 200, "canvas_nm": 12800},
+        "fine": {"voxel_nm": 100, "canvas_nm": 12800},
+        "small": {"voxel_nm": 200, "canvas_nm": 9600},
+    }
+
+    def tried(values: list[Any]) -> dict[str, Any]:
+        return {"foo": {"render": "coarse", "sweep": {"over": {key: values}}}}
+
+    found = checked(renders=renders, experiments=tried(SWEPT[key])).config["experiments"]
+    *above, last = key.split(".")
+    runs = [run for name, run in found.items() if name.startswith("foo--")]
+    assert [(run[above[0]] if above else run)[last] for run in runs] == SWEPT[key]
+    assert any("bad" in line for line in told(experiments=tried(["bad"])))
 
 
 def test_runs_of_a_sweep_whose_values_read_the_same_keep_names_of_their_own(checked):

@@ -1,5 +1,6 @@
 """Training one network on one fold."""
 
+import copy
 import math
 import os
 import signal
@@ -16,7 +17,7 @@ from torch import nn
 
 from ainu.crossvalidation import flat
 from ainu.resume import ResumeFile
-from ainu.training import Run, class_weights, recalibrate, train
+from ainu.training import OPTIMIZERS, Run, class_weights, recalibrate, train
 from ainu.transfer import Transfer
 
 
@@ -41,6 +42,33 @@ def test_recalibration_sets_the_statistics_of_the_training_images():
     seen = inputs(images).batch(np.arange(32))
     assert network[0].running_mean.item() == pytest.approx(seen.mean().item(), rel=1e-4)
     assert network[0].momentum == 0.1
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_learns_and_goes_on_from_a_saved_state(optimizer):
+    wanted = {"optimizer": optimizer, "epochs": 20, "learning_rate": 0.5 if optimizer == "sgd" else 0.05}
+    _, whole = trained(**wanted)
+    assert whole.history["train_loss"].iloc[-1] < 0.5 * whole.history["train_loss"].iloc[0]
+    first, second = run_of(**wanted), run_of(**wanted)
+    batches = first.batches()
+    first.step(next(batches))
+    second.restore(copy.deepcopy(first.state()))
+    for run in (first, second):
+        for batch in run.batches():
+            run.step(batch)
+    pairs = zip(first.network.parameters(), second.network.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_batches_made_ahead_are_those_made_alone(monkeypatch):
+    ahead = list(run_of().batches())
+    monkeypatch.setattr("ainu.training.AHEAD_BYTES", 0)
+    alone = list(run_of().batches())
+    assert len(ahead) == len(alone) == 3
+    for a, b in zip(ahead, alone, strict=True):
+        assert a.seed == b.seed
+        assert torch.equal(a.seen, b.seen)
+        assert torch.equal(a.labels, b.labels)
 
 
 def test_gradients_are_clipped():

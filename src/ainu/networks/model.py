@@ -24,7 +24,7 @@ def normalise(counts: NDArray[Any], intensity: str = "share") -> Tensor:
     "share": the square root of each channel's share of its mean. Dividing by the mean takes away how many
     localizations there are, which differs between preparations; the square root evens out counting noise. "log": the
     logarithm of one plus the counts, so that the network also sees how dense a place is in localizations per area. An
-    empty channel stays 0 in both. By NumPy, whose square root is exact on every processor; torch's is MKL's, slower, and
+    empty channel stays 0 in both. By NumPy, whose square root is exact on every processor; torch's is MKL's, slower and
     less exact in rare first calls (https://github.com/pytorch/pytorch/issues/188792), so that a rerun would differ.
     """
     values = counts.astype(np.float32)

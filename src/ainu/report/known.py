@@ -10,7 +10,7 @@ from ainu.figures import method_name
 from ainu.report.answer import METRICS, audit_title, audits_of, confounder_score
 from ainu.report.attribution import Scorecard
 from ainu.report.inputs import Dataset
-from ainu.report.methods import versions
+from ainu.report.methods import optimizer_name, versions
 from ainu.report.wording import Interval, counted, listed, number_text, words
 
 BY_AUTHORS = "to be filled in by the authors"
@@ -65,7 +65,10 @@ def independence(run: Run) -> str:
 
 def algorithm(run: Run) -> str:
     network = run.experiment.get("network")
-    return f"{network}, AdamW, one-cycle learning rate; {counted(len(run.models), 'model')}." if network else BY_AUTHORS
+    if not network:
+        return BY_AUTHORS
+    optimizer = optimizer_name(run.experiment.get("training") or {})
+    return f"{network}, {optimizer}, one-cycle learning rate; {counted(len(run.models), 'model')}."
 
 
 def initial(run: Run) -> str:

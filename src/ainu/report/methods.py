@@ -143,10 +143,17 @@ def _training(experiment: Settings, metrics: Settings, models: Sequence[Settings
         yield Markup("Augmentation: {}.").format(", ".join(named))
 
 
+def optimizer_name(training: Settings) -> str:
+    """What the optimizer of an experiment's training is called."""
+    name = training.get("optimizer", "adamw")
+    return {"adamw": "AdamW", "adam": "Adam", "sgd": "stochastic gradient descent with Nesterov momentum"}[name]
+
+
 def _schedule(settings: Settings) -> Markup:
     optimizer = ""
     if "learning_rate" in settings:
-        optimizer = f", by AdamW with a one-cycle learning rate of at most {settings['learning_rate']}"
+        optimizer = f", by {optimizer_name(settings)} with a one-cycle learning rate of at most "
+        optimizer += str(settings["learning_rate"])
         optimizer += f" and a weight decay of {settings['weight_decay']}" if "weight_decay" in settings else ""
     batch = f" in batches of {settings['batch_size']}" if "batch_size" in settings else ""
     share = settings.get("validation_fraction", "")
