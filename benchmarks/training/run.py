@@ -5,6 +5,8 @@
 The bare loop has its images ready in memory and does nothing but forward, loss, backward and step. Ours makes each
 batch from counts (normalised, turned, mirrored), clips gradients, follows the one-cycle rate and can be resumed.
 "Whole epoch" adds what ours does at its end: statistics of the batch normalisation, validation, the resume file.
+
+A second table tells what the memory order of the images and mixed precision do to the bare loop on this processor.
 """
 
 from __future__ import annotations
@@ -42,9 +44,16 @@ def ours(name: str, counts: np.ndarray, labels: np.ndarray) -> Run:
     return Run(network, inputs, labels, np.arange(NUCLEI), recipe, CPU, Transfer())
 
 
-def bare(name: str, counts: np.ndarray, labels: np.ndarray) -> Callable[[], None]:
-    network = make_network(name, CHANNELS, 2, counts.shape[2:], seed=1).to(memory_format=torch.channels_last)
-    images = torch.as_tensor(counts.astype(np.float32)).sqrt().contiguous(memory_format=torch.channels_last)
+def bare(
+    name: str,
+    counts: np.ndarray,
+    labels: np.ndarray,
+    order: torch.memory_format = torch.channels_last,
+    *,
+    mixed: bool = False,
+) -> Callable[[], None]:
+    network = make_network(name, CHANNELS, 2, counts.shape[2:], seed=1).to(memory_format=order)
+    images = torch.as_tensor(counts.astype(np.float32)).sqrt().contiguous(memory_format=order)
     codes, loss = torch.as_tensor(labels), nn.CrossEntropyLoss()
     optimizer = torch.optim.AdamW(network.parameters(), 1e-3, weight_decay=0.01)
 
@@ -52,7 +61,9 @@ def bare(name: str, counts: np.ndarray, labels: np.ndarray) -> Callable[[], None
         network.train()
         for part in torch.randperm(NUCLEI).split(BATCH):
             optimizer.zero_grad()
-            loss(network(images[part]), codes[part]).backward()
+            with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+                judged = loss(network(images[part]), codes[part])
+            judged.backward()
             optimizer.step()
 
     return epoch
@@ -66,9 +77,7 @@ def seconds(work: Callable[[], None]) -> float:
 
 def compare(name: str, edge: int, rounds: int, folder: Path) -> str:
     """A row of the table: the best epoch of each over all rounds."""
-    rng = np.random.default_rng(0)
-    counts = rng.poisson(1.0, (NUCLEI, CHANNELS, edge, edge)).astype(np.uint16)
-    labels = np.arange(NUCLEI) % 2
+    counts, labels = nuclei(edge)
     run, plain = ours(name, counts, labels), bare(name, counts, labels)
     resume = ResumeFile(folder / "resume.pt", {})
 
@@ -88,6 +97,25 @@ def compare(name: str, edge: int, rounds: int, folder: Path) -> str:
         f"| {name} | {edge} | {NUCLEI / best_bare:.0f} | {NUCLEI / best_steps:.0f} | {ratio:.2f} ({verdict}) | "
         f"{best_bare / (best_steps + best_close):.2f} |"
     )
+
+
+def nuclei(edge: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(1.0, (NUCLEI, CHANNELS, edge, edge)).astype(np.uint16)
+    return counts, np.arange(NUCLEI) % 2
+
+
+def orders_and_precisions(name: str, edge: int, rounds: int) -> str:
+    """A row of the second table."""
+    counts, labels = nuclei(edge)
+    loops = [
+        bare(name, counts, labels, torch.contiguous_format),
+        bare(name, counts, labels),
+        bare(name, counts, labels, mixed=True),
+    ]
+    times = [[seconds(loop) for loop in loops] for _ in range(rounds + 1)][1:]
+    plain, last, mixed = (min(column) for column in zip(*times, strict=True))
+    return f"| {name} | {edge} | {plain / last:.2f} | {last / mixed:.2f} |"
 
 
 def main() -> None:
@@ -110,6 +138,14 @@ def main() -> None:
         for name in told.networks:
             lines.append(compare(name, told.edge, told.rounds, Path(folder)))
             print(lines[-1], flush=True)
+    lines += [
+        "\n| network | edge | channels last, times as fast as first | bfloat16, times as fast as float32 |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    print("\n".join(lines[-2:]), flush=True)
+    for name in told.networks:
+        lines.append(orders_and_precisions(name, told.edge, told.rounds))
+        print(lines[-1], flush=True)
     if told.write:
         (HERE / "results.md").write_text("\n".join(lines) + "\n")
 

@@ -3,6 +3,7 @@
 import copy
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,6 +101,14 @@ def test_mixed_precision_learns_as_well():
     _, done = trained(precision="bfloat16")
     assert done.history["validation_balanced_accuracy"].max() > 0.9
     assert done.weights["0.weight"].dtype == torch.float32
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch compiles for the CPU with g++")
+def test_a_compiled_network_learns_as_well_and_keeps_the_names_of_its_weights():
+    network, done = trained(compile=True)
+    assert done.history["validation_balanced_accuracy"].max() > 0.9
+    assert set(done.weights) == set(network.state_dict())
 
 
 class StopsAt:
