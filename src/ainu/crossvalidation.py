@@ -82,7 +82,8 @@ class Fit:
                 transfer=Transfer.of(experiment["transfer"]),
                 resume=ResumeFile(Path(resume), made_for) if resume else None,
             )
-        return trained, info | {"epoch": trained.epoch, "not_deterministic": warned}
+        found = {"epoch": trained.epoch, "precision": trained.precision, "not_deterministic": warned}
+        return trained, info | found
 
     def augmentation(self) -> Augmentation:
         """How nuclei are changed in training.

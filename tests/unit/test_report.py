@@ -15,6 +15,7 @@ from experiment_files import EXPERIMENT, HOSTILE, make_inputs, score, with_every
 from ainu import report
 from ainu.errors import AinuError
 from ainu.localizations import write_array
+from ainu.report import methods
 from ainu.report.methods import DOI
 from ainu.report.wording import heading, number_text
 
@@ -264,6 +265,13 @@ def test_the_methods_name_the_optimizer(inputs):
         text = Page(report.build(experiment, replace(inputs, maps=None))).text
         assert f"by {name} with a one-cycle learning rate" in text
         assert f"{name}, one-cycle learning rate" in text
+
+
+@pytest.mark.parametrize(("of_three", "told"), [(0, None), (2, "Of 3 models 2 were"), (3, "All models were")])
+def test_the_methods_say_which_models_were_trained_in_mixed_precision(of_three, told):
+    models = [{"precision": "bfloat16" if k < of_three else "float32"} for k in range(3)]
+    text = " ".join(methods._training(EXPERIMENT, {"classes": ["somatic", "hiPSC"]}, models))
+    assert (f"{told} trained in mixed precision (bfloat16)." in text) if told else "mixed" not in text
 
 
 def test_the_methods_name_seed_versions_limits_and_the_paper(page):

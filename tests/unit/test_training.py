@@ -18,7 +18,7 @@ from torch import nn
 
 from ainu.crossvalidation import flat
 from ainu.resume import ResumeFile
-from ainu.training import OPTIMIZERS, Run, class_weights, recalibrate, train
+from ainu.training import OPTIMIZERS, Run, arithmetic, class_weights, recalibrate, train
 from ainu.transfer import Transfer
 
 
@@ -101,6 +101,27 @@ def test_mixed_precision_learns_as_well():
     _, done = trained(precision="bfloat16")
     assert done.history["validation_balanced_accuracy"].max() > 0.9
     assert done.weights["0.weight"].dtype == torch.float32
+
+
+def test_mixed_precision_is_chosen_where_the_processor_computes_in_it_unless_convolutions_are_depthwise():
+    flags = set(Path("/proc/cpuinfo").read_text().split())
+    able = "bfloat16" if flags & {"avx512_bf16", "amx_bf16"} else "float32"
+    depthwise = nn.Sequential(nn.Conv2d(2, 2, 3, groups=2))
+    assert arithmetic("auto", tiny(), CPU) == able
+    assert arithmetic("auto", depthwise, CPU) == "float32"
+    assert arithmetic("bfloat16", depthwise, CPU) == "bfloat16"
+    assert arithmetic("float32", tiny(), CPU) == "float32"
+
+
+@pytest.mark.parametrize("began", ["float32", "bfloat16"])
+def test_a_training_that_goes_on_elsewhere_keeps_its_precision(began):
+    one, other = run_of(precision=began), run_of(precision="bfloat16" if began == "float32" else "float32")
+    other.restore(copy.deepcopy(one.state()))
+    for run in (one, other):
+        for batch in run.batches():
+            run.step(batch)
+    pairs = zip(one.network.parameters(), other.network.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
 
 
 @pytest.mark.slow

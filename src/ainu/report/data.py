@@ -26,7 +26,17 @@ FIRST_MEASURES = (
 )
 """Quality measures that a reader looks for first, in the order of the page."""
 
-MODEL = ("model", "network", "epoch", "training_replicates", "validation_replicates", "initial", "device", "seed")
+MODEL = (
+    "model",
+    "network",
+    "epoch",
+    "training_replicates",
+    "validation_replicates",
+    "initial",
+    "device",
+    "precision",
+    "seed",
+)
 """What is shown of a model, in the order of the page."""
 
 

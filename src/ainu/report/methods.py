@@ -138,6 +138,10 @@ def _training(experiment: Settings, metrics: Settings, models: Sequence[Settings
         ).format(name_text(initial))
     if settings.get("epochs"):
         yield _schedule(settings)
+    if mixed := sum(info.get("precision") == "bfloat16" for info in models):
+        yield Markup("{} trained in mixed precision (bfloat16).").format(
+            "All models were" if mixed == n else f"Of {n} models {mixed} were"
+        )
     if used := {key: value for key, value in (experiment.get("augmentation") or {}).items() if value}:
         named = (words(key) if value is True else f"{heading(key)} {_plain(value)}" for key, value in used.items())
         yield Markup("Augmentation: {}.").format(", ".join(named))
