@@ -103,7 +103,7 @@ def move_images(images: Tensor, moves: Moves, voxel_nm: float) -> Tensor:
     """
     flat = images.flatten(1, -3)
     edges = np.array(flat.shape[:1:-1])
-    back = moves.matrix.transpose(0, 2, 1)
+    back = moves.matrix.transpose(0, 2, 1)  # the inverse of turns and mirrors
     shift = -(back @ (2 * moves.shift_nm / (voxel_nm * edges))[:, :, None])
     x, y = ((2 * np.arange(edge) + 1) / edge - 1 for edge in edges)
     along_x = torch.as_tensor(back[:, :, :1] * x + shift, dtype=images.dtype)
