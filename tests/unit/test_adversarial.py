@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom
 
 from ainu import Render, find_nuclei, simulate, voxelize
 from ainu.audits import Audit, Evidence
@@ -141,17 +142,19 @@ def test_classes_that_differ_only_in_counts_are_warned_of(counted):
 
 
 def test_shuffled_labels_give_chance(counted):
-    """In four draws: no interval excludes chance; a p below 0.05 is what chance gives once in twenty."""
+    """Of twenty draws no more are called different than chance calls, which is one in twenty."""
     data, features, recorded = counted
     rows = data.table.assign(fold=[int(name[1:]) % 3 for name in data.replicate])
-    labels = [Exchange.of(rows).once(seed=5, draw=draw) for draw in range(4)]
+    labels = [Exchange.of(rows).once(seed=5, draw=draw) for draw in range(20)]
     found, audits = zip(
         *(evaluated(replace(data, label=own), features, recorded, intensity="log") for own in labels), strict=True
     )
-    assert all(map(holds_chance, found))
-    assert sum(own["permutation"]["p"] <= 0.05 for own in found) <= 1
-    assert not any(own["confounders"]["warning"] for own in audits)
-    assert all(any("no difference is shown" in text for text in own["warnings"]) for own in found)
+    most = binom.ppf(0.99, len(labels), 0.05)
+    assert sum(not holds_chance(own) for own in found) <= most
+    assert sum(own["permutation"]["p"] <= 0.05 for own in found) <= most
+    assert sum(bool(own["confounders"]["warning"]) for own in audits) <= most
+    told = [any("no difference is shown" in text for text in own["warnings"]) for own in found]
+    assert all(text or not held for text, held in zip(told, map(holds_chance, found), strict=True))
 
 
 def test_the_signature_of_replicates_is_not_taken_for_one_of_classes():
