@@ -27,6 +27,15 @@ def run_of(**changes) -> Run:
     return Run(tiny(), inputs(images), labels, np.arange(17), recipe(**changes), CPU, Transfer())
 
 
+def ends_alike(one: Run, other: Run) -> bool:
+    """Whether what is left of the epoch gives both the same weights."""
+    for run in (one, other):
+        for batch in run.batches():
+            run.step(batch)
+    pairs = zip(one.network.parameters(), other.network.parameters(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
 def test_every_epoch_sees_each_nucleus_once_in_another_order_and_no_batch_holds_one():
     run = run_of()
     seen = [run.batches_of(epoch) for epoch in range(3)]
@@ -54,11 +63,7 @@ def test_every_optimizer_learns_and_goes_on_from_a_saved_state(optimizer):
     batches = first.batches()
     first.step(next(batches))
     second.restore(copy.deepcopy(first.state()))
-    for run in (first, second):
-        for batch in run.batches():
-            run.step(batch)
-    pairs = zip(first.network.parameters(), second.network.parameters(), strict=True)
-    assert all(torch.equal(a, b) for a, b in pairs)
+    assert ends_alike(first, second)
 
 
 def test_batches_made_ahead_are_those_made_alone(monkeypatch):
@@ -117,11 +122,7 @@ def test_mixed_precision_is_chosen_where_the_processor_computes_in_it_unless_con
 def test_a_training_that_goes_on_elsewhere_keeps_its_precision(began):
     one, other = run_of(precision=began), run_of(precision="bfloat16" if began == "float32" else "float32")
     other.restore(copy.deepcopy(one.state()))
-    for run in (one, other):
-        for batch in run.batches():
-            run.step(batch)
-    pairs = zip(one.network.parameters(), other.network.parameters(), strict=True)
-    assert all(torch.equal(a, b) for a, b in pairs)
+    assert ends_alike(one, other)
 
 
 @pytest.mark.slow
