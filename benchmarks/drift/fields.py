@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ainu.localizations import Localizations
-from ainu.simulation import Condition, simulate
+from ainu.localizations.table import Localizations
+from ainu.simulation.cells import Condition, simulate
 
 FRAMES = 20_000
 PIXEL_NM = 160.0

@@ -27,12 +27,12 @@ sys.path[:0] = [str(HERE.parents[1] / "src"), str(HERE.parent), str(HERE)]
 from fields import FRAMES, PIXEL_NM, Field, fields  # noqa: E402
 from peers import python_of_peers  # noqa: E402
 
-from ainu import formats  # noqa: E402
-from ainu.drift import Drift, estimate_drift  # noqa: E402
-from ainu.drift_aim import maximise_intersections  # noqa: E402
-from ainu.drift_rcc import cross_correlate  # noqa: E402
-from ainu.drift_verdict import sharpness  # noqa: E402
-from ainu.localizations import Localizations  # noqa: E402
+from ainu.drift.aim import maximise_intersections  # noqa: E402
+from ainu.drift.correction import Drift, estimate_drift  # noqa: E402
+from ainu.drift.rcc import cross_correlate  # noqa: E402
+from ainu.drift.verdict import sharpness  # noqa: E402
+from ainu.localizations.formats import read as formats  # noqa: E402
+from ainu.localizations.table import Localizations  # noqa: E402
 
 SEGMENTS = (100, 200, 500, 1000)
 SLOW = {"picasso rcc": 500, "comet": 500}

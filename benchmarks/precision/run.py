@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 from benchmarks.peers import python_of_peers
 
-from ainu import formats
-from ainu.localizations import Localizations
-from ainu.precision import repeated_localization
-from ainu.simulation import Condition, simulate
+from ainu.localizations.formats import read as formats
+from ainu.localizations.table import Localizations
+from ainu.quality.nena import repeated_localization
+from ainu.simulation.cells import Condition, simulate
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "drift"))

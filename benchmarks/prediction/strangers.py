@@ -16,15 +16,15 @@ import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
 
-from ainu import prediction
-from ainu.augmentation import Augmentation
-from ainu.calibration import OutOfFold
-from ainu.dataset import Dataset
-from ainu.inputs import Images
+from ainu.images.augmentation import Augmentation
+from ainu.images.dataset import Dataset
+from ainu.images.render import Render, voxelize
+from ainu.images.views import Images
 from ainu.networks.model import Model, make_network
-from ainu.simulation import Condition, simulate
-from ainu.training import Recipe, train
-from ainu.voxels import Render, voxelize
+from ainu.prediction import ensemble as prediction
+from ainu.prediction.calibration import OutOfFold
+from ainu.simulation.cells import Condition, simulate
+from ainu.training.loop import Recipe, train
 
 RENDER = Render(voxel_nm=200, canvas_nm=12800)
 KNOWN = {"somatic": {}, "hiPSC": {"nucleolar_share": 0.3}}

@@ -39,9 +39,9 @@ def measured(steps, path, output):
 def ainu_chain():
     import numpy as np
 
-    from ainu import formats
-    from ainu.drift import estimate_drift
-    from ainu.voxels import Render, voxelize
+    from ainu.drift.correction import estimate_drift
+    from ainu.images.render import Render, voxelize
+    from ainu.localizations.formats import read as formats
 
     def correct(table, _output):
         return estimate_drift(table).apply(table)
@@ -58,7 +58,7 @@ def ainu_chain():
 
 
 def ainu_ingest():
-    from ainu.ingest import ingest_shard
+    from ainu.localizations.ingest import ingest_shard
 
     row = {"format": "", "pixel_size_nm": str(PIXEL_NM), "channels": "A", "columns": ""}
     settings = {"pixel_size_nm": None, "columns": None}
@@ -67,7 +67,8 @@ def ainu_ingest():
 
 def ainu_rows():
     """The rows alone, without the digest of the file."""
-    from ainu import files, formats
+    from ainu import files
+    from ainu.localizations.formats import read as formats
 
     files.sha256 = lambda _path: ""
     return [("read", lambda path, _: formats.read(path, pixel_size_nm=PIXEL_NM))]

@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from ainu.formats import insight3
-from ainu.simulation import Condition, simulate
+from ainu.localizations.formats.readers import insight3
+from ainu.simulation.cells import Condition, simulate
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

@@ -21,8 +21,8 @@ import numpy as np
 from benchmarks.peers import python_of_peers
 from benchmarks.preprocess.chain import PIXEL_NM, VOXEL_NM
 
-from ainu.formats import insight3, picasso, thunderstorm
-from ainu.localizations import Localizations
+from ainu.localizations.formats.readers import insight3, picasso, thunderstorm
+from ainu.localizations.table import Localizations
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "drift"))

@@ -13,9 +13,9 @@ import hdf5plugin
 import numpy as np
 from scipy.sparse import csr_array
 
-from ainu.nuclei import find_nuclei
-from ainu.simulation import Condition, simulate
-from ainu.voxels import Render, split_by_nucleus, voxelize
+from ainu.images.render import Render, split_by_nucleus, voxelize
+from ainu.nuclei.find import find_nuclei
+from ainu.simulation.cells import Condition, simulate
 
 FILTERS: dict[str, Any] = {
     "none": {},

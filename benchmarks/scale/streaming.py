@@ -44,8 +44,8 @@ def rows(nuclei: int) -> list[dict[str, str]]:
 
 
 def write_shards(folder: Path, nuclei: int) -> None:
-    from ainu.localizations import new_file, write_array
-    from ainu.voxels import new_images
+    from ainu.images.render import new_images
+    from ainu.localizations.table import new_file, write_array
 
     rng = np.random.default_rng(0)
     for start in range(0, nuclei, PER_SHARD):
@@ -67,15 +67,15 @@ def write_shards(folder: Path, nuclei: int) -> None:
 
 
 def assembling(folder: Path, nuclei: int) -> Callable[[], object]:
-    from ainu.dataset import assemble
+    from ainu.images.dataset import assemble
 
     shards = {path.stem: path for path in sorted(folder.glob("s*.h5"))}
     return lambda: assemble(shards, rows(nuclei), CHANNELS, folder / "dataset.h5")
 
 
 def splitting(folder: Path, replicates: int | None = None) -> None:
-    from ainu.dataset import read_table
-    from ainu.folds import assign_folds, write_folds
+    from ainu.folds.assign import assign_folds, write_folds
+    from ainu.images.dataset import read_table
 
     table = read_table(folder / "dataset.h5")
     if replicates:
@@ -84,24 +84,24 @@ def splitting(folder: Path, replicates: int | None = None) -> None:
 
 
 def splitting_few(folder: Path, nuclei: int) -> Callable[[], object]:
-    import ainu.folds  # noqa: F401
+    import ainu.folds.assign  # noqa: F401
 
     return lambda: splitting(folder)
 
 
 def splitting_many(folder: Path, nuclei: int) -> Callable[[], object]:
-    import ainu.folds  # noqa: F401
+    import ainu.folds.assign  # noqa: F401
 
     return lambda: splitting(folder, nuclei // 20)
 
 
 def training(folder: Path, nuclei: int) -> Callable[[], object]:
-    from ainu import dataset
-    from ainu.augmentation import Augmentation
-    from ainu.crossvalidation import digest_of, fold_fit
-    from ainu.folds import read_folds
-    from ainu.inputs import inputs_of
-    from ainu.training import make_deterministic
+    from ainu.folds.assign import read_folds
+    from ainu.images import dataset
+    from ainu.images.augmentation import Augmentation
+    from ainu.images.views import inputs_of
+    from ainu.training.cross_validation import digest_of, fold_fit
+    from ainu.training.loop import make_deterministic
 
     make_deterministic(threads=1)
 

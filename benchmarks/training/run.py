@@ -25,12 +25,12 @@ from torch import nn
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "src")]
 
-from ainu.augmentation import Augmentation  # noqa: E402
-from ainu.inputs import Images  # noqa: E402
+from ainu.images.augmentation import Augmentation  # noqa: E402
+from ainu.images.views import Images  # noqa: E402
 from ainu.networks.model import make_network  # noqa: E402
-from ainu.resume import ResumeFile  # noqa: E402
-from ainu.training import Recipe, Run, make_deterministic  # noqa: E402
-from ainu.transfer import Transfer  # noqa: E402
+from ainu.training.checkpoint import ResumeFile  # noqa: E402
+from ainu.training.loop import Recipe, Run, make_deterministic  # noqa: E402
+from ainu.training.transfer import Transfer  # noqa: E402
 
 NUCLEI, BATCH, CHANNELS = 96, 8, 2
 CPU = torch.device("cpu")

@@ -7,25 +7,24 @@ localizations never pays for torch.
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
-
 _HOME = {
+    "__version__": "version",
     "AinuError": "errors",
-    "Localizations": "localizations",
-    "read": "formats",
-    "Drift": "drift",
-    "estimate_drift": "drift",
-    "Quality": "quality",
-    "filter_quality": "quality",
-    "Nuclei": "nuclei",
-    "find_nuclei": "nuclei",
-    "Render": "voxels",
-    "voxelize": "voxels",
-    "simulate": "simulation",
-    "explain": "attribution",
+    "Localizations": "localizations.table",
+    "read": "localizations.formats.read",
+    "Drift": "drift.correction",
+    "estimate_drift": "drift.correction",
+    "Quality": "quality.filters",
+    "filter_quality": "quality.filters",
+    "Nuclei": "nuclei.find",
+    "find_nuclei": "nuclei.find",
+    "Render": "images.render",
+    "voxelize": "images.render",
+    "simulate": "simulation.cells",
+    "explain": "attribution.explain",
 }
 
-__all__ = [*_HOME, "__version__"]
+__all__ = [*_HOME]
 
 
 def __getattr__(name: str) -> Any:

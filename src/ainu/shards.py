@@ -22,8 +22,8 @@ import h5py
 from tqdm import tqdm
 
 from ainu.errors import AinuError, BrokenFileError
-from ainu.left_out import LeftOut, mark, reason_of
-from ainu.localizations import new_file, open_file
+from ainu.failures import LeftOut, mark, reason_of
+from ainu.localizations.table import new_file, open_file
 
 T = TypeVar("T")
 Work = Callable[[str, h5py.Group], None]

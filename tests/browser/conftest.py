@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from experiment_files import EXPERIMENT, HOSTILE, make_inputs, with_everything
 
-from ainu import report
+from ainu.report import page
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
@@ -29,7 +29,7 @@ def chromium() -> Iterator:
 
 def _written(folder: Path, **what) -> Path:
     inputs = with_everything(make_inputs(folder, **what))
-    report.write(folder / "report.html", report.build(EXPERIMENT, inputs))
+    page.write(folder / "report.html", page.build(EXPERIMENT, inputs))
     return folder / "report.html"
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ainu.audits import Evidence
-from ainu.dataset import Dataset
+from ainu.evaluation.audits import Evidence
+from ainu.images.dataset import Dataset
 
 CLASSES = ["somatic", "hiPSC"]
 

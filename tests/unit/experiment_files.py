@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ainu import figures, report
-from ainu.localizations import new_file, write_array
+from ainu.figures import style as figures
+from ainu.localizations.table import new_file, write_array
+from ainu.report.sources import Inputs
 
 CHANNELS = ["PolII", "DNA"]
 METHODS = ["grad_cam", "integrated_gradients"]
@@ -47,7 +48,7 @@ def metrics_of(classes: list[str], n: int) -> dict[str, object]:
 
 def make_inputs(
     folder: Path, *, classes: tuple[str, ...] = ("somatic", "hiPSC"), tag: str = "s", n: int = 12, shape: tuple = SHAPE
-) -> report.Inputs:
+) -> Inputs:
     """A finished experiment of n nuclei in 4 replicates; nucleus 0 is predicted wrongly."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(3)
@@ -93,7 +94,7 @@ def make_inputs(
         write_json(models[-1] / "model.json", {"best_epoch": 3, "classes": list(classes)})
     figures.save(figures.confusion(np.eye(len(classes), dtype=int), classes), folder / "confusion.svg")
     figures.save(figures.training_curves({"repeat0-fold0": epochs}), folder / "training.svg")
-    return report.Inputs(
+    return Inputs(
         name="an-experiment",
         metrics=write_json(folder / "metrics.json", metrics_of(list(classes), n)),
         predictions=folder / "predictions.tsv",
@@ -143,7 +144,7 @@ def audit(name: str, title: str, value: float, *, warning: bool = False) -> dict
     }
 
 
-def with_everything(inputs: report.Inputs) -> report.Inputs:
+def with_everything(inputs: Inputs) -> Inputs:
     """The same experiment after every audit, check of the attribution and prediction that there is."""
     folder = inputs.metrics.parent
     metrics = json.loads(inputs.metrics.read_text())

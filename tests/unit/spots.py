@@ -5,11 +5,11 @@ import pandas as pd
 import torch
 from torch import nn
 
-from ainu.augmentation import Augmentation
-from ainu.dataset import Dataset, Points
-from ainu.inputs import Images
+from ainu.images.augmentation import Augmentation
+from ainu.images.dataset import Dataset, Points
+from ainu.images.views import Images
 from ainu.networks.model import Model
-from ainu.training import Recipe, train
+from ainu.training.loop import Recipe, train
 
 CLASSES = ["dim", "bright"]
 CPU = torch.device("cpu")

@@ -8,11 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ainu import AinuError, dataset, drift, explained, export, features, leakage, nuclei, qc, quality, voxels
+from ainu import AinuError
+from ainu.attribution import per_localization as explained
+from ainu.attribution.clustering import _nuclei
+from ainu.drift import correction as drift
+from ainu.evaluation import features
+from ainu.failures import LeftOut
 from ainu.files import read_table
-from ainu.gathering import _nuclei
-from ainu.left_out import LeftOut
-from ainu.localizations import Localizations, new_file
+from ainu.folds import duplicate_recordings as leakage
+from ainu.images import dataset
+from ainu.images import render as voxels
+from ainu.localizations import export
+from ainu.localizations.table import Localizations, new_file
+from ainu.nuclei import find as nuclei
+from ainu.quality import filters as quality
+from ainu.quality import summary as qc
 from ainu.shards import left_out
 
 RENDER = {"voxel_nm": 400, "canvas_nm": 12_800}

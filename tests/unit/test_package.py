@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ainu import provenance
+from ainu.record import code_digest as provenance
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,8 +12,8 @@ import pytest
 
 from ainu import AinuError
 from ainu.errors import BrokenFileError
-from ainu.left_out import LeftOut
-from ainu.localizations import open_sample, write_array
+from ainu.failures import LeftOut
+from ainu.localizations.table import open_sample, write_array
 from ainu.shards import left_out, write_shard
 
 SAMPLES = [f"s{k}" for k in range(7)]

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy.io
 
-from ainu.formats import insight3, nstorm, picasso, thunderstorm
-from ainu.localizations import Localizations
+from ainu.localizations.formats.readers import insight3, nstorm, picasso, thunderstorm
+from ainu.localizations.table import Localizations
 
 PIXEL = 100.0
 N = 20

@@ -11,7 +11,7 @@ from project import Project, clone
 
 from ainu import simulate
 from ainu.files import read_json
-from ainu.simulation import writer_of
+from ainu.simulation.cells import writer_of
 
 ROWS = [
     "sample\tpath\tchannels\tlabel\treplicate\trole",

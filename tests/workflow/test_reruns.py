@@ -16,7 +16,7 @@ import yaml
 from project import ROOT, Project
 from touched import rules_after, touched_project
 
-from ainu import provenance
+from ainu.record import code_digest as provenance
 
 HERE = Path(__file__).parent
 TABLE = yaml.safe_load((HERE / "reruns.yaml").read_text())
@@ -103,7 +103,7 @@ def test_an_edited_key_reruns_exactly_what_the_table_says(touched, after):
 
 
 def test_every_key_of_the_config_is_in_the_table():
-    schema = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
+    schema = yaml.safe_load((ROOT / "src" / "ainu" / "settings" / "config.schema.yaml").read_text())
     assert sorted(keys_of_the_schema(schema) - covered_keys() - set(APART)) == []
 
 

@@ -22,7 +22,7 @@ rule attribute:
         models=lambda wildcards: models_of(wildcards.experiment),
         settings=attribution_of,
         seed=CONFIG["seed"],
-        code=code_digest("attribution", "folds"),
+        code=code_of("attribute"),
     message:
         "Explaining the decisions of {wildcards.experiment}"
     script:
@@ -50,7 +50,7 @@ rule check_attribution:
         models=lambda wildcards: models_of(wildcards.experiment),
         settings=attribution_of,
         seed=CONFIG["seed"],
-        code=code_digest("sanity", "folds"),
+        code=code_of("check_attribution"),
     message:
         "Checking the attribution methods of {wildcards.experiment}"
     script:
@@ -108,7 +108,7 @@ rule summarise_attribution:
         settings=attribution_of,
         classes=lambda wildcards: experiment_of(wildcards)["classes"],
         seed=CONFIG["seed"],
-        code=code_digest("biology"),
+        code=code_of("summarise_attribution"),
     message:
         "Summing up the attribution of {wildcards.experiment}"
     script:
@@ -139,7 +139,7 @@ rule explain_localizations:
     params:
         samples=explained_samples,
         formats=lambda wildcards: attribution_of(wildcards)["localizations"],
-        code=code_digest("explained"),
+        code=code_of("explain_localizations"),
     message:
         "Handing attribution of {wildcards.experiment} back to the localizations of {wildcards.shard}"
     script:
@@ -165,7 +165,7 @@ rule gather_localizations:
         settings=attribution_of,
         voxel_nm=voxel_of_experiment,
         seed=CONFIG["seed"],
-        code=code_digest("gathering"),
+        code=code_of("gather_localizations"),
     message:
         "Asking whether the localizations that matter in {wildcards.experiment} lie together"
     script:
@@ -189,7 +189,7 @@ rule compare_with_truth:
         mem_mb=memory(0, least=2000),
         runtime=minutes(20),
     params:
-        code=code_digest("truth"),
+        code=code_of("compare_with_truth"),
     message:
         "Holding the attribution of {wildcards.experiment} against what was simulated"
     script:

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from ainu.methods import chosen_methods
+from ainu.attribution.catalogue import chosen_methods
 
 
 def attribution_of(wildcards):

@@ -23,7 +23,7 @@ rule measure_features:
     params:
         samples=samples_of,
         seed=CONFIG["seed"],
-        code=code_digest("features"),
+        code=code_of("measure_features"),
     message:
         "Measuring how localizations are arranged in the nuclei of {wildcards.shard}"
     script:
@@ -55,7 +55,7 @@ rule train_controls:
         initial=control_initial_folders,
         masks=lambda wildcards: shard_file_of_samples("nuclei", SETTINGS.samples_of(wildcards.experiment)),
         seed=CONFIG["seed"],
-        code=code_digest("controls"),
+        code=code_of("train_controls"),
     script:
         "../scripts/train_controls.py"
 
@@ -80,7 +80,7 @@ rule train_permuted:
     params:
         experiment=control_recipe,
         seed=CONFIG["seed"],
-        code=code_digest("controls"),
+        code=code_of("train_permuted"),
     script:
         "../scripts/train_permuted.py"
 
@@ -116,7 +116,7 @@ rule score_hold_out:
         # No output: it has to outlive the jobs that read and write it.
         record=lambda wildcards: f"results/hold-out/{wildcards.experiment}.json",
         seed=CONFIG["seed"],
-        code=code_digest("hold_out", "leakage", "prediction"),
+        code=code_of("score_hold_out"),
     message:
         "Scoring the locked hold-out of {wildcards.experiment}"
     script:

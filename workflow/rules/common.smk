@@ -7,9 +7,9 @@ from snakemake.iocontainers import InputFiles
 
 from ainu import AinuError
 from ainu.networks.catalogue import POINT_NETWORKS
-from ainu.provenance import code_digest
-from ainu.settings import check
-from ainu.widths import filtered_columns
+from ainu.record.code_digest import code_digest
+from ainu.settings.check import check
+from ainu.quality.spot_widths import filtered_columns
 
 try:
     SETTINGS = check(config)
@@ -19,6 +19,13 @@ except AinuError as error:
 CONFIG = SETTINGS.config
 ENVIRONMENT = str(HOME / "envs" / "cpu.yaml")
 GPU_ENVIRONMENT = str(HOME / "envs" / "cuda.yaml")
+
+
+def code_of(script):
+    """Digest of a script and of the modules that it uses."""
+    return code_digest(HOME / "workflow" / "scripts" / f"{script}.py")
+
+
 SIMULATED = "results/simulated/"
 
 

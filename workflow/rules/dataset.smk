@@ -20,7 +20,7 @@ rule assemble:
         rows=lambda wildcards: experiment_rows(SETTINGS.samples_of(wildcards.experiment)),
         channels=lambda wildcards: experiment_of(wildcards)["channels"],
         on_bad_file=CONFIG["ingest"]["on_bad_file"],
-        code=code_digest("dataset"),
+        code=code_of("assemble"),
     message:
         "Assembling the dataset of {wildcards.experiment}"
     script:
@@ -44,7 +44,7 @@ rule fingerprint:
         runtime=shard_minutes(30),
     params:
         samples=samples_of,
-        code=code_digest("leakage"),
+        code=code_of("fingerprint"),
     message:
         "Taking the fingerprints of the recordings of {wildcards.shard}"
     script:
@@ -74,7 +74,7 @@ rule split:
         folds=lambda wildcards: experiment_of(wildcards)["folds"],
         repeats=lambda wildcards: experiment_of(wildcards)["repeats"],
         seed=CONFIG["seed"],
-        code=code_digest("folds", "dataset", "leakage"),
+        code=code_of("split"),
     message:
         "Splitting {wildcards.experiment} into folds by replicate"
     script:

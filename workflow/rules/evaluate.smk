@@ -87,7 +87,7 @@ rule evaluate:
         control_network=lambda wildcards: control_network(wildcards.experiment),
         permutations=lambda wildcards: experiment_of(wildcards)["audit"]["baseline_permutations"],
         seed=CONFIG["seed"],
-        code=code_digest("evaluation_files"),
+        code=code_of("evaluate"),
     message:
         "Evaluating {wildcards.experiment}"
     script:

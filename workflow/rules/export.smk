@@ -24,7 +24,7 @@ rule export:
     params:
         samples=samples_of,
         pixel_size_nm=CONFIG["ingest"]["pixel_size_nm"],
-        code=code_digest("export"),
+        code=code_of("export"),
     message:
         "Exporting {wildcards.shard} as {wildcards.format}"
     script:
@@ -46,7 +46,7 @@ rule export_images:
         mem_mb=shard_memory(12, least=2000),
         runtime=shard_minutes(60),
     params:
-        code=code_digest("export"),
+        code=code_of("export_images"),
     message:
         "Exporting the images of {wildcards.shard} ({wildcards.render}) as OME-TIFF"
     script:

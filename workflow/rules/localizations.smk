@@ -25,7 +25,7 @@ rule ingest:
         settings={key: value for key, value in CONFIG["ingest"].items() if key != "on_bad_file"},
         keep=([CONFIG["nuclei"]["column"]] if CONFIG["nuclei"]["method"] == "column" else []),
         filtered=filtered_columns(CONFIG["quality"]),
-        code=code_digest("ingest"),
+        code=code_of("ingest"),
     message:
         "Reading the localization files of {wildcards.shard}"
     script:
@@ -50,7 +50,7 @@ rule correct_drift:
     params:
         samples=samples_of,
         settings=CONFIG["drift"],
-        code=code_digest("drift"),
+        code=code_of("correct_drift"),
     message:
         "Measuring the drift of {wildcards.shard}"
     script:
@@ -76,7 +76,7 @@ rule filter_quality:
     params:
         samples=samples_of,
         settings=CONFIG["quality"],
-        code=code_digest("quality"),
+        code=code_of("filter_quality"),
     message:
         "Filtering the localizations of {wildcards.shard}"
     script:
@@ -105,7 +105,7 @@ rule find_nuclei:
         samples=samples_of,
         rois=roi_pixels,
         settings={key: value for key, value in CONFIG["nuclei"].items() if key != "roi_pixel_nm"},
-        code=code_digest("nuclei"),
+        code=code_of("find_nuclei"),
     message:
         "Finding the nuclei of {wildcards.shard}"
     script:

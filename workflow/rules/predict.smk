@@ -28,7 +28,7 @@ rule predict_out_of_fold:
     params:
         models=lambda wildcards: models_of(wildcards.experiment),
         seed=CONFIG["seed"],
-        code=code_digest("embedding", "thinning"),
+        code=code_of("predict_out_of_fold"),
     message:
         "Predicting {wildcards.experiment} out of fold"
     script:
@@ -60,7 +60,7 @@ rule pack:
         preparation=PREPARATION,
         coverage=CONFIG["predict"]["coverage"],
         ood_quantile=CONFIG["predict"]["ood_quantile"],
-        code=code_digest("pack"),
+        code=code_of("pack"),
     message:
         "Packing the models of {wildcards.experiment}"
     script:
@@ -86,7 +86,7 @@ rule assemble_unseen:
         rows=lambda wildcards: experiment_rows(unseen_samples(wildcards.predictor)),
         channels=lambda wildcards: predictor(wildcards.predictor)["channels"],
         on_bad_file=CONFIG["ingest"]["on_bad_file"],
-        code=code_digest("dataset"),
+        code=code_of("assemble"),
     message:
         "Assembling the unlabelled and test samples for {wildcards.predictor}"
     script:
@@ -112,7 +112,7 @@ rule predict_unseen:
     params:
         pack=lambda wildcards: pack_folder(wildcards.predictor),
         preparation=PREPARATION,
-        code=code_digest("pack"),
+        code=code_of("predict_unseen"),
     message:
         "Predicting unlabelled and test samples by {wildcards.predictor}"
     script:

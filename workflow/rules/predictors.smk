@@ -1,6 +1,6 @@
 # Who predicts new samples: the experiments of this run, and packed models that the config names.
 
-from ainu.pack import fitting_render, listed_files, read_info, verify
+from ainu.prediction.bundle import fitting_render, listed_files, read_info, verify
 
 PACKS = {name: read_info(folder) for name, folder in CONFIG["predict"]["models"].items()}
 PREPARATION = {key: CONFIG[key] for key in ("drift", "quality", "nuclei")}

@@ -27,7 +27,7 @@ rule qc:
         runtime=shard_minutes(60),
     params:
         samples=samples_of,
-        code=code_digest("qc"),
+        code=code_of("qc"),
     message:
         "Drawing the quality of {wildcards.shard}"
     script:
@@ -50,7 +50,7 @@ rule gather_qc:
         mem_mb=memory(0),
         runtime=minutes(10),
     params:
-        code=code_digest("qc"),
+        code=code_of("gather_qc"),
     message:
         "Gathering the quality of all samples"
     script:

@@ -23,7 +23,7 @@ rule record:
         config=CONFIG,
         inputs=files_read(),
         workflow=relpath(HOME),
-        code=code_digest("crate"),
+        code=code_of("record"),
     message:
         "Recording the run"
     script:
@@ -41,7 +41,7 @@ rule verify:
         runtime=minutes(120),
     params:
         record=RECORD,
-        code=code_digest("crate"),
+        code=code_of("verify"),
     message:
         "Comparing the files of the run with its record"
     script:

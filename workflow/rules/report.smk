@@ -38,7 +38,7 @@ rule report:
         models=lambda wildcards: models_of(wildcards.experiment),
         experiment=experiment_of,
         config={key: CONFIG[key] for key in ("seed", "drift", "quality", "nuclei", "renders")},
-        code=code_digest("report"),
+        code=code_of("report"),
     message:
         "Writing the report of {wildcards.experiment}"
     script:

@@ -29,7 +29,7 @@ if SIMULATED_ROWS:
             rows=SIMULATED_ROWS,
             conditions=CONDITIONS,
             seed=CONFIG["seed"],
-            code=code_digest("simulation", "formats"),
+            code=code_of("simulate"),
         message:
             "Simulating the demo's fields of view"
         script:

@@ -23,7 +23,7 @@ rule study_part:
         experiment=recipe_of,
         initial=lambda wildcards: models_of(experiment_of(wildcards)["init_from"] or ""),
         seed=CONFIG["seed"],
-        code=code_digest("study"),
+        code=code_of("study_part"),
     script:
         "../scripts/study_part.py"
 
@@ -56,7 +56,7 @@ rule study:
         runtime=minutes(30),
     params:
         classes=lambda wildcards: experiment_of(wildcards)["classes"],
-        code=code_digest("study"),
+        code=code_of("study"),
     message:
         "Putting the study of {wildcards.experiment} together"
     script:

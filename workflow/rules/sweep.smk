@@ -24,7 +24,7 @@ rule train_inner:
         initial=lambda wildcards: models_of(experiment_of(wildcards)["init_from"] or ""),
         inner_folds=lambda wildcards: inner_folds_of(wildcards.experiment),
         seed=CONFIG["seed"],
-        code=code_digest("crossvalidation"),
+        code=code_of("train_inner"),
     script:
         "../scripts/train_inner.py"
 
@@ -58,7 +58,7 @@ rule compare:
         runs=lambda wildcards: {run: run_files(run) for run in RUNS[wildcards.experiment]},
         classes=lambda wildcards: experiment_of(wildcards)["classes"],
         seed=CONFIG["seed"],
-        code=code_digest("comparison", "sweep"),
+        code=code_of("compare"),
     message:
         "Comparing the runs of {wildcards.experiment}"
     script:

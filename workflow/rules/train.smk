@@ -27,6 +27,6 @@ rule train:
         experiment=recipe_of,
         initial=lambda wildcards: models_of(experiment_of(wildcards)["init_from"] or ""),
         seed=CONFIG["seed"],
-        code=code_digest("crossvalidation"),
+        code=code_of("train"),
     script:
         "../scripts/train.py"

@@ -1,6 +1,6 @@
 # What is trained: the runs of sweeps, studies of few nuclei, and the weights that a training starts from.
 
-from ainu.sweep import runs_of
+from ainu.settings.sweep import runs_of
 
 # Runs of each experiment with a sweep.
 RUNS = {

@@ -17,7 +17,7 @@ rule fit_canvas:
         runtime=minutes(10),
     params:
         render=lambda wildcards: CONFIG["renders"][wildcards.render],
-        code=code_digest("voxels"),
+        code=code_of("fit_canvas"),
     message:
         "Fitting the canvas of {wildcards.render} to all nuclei"
     script:
@@ -51,7 +51,7 @@ rule voxelize:
         samples=samples_of,
         render=lambda wildcards: CONFIG["renders"][wildcards.render],
         channels=CONFIG["channels"],
-        code=code_digest("voxels"),
+        code=code_of("voxelize"),
     message:
         "Imaging the nuclei of {wildcards.shard} as {wildcards.render}"
     script:

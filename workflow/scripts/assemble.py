@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ainu.dataset import assemble
 from ainu.errors import job
+from ainu.images.dataset import assemble
 
 with job(snakemake.log[0]):
     params = snakemake.params

@@ -2,8 +2,10 @@
 
 import torch
 
-from ainu import attribution, dataset, folds
+from ainu.attribution import explain as attribution
 from ainu.errors import job
+from ainu.folds import assign as folds
+from ainu.images import dataset
 from ainu.networks.model import load_model
 
 with job(snakemake.log[0]):

@@ -2,8 +2,12 @@
 
 import torch
 
-from ainu import attribution, dataset, files, folds, sanity
+from ainu import files
+from ainu.attribution import explain as attribution
+from ainu.attribution import sanity
 from ainu.errors import job
+from ainu.folds import assign as folds
+from ainu.images import dataset
 from ainu.networks.model import load_model
 
 with job(snakemake.log[0]):

@@ -1,7 +1,7 @@
 """Put the runs of a sweep side by side."""
 
-from ainu.comparison import compare_files
 from ainu.errors import job
+from ainu.evaluation.comparison import compare_files
 
 with job(snakemake.log[0]):
     params, out = snakemake.params, snakemake.output

@@ -1,6 +1,6 @@
 """Measure the drift of a shard's samples."""
 
-from ainu.drift import correct_shard
+from ainu.drift.correction import correct_shard
 from ainu.errors import job
 
 with job(snakemake.log[0]):

@@ -1,7 +1,7 @@
 """Evaluate an experiment: scores, audits, and their pictures."""
 
 from ainu.errors import job
-from ainu.evaluation_files import Setting, evaluate_files
+from ainu.evaluation.run import Setting, evaluate_files
 
 with job(snakemake.log[0]):
     params = snakemake.params

@@ -1,6 +1,7 @@
 """Hand the attribution of the best method back to the localizations of a shard."""
 
-from ainu import explained, files
+from ainu import files
+from ainu.attribution import per_localization as explained
 from ainu.errors import job
 
 with job(snakemake.log[0]):

@@ -1,7 +1,7 @@
 """Write the cleaned tables of a shard's samples for another program."""
 
 from ainu.errors import job
-from ainu.export import export_shard
+from ainu.localizations.export import export_shard
 
 with job(snakemake.log[0]):
     params, inputs = snakemake.params, dict(snakemake.input.items())

@@ -1,7 +1,7 @@
 """Filter the localizations of a shard's samples."""
 
 from ainu.errors import job
-from ainu.quality import filter_shard
+from ainu.quality.filters import filter_shard
 
 with job(snakemake.log[0]):
     params, paths = snakemake.params, snakemake.input

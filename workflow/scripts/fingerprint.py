@@ -1,7 +1,7 @@
 """Take the fingerprints of a shard's recordings."""
 
 from ainu.errors import job
-from ainu.leakage import fingerprint_shard
+from ainu.folds.duplicate_recordings import fingerprint_shard
 
 with job(snakemake.log[0]):
     fingerprint_shard(snakemake.input[0], snakemake.output[0], snakemake.params.samples, snakemake.threads)

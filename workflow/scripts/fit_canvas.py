@@ -1,7 +1,7 @@
 """Measure the canvas of a render that holds every nucleus."""
 
 from ainu.errors import job
-from ainu.voxels import fit_canvas
+from ainu.images.render import fit_canvas
 
 with job(snakemake.log[0]):
     fit_canvas(snakemake.input, snakemake.params.render, snakemake.output[0])

@@ -1,6 +1,7 @@
 """Whether the localizations that matter most lie together."""
 
-from ainu import files, gathering
+from ainu import files
+from ainu.attribution import clustering as gathering
 from ainu.errors import job
 
 with job(snakemake.log[0]):

@@ -1,7 +1,7 @@
 """Read the localization files of a shard's samples."""
 
 from ainu.errors import job
-from ainu.ingest import ingest_shard
+from ainu.localizations.ingest import ingest_shard
 
 with job(snakemake.log[0]):
     params = snakemake.params

@@ -1,7 +1,7 @@
 """Measure the hand-made features of a shard's nuclei."""
 
 from ainu.errors import job
-from ainu.features import measure_shard
+from ainu.evaluation.features import measure_shard
 
 with job(snakemake.log[0]):
     params, inputs = snakemake.params, dict(snakemake.input.items())

@@ -1,9 +1,12 @@
 """Pack the models of an experiment with all that predicting by them takes."""
 
-from ainu import dataset, files, folds, pack
+from ainu import files
 from ainu.errors import job
+from ainu.folds import assign as folds
+from ainu.images import dataset
 from ainu.networks.model import load_model
-from ainu.prediction import fit_ensemble, truth_of
+from ainu.prediction import bundle as pack
+from ainu.prediction.ensemble import fit_ensemble, truth_of
 
 with job(snakemake.log[0]):
     paths, params = snakemake.input, snakemake.params

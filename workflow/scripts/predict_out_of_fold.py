@@ -1,11 +1,13 @@
 """Predict every nucleus by the models that held its replicate out: as it is, and thinned."""
 
-from ainu import dataset, files, folds
-from ainu.embedding import relative_features, write_relative
+from ainu import files
 from ainu.errors import job
+from ainu.folds import assign as folds
+from ainu.images import dataset
+from ainu.images.thinning import thinned_predictions
 from ainu.networks.model import load_model
-from ainu.prediction import out_of_fold
-from ainu.thinning import thinned_predictions
+from ainu.prediction.embedding import relative_features, write_relative
+from ainu.prediction.ensemble import out_of_fold
 
 with job(snakemake.log[0]):
     seed, out = snakemake.params.seed, snakemake.output

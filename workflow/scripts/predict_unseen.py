@@ -1,7 +1,9 @@
 """Predict unlabelled and test samples by packed models, those of an experiment of this run or others."""
 
-from ainu import dataset, files, pack
+from ainu import files
 from ainu.errors import job
+from ainu.images import dataset
+from ainu.prediction import bundle as pack
 
 with job(snakemake.log[0]):
     params = snakemake.params

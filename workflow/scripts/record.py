@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ainu.crate import write_record
 from ainu.errors import job
+from ainu.record.ro_crate import write_record
 
 with job(snakemake.log[0]):
     params = snakemake.params

@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-from ainu import report
 from ainu.errors import job
+from ainu.report import page
+from ainu.report.sources import Inputs
 
 with job(snakemake.log[0]):
     paths, params = snakemake.input, snakemake.params
     names = ("metrics", "predictions", "dataset", "folds", "leakage", "qc", "maps")
     names += ("scorecard", "compartments")
     lists, perhaps = ("figures", "attribution_figures"), ("truth", "gathering", "new_predictions")
-    inputs = report.Inputs(
+    inputs = Inputs(
         name=snakemake.wildcards.experiment,
         **{name: Path(paths[name]) for name in names},
         **{name: tuple(map(Path, paths[name])) for name in lists},
@@ -18,4 +19,4 @@ with job(snakemake.log[0]):
         **{name: Path(paths[name][0]) for name in perhaps if paths[name]},
         config=params.config,
     )
-    report.write(snakemake.output[0], report.build(params.experiment, inputs))
+    page.write(snakemake.output[0], page.build(params.experiment, inputs))

@@ -1,10 +1,13 @@
 """Score the locked hold-out by all models of an experiment, and write down that it was looked at."""
 
-from ainu import dataset, files, folds, hold_out
+from ainu import files
 from ainu.errors import job
-from ainu.leakage import refuse_leaks
+from ainu.evaluation import hold_out
+from ainu.folds import assign as folds
+from ainu.folds.duplicate_recordings import refuse_leaks
+from ainu.images import dataset
 from ainu.networks.model import load_model
-from ainu.prediction import fit_ensemble, truth_of
+from ainu.prediction.ensemble import fit_ensemble, truth_of
 
 with job(snakemake.log[0]):
     paths, params, out = snakemake.input, snakemake.params, snakemake.output

@@ -1,7 +1,7 @@
 """Simulate the fields of view of the sheet that lie below results/simulated/."""
 
 from ainu.errors import job
-from ainu.simulation import conditions, write_fields
+from ainu.simulation.cells import conditions, write_fields
 
 with job(snakemake.log[0]):
     params = snakemake.params

@@ -1,8 +1,10 @@
 """Train on few nuclei, fold by fold, and predict the nuclei held out."""
 
-from ainu import dataset, files, folds
+from ainu import files
 from ainu.errors import job
-from ainu.study import forget, predict_from_few
+from ainu.folds import assign as folds
+from ainu.images import dataset
+from ainu.training.learning_study import forget, predict_from_few
 
 with job(snakemake.log[0]):
     params, which = snakemake.params, snakemake.wildcards

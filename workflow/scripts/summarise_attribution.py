@@ -1,7 +1,9 @@
 """Judge the attribution methods, and draw what the best one says of the nuclei."""
 
-from ainu import biology, dataset, files
+from ainu import files
+from ainu.attribution import summary as biology
 from ainu.errors import job
+from ainu.images import dataset
 
 with job(snakemake.log[0]):
     paths, params = snakemake.input, snakemake.params

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from ainu import dataset, folds
-from ainu.crossvalidation import fold_fit, train_fold
 from ainu.errors import job
+from ainu.folds import assign as folds
+from ainu.images import dataset
+from ainu.training.cross_validation import fold_fit, train_fold
 
 with job(snakemake.log[0]):
     params, which = snakemake.params, snakemake.wildcards

@@ -1,8 +1,9 @@
 """Train the control networks of one fold, and predict the nuclei held out."""
 
-from ainu import dataset, folds
-from ainu.controls import train_controls
 from ainu.errors import job
+from ainu.folds import assign as folds
+from ainu.images import dataset
+from ainu.training.controls import train_controls
 
 with job(snakemake.log[0]):
     params = snakemake.params

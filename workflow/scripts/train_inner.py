@@ -1,8 +1,9 @@
 """Train one model for choosing: without a fold, and without an inner fold of the rest."""
 
-from ainu import dataset, folds
-from ainu.crossvalidation import fold_fit, inner_fold
 from ainu.errors import job
+from ainu.folds import assign as folds
+from ainu.images import dataset
+from ainu.training.cross_validation import fold_fit, inner_fold
 
 with job(snakemake.log[0]):
     params, which = snakemake.params, snakemake.wildcards

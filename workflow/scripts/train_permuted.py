@@ -1,8 +1,9 @@
 """Train the control network of every fold on exchanged labels, and predict the nuclei held out."""
 
-from ainu import dataset, folds
-from ainu.controls import train_permuted
 from ainu.errors import job
+from ainu.folds import assign as folds
+from ainu.images import dataset
+from ainu.training.controls import train_permuted
 
 with job(snakemake.log[0]):
     params = snakemake.params

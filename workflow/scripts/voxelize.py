@@ -1,7 +1,7 @@
 """Image the nuclei of a shard's samples."""
 
 from ainu.errors import job
-from ainu.voxels import voxelize_shard
+from ainu.images.render import voxelize_shard
 
 with job(snakemake.log[0]):
     params, inputs = snakemake.params, dict(snakemake.input.items())

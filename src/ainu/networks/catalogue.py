@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+LOADED_AT_RUN_TIME = (
+    "ainu.networks.ainu_small",
+    "ainu.networks.monai_networks",
+    "ainu.networks.neighbourhoods",
+    "ainu.networks.vgg",
+)
+
+
 @dataclass(frozen=True)
 class Architecture:
     """How to make a network.
@@ -20,7 +28,7 @@ class Architecture:
     Attributes
     ----------
     maker : str
-        "module:function" with the signature of `makers.densenet`.
+        "module:function" with the signature of `monai_networks.densenet`.
     variant : dict
         Its further keywords.
     cam_layer : str
@@ -56,20 +64,22 @@ class Architecture:
 
 def _densenet(layers: tuple[int, ...], growth: int = 32, first: int = 64) -> Architecture:
     variant = {"layers": layers, "growth": growth, "first": first}
-    return Architecture("makers:densenet", variant, cam_layer="features.denseblock2", least_voxels=29, least_planes=29)
+    return Architecture(
+        "monai_networks:densenet", variant, cam_layer="features.denseblock2", least_voxels=29, least_planes=29
+    )
 
 
 CATALOGUE = {
-    "ainu-small": Architecture("small:AinuSmall", {}, cam_layer="stages.1", least_voxels=8),
+    "ainu-small": Architecture("ainu_small:AinuSmall", {}, cam_layer="stages.1", least_voxels=8),
     "densenet121": _densenet((6, 12, 24, 16)),
     "densenet169": _densenet((6, 12, 32, 32)),
     "densenet201": _densenet((6, 12, 48, 32)),
-    "resnet18": Architecture("makers:resnet", {"name": "resnet18"}, cam_layer="layer2"),
-    "resnet50": Architecture("makers:resnet", {"name": "resnet50"}, cam_layer="layer2"),
-    "se-resnet50": Architecture("makers:se_resnet50", {}, cam_layer="layer2"),
-    "efficientnet-b0": Architecture("makers:efficientnet_b0", {}, cam_layer="_blocks.2", rectified=False),
+    "resnet18": Architecture("monai_networks:resnet", {"name": "resnet18"}, cam_layer="layer2"),
+    "resnet50": Architecture("monai_networks:resnet", {"name": "resnet50"}, cam_layer="layer2"),
+    "se-resnet50": Architecture("monai_networks:se_resnet50", {}, cam_layer="layer2"),
+    "efficientnet-b0": Architecture("monai_networks:efficientnet_b0", {}, cam_layer="_blocks.2", rectified=False),
     "vgg": Architecture("vgg:VGG", {}, cam_layer="stages.2"),
-    "vit": Architecture("makers:vit", {}, cam_layer="", rectified=False, least_voxels=16),
+    "vit": Architecture("monai_networks:vit", {}, cam_layer="", rectified=False, least_voxels=16),
     "neighbourhoods": Architecture("neighbourhoods:Neighbourhoods", {}, cam_layer="", sees="localizations"),
 }
 """All networks that `network:` of an experiment takes."""

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ainu import figures
-from ainu.localizations import open_file
-from ainu.report.inputs import Dataset, read_json
+from ainu.figures import style as figures
+from ainu.localizations.table import open_file
 from ainu.report.pictures import Picture, data_uri
+from ainu.report.sources import Dataset, read_json
 from ainu.report.tables import Table, table_of
-from ainu.report.wording import Interval, as_number, listed, number_text, words
+from ainu.report.text import Interval, as_number, listed, number_text, words
 
 SCORES = (
     "rank",

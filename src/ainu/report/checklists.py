@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ainu import __version__
-from ainu.report import known
-from ainu.report.known import BY_AUTHORS, Run
-from ainu.report.wording import counted, listed
+from ainu.report import checklist_answers as known
+from ainu.report.checklist_answers import BY_AUTHORS, Run
+from ainu.report.text import counted, listed
+from ainu.version import __version__
 
 
 @dataclass(frozen=True)

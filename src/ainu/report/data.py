@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from ainu.errors import AinuError
-from ainu.report.inputs import Dataset, numeric, read_json, read_table
+from ainu.report.sources import Dataset, numeric, read_json, read_table
 from ainu.report.tables import Table, table_of
-from ainu.report.wording import as_number, counted, heading, listed, number_text
+from ainu.report.text import as_number, counted, heading, listed, number_text
 
 FIRST_MEASURES = (
     "localizations",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ainu.report.answer import METRICS, audit_title, audits_of, score_rows
 from ainu.report.tables import Table, table_of
-from ainu.report.wording import Interval, counted, number_text, words
+from ainu.report.text import Interval, counted, number_text, words
+from ainu.report.verdict import METRICS, audit_title, audits_of, score_rows
 
 GROUPS = {
     "per_class": ("Scores per class", ("class", "label", "n", "replicates", "recall", "precision", "f1")),

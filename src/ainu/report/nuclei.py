@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from ainu import figures
-from ainu.localizations import open_file
-from ainu.report.inputs import Dataset, Inputs
+from ainu.figures import style as figures
+from ainu.localizations.table import open_file
 from ainu.report.pictures import data_uri
-from ainu.report.wording import number_text
+from ainu.report.sources import Dataset, Inputs
+from ainu.report.text import number_text
 
 PICTURE_BYTES = 6_000_000
 """What the pictures of all nuclei may take of the page; beyond it methods are left out, then tiles shrink, then nuclei

@@ -11,11 +11,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ainu import figures
+from ainu.figures import style as figures
 from ainu.files import whole
-from ainu.report import answer, attribution, checklists, data, evaluation, known, methods, nuclei, pictures, predictions
-from ainu.report.inputs import Dataset, Inputs, read_dataset, read_json, read_new_predictions, read_predictions
-from ainu.report.wording import Interval, number_text
+from ainu.report import attribution, checklists, data, evaluation, nuclei, pictures, predictions
+from ainu.report import checklist_answers as known
+from ainu.report import methods_text as methods
+from ainu.report import verdict as answer
+from ainu.report.sources import Dataset, Inputs, read_dataset, read_json, read_new_predictions, read_predictions
+from ainu.report.text import Interval, number_text
 
 SECTIONS = {
     "data": "Data",

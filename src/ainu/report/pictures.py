@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from ainu.errors import AinuError
-from ainu.report.wording import words
+from ainu.report.text import words
 
 WIDE = 1.7
 """Width over height from which a figure is wide."""

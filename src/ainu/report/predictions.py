@@ -10,7 +10,7 @@ import pandas as pd
 
 from ainu.report.nuclei import Nucleus
 from ainu.report.tables import Table, table_of
-from ainu.report.wording import counted, number_text
+from ainu.report.text import counted, number_text
 
 NEW = ("nucleus", "sample", "replicate", "label", "call", "predicted")
 """First columns of the table of new samples."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ainu.report.wording import Interval, as_number, heading, is_interval, number_text
+from ainu.report.text import Interval, as_number, heading, is_interval, number_text
 
 TABLE_ROWS = 2000
 """Rows of a table on the page; the file beside the report holds the rest."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from ainu.errors import AinuError
-from ainu.formats import channels as channel_names
-from ainu.formats import mapping
+from ainu.localizations.formats import channel_codes as channel_names
+from ainu.localizations.formats import column_mapping as mapping
 from ainu.settings.schemas import schema_of
 from ainu.settings.wording import numbered, one_of
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ainu.methods import SMOOTHED, methods_for
+from ainu.attribution.catalogue import SMOOTHED, methods_for
 from ainu.networks.catalogue import CATALOGUE, POINT_NETWORKS
 from ainu.settings.schemas import Tree, allowed_by, schema_of
+from ainu.settings.sweep import runs_of
 from ainu.settings.wording import listed, one_of, place_of, shown
-from ainu.sweep import runs_of
 
 
 def experiment_mistakes(config: Tree, given: Tree) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ainu.errors import AinuError
-from ainu.pack import mismatches, read_info
+from ainu.prediction.bundle import mismatches, read_info
 from ainu.settings.schemas import Tree
 
 

@@ -12,7 +12,7 @@ import yaml
 from ainu.errors import AinuError
 from ainu.settings.wording import listed
 
-SCHEMAS = Path(__file__).parents[3] / "workflow" / "schemas"
+SCHEMAS = Path(__file__).parent
 
 Tree = dict[str, Any]
 

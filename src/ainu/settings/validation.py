@@ -11,8 +11,8 @@ from typing import Any
 import jsonschema
 
 from ainu.settings.schemas import Tree, allowed_by, child, resolved, schema_of
+from ainu.settings.sweep import expand
 from ainu.settings.wording import did_you_mean, dotted, listed, shown
-from ainu.sweep import expand
 
 
 def valid_part(config: Mapping[str, Any]) -> tuple[Tree, list[str]]:

@@ -1,0 +1,139 @@
+"""Whether the localizations that matter most lie together: pairs of them against random ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ainu.evaluation.scores import interval
+from ainu.failures import reason_of
+from ainu.localizations.table import Localizations, open_file
+
+DRAWS = 99
+MOST = 1000
+"""Localizations of a nucleus that are looked at; more are thinned to this."""
+BOOTSTRAPS = 999
+
+
+def top(values: NDArray[np.float32], share: float) -> NDArray[np.intp]:
+    """Rows of the share of highest values, at least two."""
+    n = max(2, round(share * len(values)))
+    return np.argsort(-values, kind="stable")[:n]
+
+
+def pairs(position: NDArray[np.float32], near_nm: float, far_nm: float) -> float:
+    """Pairs whose distance is above `near_nm` and up to `far_nm`, per localization."""
+    from scipy.spatial import cKDTree
+
+    tree = cKDTree(position)
+    near, far = tree.count_neighbors(tree, [near_nm, far_nm])
+    return float(far - near) / len(position)
+
+
+def matched(channel: NDArray[np.integer], chosen: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
+    """Rows at random, of each channel as many as there are among the chosen ones."""
+    parts = []
+    for code in np.unique(channel[chosen]):
+        rows = np.flatnonzero(channel == code)
+        parts.append(rng.choice(rows, np.count_nonzero(channel[chosen] == code), replace=False))
+    return np.concatenate(parts)
+
+
+def of_nucleus(
+    table: Localizations, share: float, near_nm: float, far_nm: float, rng: np.random.Generator
+) -> tuple[float, NDArray[np.float64]]:
+    """Pairs among the top localizations of a nucleus, and (DRAWS,) among matched random ones."""
+    chosen = top(table.extra["attribution"], share)
+    if len(chosen) > MOST:
+        chosen = np.sort(rng.choice(chosen, MOST, replace=False))
+    position = table.positions
+    random = [pairs(position[matched(table.channel, chosen, rng)], near_nm, far_nm) for _ in range(DRAWS)]
+    return pairs(position[chosen], near_nm, far_nm), np.array(random)
+
+
+def gathering(
+    shards: Sequence[str | Path],
+    replicates: Mapping[str, str],
+    labels: Mapping[str, str],
+    share: float,
+    near_nm: float,
+    far_nm: float,
+    seed: int,
+) -> dict[str, Any]:
+    """How much closer together the top localizations of nuclei lie than random ones.
+
+    Counted are pairs farther apart than `near_nm`: localizations of one voxel, or of one molecule, share their
+    attribution, and would be found together whatever the network looks at. Random ones are matched in number and
+    channel within each nucleus.
+
+    Parameters
+    ----------
+    shards : sequence of path
+        Tables of `explained.explain_shard`.
+    replicates, labels : mapping
+        Of each sample.
+    share : float
+        Of each nucleus's localizations that is the top.
+    near_nm, far_nm : float
+        Distances of the pairs.
+    seed : int
+
+    Returns
+    -------
+    dict
+        `share`, `near_nm`, `far_nm`, `draws`; `ratio`: pairs over those of random ones, for all and `per_label`:
+        `value`, `ci` (95 %, bootstrap over replicates), `p` (one-sided, of the draws), `nuclei`.
+    """
+    rows, seen, random = [], [], []
+    for sample, number, table in _nuclei(shards):
+        rng = np.random.default_rng([seed, crc32(f"{sample}/{number}".encode())])
+        own, drawn = of_nucleus(table, share, near_nm, far_nm, rng)
+        rows.append((replicates[sample], labels[sample]))
+        seen.append(own)
+        random.append(drawn)
+    frame = pd.DataFrame(rows, columns=["replicate", "label"])
+    top_pairs, random_pairs = np.array(seen), np.array(random).reshape(-1, DRAWS)
+    groups = {name: np.flatnonzero(frame["label"] == name) for name in sorted(set(frame["label"]))}
+    ratios = {
+        name: _ratio(top_pairs[own], random_pairs[own], frame["replicate"].to_numpy()[own], seed)
+        for name, own in groups.items()
+    }
+    whole = _ratio(top_pairs, random_pairs, frame["replicate"].to_numpy(), seed) if len(frame) else None
+    described = {"share": share, "near_nm": near_nm, "far_nm": far_nm, "draws": DRAWS}
+    return described | {"ratio": whole, "per_label": ratios}
+
+
+def _nuclei(shards: Sequence[str | Path]) -> Iterator[tuple[str, int, Localizations]]:
+    for path in shards:
+        with open_file(path) as file:
+            names = [name for name, group in file.items() if not reason_of(group)]
+        for sample in names:
+            table = Localizations.load(path, sample)
+            for number in np.unique(table.extra["nucleus"]):
+                own = table[table.extra["nucleus"] == number]
+                if len(own) > 2:
+                    yield sample, int(number), own
+
+
+def _ratio(
+    seen: NDArray[np.float64], random: NDArray[np.float64], replicate: NDArray[Any], seed: int
+) -> dict[str, Any]:
+    expected = random.mean(axis=1)
+    groups = [np.flatnonzero(replicate == name) for name in np.unique(replicate)]
+    rng, values = np.random.default_rng(seed), []
+    for _ in range(BOOTSTRAPS):
+        rows = np.concatenate([groups[k] for k in rng.integers(len(groups), size=len(groups))])
+        values.append(seen[rows].sum() / max(expected[rows].sum(), 1e-12))
+    above = int((random.sum(axis=0) >= seen.sum()).sum())
+    return {
+        "value": float(seen.sum() / max(expected.sum(), 1e-12)),
+        "ci": interval(np.array(values), len(groups)).tolist() if len(groups) > 1 else None,
+        "p": (1 + above) / (1 + random.shape[1]),
+        "nuclei": len(seen),
+    }

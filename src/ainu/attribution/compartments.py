@@ -1,0 +1,221 @@
+"""Parts of a nucleus (nucleoli, rim, interior), and how much of the attribution lies in each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ainu.evaluation.scores import interval
+
+Mask = NDArray[np.bool_]
+
+NAMES = ("nucleoli", "rim", "interior")
+OUTLINE_SMOOTH_NM = 300.0
+OUTLINE_SHARE = 0.5
+"""The nucleus is where the smoothed localizations are at least this share of their median."""
+OUTLINE_GAP_NM = 1000.0
+"""Bays of the outline that are narrower belong to the nucleus: chromatin has gaps."""
+EDGE_NM = 500.0
+"""Nucleoli reach no closer to the edge of the nucleus, where everything becomes thin."""
+FLIPS = 999
+BOOTSTRAPS = 999
+LEAST_REPLICATES = 6
+"""With fewer, there are too few ways to flip the signs of replicates, and those of nuclei are flipped."""
+
+
+@dataclass(frozen=True)
+class Nucleoli:
+    """How nucleoli look; lengths in nm.
+
+    Attributes
+    ----------
+    channel : str, optional
+        In which channel; None: the last one.
+    look : str
+        "poor", they are emptier than the rest of the nucleus (DNA, H3, Pol II where it spares them), or "rich".
+    contrast : float
+        Poor: less than this share of the median density; rich: more than its inverse.
+    smooth_nm : float
+        Of the density.
+    radius_nm : float
+        Narrower places are none.
+    area_um2 : float
+        Smaller ones neither.
+    """
+
+    channel: str | None = None
+    look: str = "poor"
+    contrast: float = 0.5
+    smooth_nm: float = 150.0
+    radius_nm: float = 500.0
+    area_um2: float = 1.0
+
+
+def find_compartments(
+    image: NDArray[Any],
+    channels: Sequence[str],
+    voxel_nm: float,
+    nucleoli: Nucleoli | None = None,
+    rim_nm: float = 700.0,
+) -> dict[str, Mask]:
+    """Compartments of one nucleus, disjoint, together the nucleus.
+
+    Parameters
+    ----------
+    image : (C, Y, X) or (C, Z, Y, X)
+        Localizations per voxel; a stack is summed along z.
+    channels : sequence of C str
+    voxel_nm : float
+    nucleoli : Nucleoli, optional
+    rim_nm : float
+        What lies closer to the outline, and in no nucleolus, is the rim.
+
+    Returns
+    -------
+    dict
+        (Y, X) bool masks "nucleoli", "rim" and "interior".
+    """
+    settings = nucleoli or Nucleoli()
+    counts = (image.sum(axis=1) if image.ndim == 4 else image).astype(np.float64)
+    nucleus = outline(counts.sum(axis=0), voxel_nm)
+    depth = ndimage.distance_transform_edt(nucleus) * voxel_nm
+    plane = counts[list(channels).index(settings.channel) if settings.channel else -1]
+    inside = find_nucleoli(plane, nucleus, depth, voxel_nm, settings)
+    rim = nucleus & ~inside & (depth <= rim_nm)
+    return {"nucleoli": inside, "rim": rim, "interior": nucleus & ~inside & ~rim}
+
+
+def outline(counts: NDArray[np.float64], voxel_nm: float) -> Mask:
+    """(Y, X) the nucleus on its canvas: the largest region where localizations are dense, without holes."""
+    smooth = ndimage.gaussian_filter(counts, OUTLINE_SMOOTH_NM / voxel_nm)
+    if not smooth.max() > 0:
+        return np.zeros(counts.shape, bool)
+    filled = smooth > OUTLINE_SHARE * np.median(smooth[smooth > 0.1 * smooth.max()])
+    gap = OUTLINE_GAP_NM / voxel_nm
+    margin = int(np.ceil(gap)) + 1
+    padded = ndimage.binary_closing(np.pad(filled, margin), disc(gap))
+    whole = ndimage.binary_fill_holes(padded[margin:-margin, margin:-margin])
+    parts, count = ndimage.label(whole)
+    return parts == 1 + int(np.argmax(ndimage.sum(whole, parts, range(1, count + 1))))
+
+
+def disc(radius: float) -> Mask:
+    """A disc of a radius in voxels."""
+    n = int(np.ceil(radius))
+    y, x = np.indices((2 * n + 1, 2 * n + 1)) - n
+    return x**2 + y**2 <= radius**2
+
+
+def find_nucleoli(
+    counts: NDArray[np.float64], nucleus: Mask, depth: NDArray[np.float64], voxel_nm: float, settings: Nucleoli
+) -> Mask:
+    """(Y, X) places of unlike density, wide and large enough, each with its convex hull, since nucleoli are round."""
+    from skimage.morphology import convex_hull_image
+
+    inner = nucleus & (depth > EDGE_NM)
+    sigma = settings.smooth_nm / voxel_nm
+    share = ndimage.gaussian_filter(nucleus.astype(np.float64), sigma)
+    density = ndimage.gaussian_filter(counts * nucleus, sigma) / np.maximum(share, 1e-6)
+    typical = float(np.median(density[inner])) if inner.any() else 0.0
+    if settings.look == "poor":
+        unlike = inner & (density < settings.contrast * typical)
+    else:
+        unlike = inner & (density > typical / settings.contrast)
+    parts, count = ndimage.label(ndimage.binary_opening(unlike, disc(settings.radius_nm / voxel_nm)))
+    found = np.zeros_like(nucleus)
+    for number in range(1, count + 1):
+        own = parts == number
+        if own.sum() * (voxel_nm / 1000) ** 2 >= settings.area_um2:
+            found |= convex_hull_image(own)
+    return found & nucleus
+
+
+def densities(evidence: NDArray[np.floating], masks: Mapping[str, Mask]) -> NDArray[np.float64]:
+    """(compartments, C, 2) mean of (C, Y, X) evidence inside each compartment and in the rest of the nucleus; NaN where
+    there is none of either."""
+    nucleus = np.any(list(masks.values()), axis=0)
+    found = np.full((len(masks), len(evidence), 2), np.nan)
+    for k, mask in enumerate(masks.values()):
+        for side, own in enumerate((mask, nucleus & ~mask)):
+            if own.any():
+                found[k, :, side] = evidence[:, own].mean(axis=1)
+    return found
+
+
+def enrichment(
+    inside: NDArray[np.float64], rest: NDArray[np.float64], replicate: NDArray[Any], seed: int = 0
+) -> dict[str, Any]:
+    """How much denser evidence is in a compartment than in the rest of the nucleus.
+
+    Parameters
+    ----------
+    inside, rest : (n,) float64
+        Evidence per area of each nucleus; nuclei with a NaN are left out.
+    replicate : (n,)
+
+    Returns
+    -------
+    dict
+        `value`, the ratio of the means; `ci`, 95 %, bootstrap over replicates; `p`, two-sided, by flipping the signs of
+        the differences of replicates (`unit`; of nuclei where there are fewer than six replicates); `nuclei`. Numbers
+        are None where there is nothing to tell.
+    """
+    known = np.isfinite(inside) & np.isfinite(rest)
+    inside, rest, replicate = inside[known], rest[known], np.asarray(replicate)[known]
+    nothing = {"value": None, "ci": None, "p": None, "unit": None, "nuclei": len(inside)}
+    if not len(inside) or rest.mean() <= 0:
+        return nothing
+    groups = [np.flatnonzero(replicate == name) for name in np.unique(replicate)]
+    rng = np.random.default_rng(seed)
+    ratios = [_ratio(inside, rest, groups, rng.integers(len(groups), size=len(groups))) for _ in range(BOOTSTRAPS)]
+    unit = "replicate" if len(groups) >= LEAST_REPLICATES else "nucleus"
+    scale = (inside + rest) / 2
+    differences = (inside - rest) / np.where(scale > 0, scale, 1)
+    if unit == "replicate":
+        differences = np.array([differences[own].mean() for own in groups])
+    return {
+        "value": float(inside.mean() / rest.mean()),
+        "ci": interval(np.array(ratios), len(groups)).tolist() if len(groups) > 1 else None,
+        "p": sign_flips(differences, rng),
+        "unit": unit,
+        "nuclei": len(inside),
+    }
+
+
+def _ratio(
+    inside: NDArray[np.float64], rest: NDArray[np.float64], groups: list[NDArray[np.intp]], drawn: NDArray[np.intp]
+) -> float:
+    rows = np.concatenate([groups[k] for k in drawn])
+    return float(inside[rows].sum() / max(rest[rows].sum(), 1e-12))
+
+
+def sign_flips(differences: NDArray[np.float64], rng: np.random.Generator) -> float:
+    """Two-sided p of a mean of 0, by flipping signs: all ways of it where these are few, else at random."""
+    n = len(differences)
+    if 2**n <= FLIPS + 1:
+        signs = 1 - 2 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
+        null = np.abs(signs @ differences)
+        return float(np.mean(null >= abs(differences.sum()) * (1 - 1e-12)))
+    signs = 1 - 2 * rng.integers(0, 2, (FLIPS, n))
+    above = np.abs(signs @ differences) >= abs(differences.sum()) * (1 - 1e-12)
+    return float((1 + above.sum()) / (1 + FLIPS))
+
+
+def radial_profile(evidence: NDArray[np.floating], nucleus: Mask, bins: int = 10) -> NDArray[np.float64]:
+    """(C, bins) mean evidence from the outline (first) to the innermost place (last), by relative depth."""
+    depth = ndimage.distance_transform_edt(nucleus)
+    share = np.minimum((depth[nucleus] - 0.5) / max(depth.max() - 0.5, 1e-9), 1 - 1e-9)
+    ring = (share * bins).astype(int)
+    area = np.maximum(np.bincount(ring, minlength=bins), 1)
+    return np.stack([np.bincount(ring, plane[nucleus], minlength=bins) / area for plane in evidence])
+
+
+def dice(one: Mask, other: Mask) -> float:
+    """Overlap of two regions: 1 where they are the same, 0 where they share nothing."""
+    total = int(one.sum() + other.sum())
+    return 2 * int((one & other).sum()) / total if total else 1.0

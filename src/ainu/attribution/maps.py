@@ -1,0 +1,76 @@
+"""Attribution maps as they lie on disk, with how far their sums are from what they explain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ainu.images.dataset import Dataset
+from ainu.localizations.table import new_file, open_file, write_array
+
+EXACT = "localizations."
+"""Prefix of the attribution of single localizations, by networks that read those."""
+
+
+def write_maps(
+    path: str | Path,
+    dataset: Dataset,
+    maps: Mapping[str, NDArray[np.float32]],
+    errors: Mapping[str, float | None],
+    exact: Mapping[str, NDArray[np.float32]] | None = None,
+) -> None:
+    """Write `/{method}` (N, C, ...) per method and `/nucleus`.
+
+    Parameters
+    ----------
+    path, dataset : path, Dataset
+    maps : mapping of method to (N, C, ...) float32
+    errors : mapping of method to float, optional
+        Completeness error, for methods that promise a sum.
+    exact : mapping of method to (M,) float32, optional
+        Attribution of each of the dataset's localizations.
+    """
+    with new_file(path) as file:
+        for method, values in maps.items():
+            write_array(file, method, values)
+            if errors.get(method) is not None:
+                file[method].attrs["completeness_error"] = errors[method]
+        for method, values in (exact or {}).items():
+            write_array(file, f"{EXACT}{method}", values)
+        write_array(file, "nucleus", dataset.nucleus)
+        file.attrs.update(channels=list(dataset.channels), voxel_size_nm=dataset.voxel_size_nm, methods=list(maps))
+
+
+def methods_in(path: str | Path) -> list[str]:
+    """The methods of a file of maps, in the order of the config."""
+    with open_file(path) as file:
+        return [str(name) for name in file.attrs["methods"]]
+
+
+def read_map(path: str | Path, method: str) -> NDArray[np.float32]:
+    """The maps of one method, (N, C, ...), in the order of the dataset."""
+    with open_file(path) as file:
+        return file[method][()]
+
+
+def read_maps(path: str | Path) -> dict[str, NDArray[np.float32]]:
+    """The maps of each method, (N, C, ...), in the order of the dataset."""
+    return {method: read_map(path, method) for method in methods_in(path)}
+
+
+def read_exact(path: str | Path, method: str) -> NDArray[np.float32] | None:
+    """(M,) attribution of the dataset's localizations, if the network reads those."""
+    with open_file(path) as file:
+        return file[f"{EXACT}{method}"][()] if f"{EXACT}{method}" in file else None
+
+
+def completeness_errors(path: str | Path) -> dict[str, float | None]:
+    """Per method, the median over nuclei of how far a map's sum is from what it explains, as a share of the sum of its
+    absolute values; None where no sum is promised."""
+    with open_file(path) as file:
+        methods = [str(name) for name in file.attrs["methods"]]
+        found = {method: file[method].attrs.get("completeness_error") for method in methods}
+    return {method: None if error is None else float(error) for method, error in found.items()}

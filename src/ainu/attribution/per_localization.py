@@ -1,0 +1,193 @@
+"""Attribution handed back to localizations: tables in which each one has its share, for Picasso, napari and others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ainu.attribution.maps import EXACT
+from ainu.images.dataset import placed
+from ainu.images.render import flat_places, planes_of
+from ainu.localizations.export import ENDINGS, PIXEL_SIZE_NM, within
+from ainu.localizations.formats.readers import picasso, thunderstorm
+from ainu.localizations.table import Localizations, load, open_file
+from ainu.nuclei.orientation import Pose
+from ainu.shards import write_shard
+
+COLUMNS = ("attribution", "nucleus")
+"""What the tables hold beside the usual columns."""
+
+
+def shared_out(
+    values: NDArray[np.float32],
+    position: NDArray[np.float32],
+    channel: NDArray[np.uint8],
+    voxel_nm: float,
+    voxel_z_nm: float | None = None,
+) -> NDArray[np.float32]:
+    """Divide the attribution of voxels among the localizations that they hold.
+
+    Each gets its part of the voxel's value, and what the map, interpolated between the middles of voxels, says of its
+    own place more or less than of the others in the voxel. The values in a voxel add up to that of the voxel. What a
+    map says of empty voxels belongs to no localization; localizations beyond the canvas get 0.
+
+    Parameters
+    ----------
+    values : (C, Y, X) or (C, Z, Y, X) float32
+    position : (m, 2 or 3) float32
+        nm from the middle of the canvas.
+    channel : (m,) uint8
+        Plane of the image.
+
+    Returns
+    -------
+    (m,) float32
+    """
+    flat, inside = flat_places(position, channel, values.shape, voxel_nm, voxel_z_nm)
+    found = np.zeros(len(position), np.float32)
+    own = flat[inside]
+    count = np.bincount(own, minlength=values.size)[own]
+    here = _interpolated(values, position[inside], channel[inside], voxel_nm, voxel_z_nm)
+    mean = np.bincount(own, here, minlength=values.size)[own] / count
+    found[inside] = (values.ravel()[own] + here - mean) / count
+    return found
+
+
+def _interpolated(
+    values: NDArray[np.float32],
+    position: NDArray[np.float32],
+    channel: NDArray[np.uint8],
+    voxel_nm: float,
+    voxel_z_nm: float | None,
+) -> NDArray[np.float64]:
+    from scipy.ndimage import map_coordinates
+
+    axes = values.ndim - 1
+    sizes = [voxel_nm, voxel_nm, voxel_z_nm or 1.0][:axes]
+    places = [position[:, k] / sizes[k] + values.shape[-1 - k] / 2 - 0.5 for k in reversed(range(axes))]
+    found = np.zeros(len(position))
+    for plane in np.unique(channel):
+        rows = channel == plane
+        own = [place[rows] for place in places]
+        found[rows] = map_coordinates(values[plane].astype(np.float64), own, order=1, mode="nearest")
+    return found
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the attribution of an experiment's nuclei lies.
+
+    Attributes
+    ----------
+    dataset, maps : path
+    method : str
+        Whose values are taken.
+    """
+
+    dataset: str
+    maps: str
+    method: str
+
+    def rows(self, samples: Sequence[str]) -> dict[str, int]:
+        """Where the nuclei of samples stand in the dataset."""
+        own = set(samples)
+        with open_file(self.dataset) as data:
+            names = data["nucleus"].asstr()[()]
+        return {name: row for row, name in enumerate(names) if name.rpartition("/")[0] in own}
+
+    def nucleus(self, row: int | None, part: Localizations) -> NDArray[np.float32]:
+        """(n,) attribution of the localizations of a nucleus; NaN in channels that the network does not see, and for a
+        nucleus that is not in the dataset (`row` is None)."""
+        with open_file(self.dataset) as data, open_file(self.maps) as maps:
+            plane = planes_of(part.channels, [str(own) for own in data.attrs["channels"]])[part.channel]
+            found = np.full(len(part), np.nan, np.float32)
+            if row is not None:
+                found[plane >= 0] = self._seen(data, maps, row, part[plane >= 0], plane[plane >= 0].astype(np.uint8))
+        return found
+
+    def _seen(
+        self, data: h5py.File, maps: h5py.File, row: int, part: Localizations, plane: NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        if f"{EXACT}{self.method}" in maps:
+            stop = int(data["points"]["count"][: row + 1].sum())
+            return maps[f"{EXACT}{self.method}"][stop - len(part) : stop]
+        voxel, angle = float(data.attrs["voxel_size_nm"]), float(data["angle_rad"][row])
+        half, (x, y) = data["image"].shape[-1] * voxel / 2, data["origin_nm"][row]
+        c, s = np.cos(angle), np.sin(angle)
+        position = placed(part, Pose(x + half * (c - s), y + half * (s + c), angle))
+        height = float(data.attrs["voxel_z_nm"]) if "voxel_z_nm" in data.attrs else None
+        values = maps[self.method][row]
+        return shared_out(values, position[:, : values.ndim - 1], plane, voxel, height)
+
+
+def explain_shard(
+    inputs: Mapping[str, str],
+    source: Source,
+    samples: Sequence[str],
+    output: str | Path,
+    folder: str | Path,
+    formats: Sequence[str] = (),
+    threads: int = 1,
+) -> None:
+    """Write the localizations of nuclei with their attribution: one HDF5 file, and a file per sample and format.
+
+    Parameters
+    ----------
+    inputs : mapping
+        The shard's `raw`, `drift`, `quality` and `nuclei` files.
+    source : Source
+    samples : sequence of str
+        Those of the experiment.
+    output, folder : path
+        `{shard}.h5` with the columns of the house, `attribution` and `nucleus`; `{sample}.hdf5` (Picasso, with its
+        YAML file) and `{sample}.csv` (ThunderSTORM).
+    formats : sequence of str
+        "picasso", "thunderstorm".
+    threads : int
+        Processes.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    work = partial(_explain_sample, dict(inputs), source, source.rows(samples), Path(folder), tuple(formats))
+    write_shard(output, samples, work, threads=threads, title="explain_localizations")
+
+
+def _explain_sample(
+    inputs: dict[str, str],
+    source: Source,
+    rows: Mapping[str, int],
+    folder: Path,
+    formats: tuple[str, ...],
+    sample: str,
+    group: h5py.Group,
+) -> None:
+    table = explained(inputs, source, rows, sample)
+    table.write(group)
+    for name in formats:
+        path = folder / f"{sample}{ENDINGS[name]}"
+        if name == "picasso":
+            pixel = table.meta.get("pixel_size_nm") or PIXEL_SIZE_NM
+            picasso.write(within(table), path, pixel_size_nm=pixel, keep=COLUMNS)
+        else:
+            thunderstorm.write(table, path, keep=COLUMNS)
+
+
+def explained(inputs: Mapping[str, str], source: Source, rows: Mapping[str, int], sample: str) -> Localizations:
+    """The localizations of a sample inside nuclei, in channels that the network sees, with extra columns.
+
+    `rows` says where its nuclei stand in the dataset, which may lack some.
+    """
+    table = load(inputs["raw"], sample, drift=inputs["drift"], quality=inputs["quality"], nuclei=inputs["nuclei"])
+    assert table.nucleus is not None
+    values = np.full(len(table), np.nan, np.float32)
+    for number in np.unique(table.nucleus[table.nucleus > 0]):
+        own = table.nucleus == number
+        values[own] = source.nucleus(rows.get(f"{sample}/{number}"), table[own])
+    extra: dict[str, NDArray[Any]] = {"attribution": values, "nucleus": table.nucleus}
+    return replace(table, extra=table.extra | extra)[np.isfinite(values)]

@@ -1,0 +1,100 @@
+"""What the attribution of an experiment says of its nuclei: by compartment, by depth, by class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ainu.attribution import figures as pictures
+from ainu.attribution.compartments import NAMES, Nucleoli, densities, enrichment, find_compartments, radial_profile
+from ainu.attribution.maps import completeness_errors, methods_in, read_map
+from ainu.attribution.scorecard import score
+from ainu.figures.style import class_mean_maps, flat, save
+from ainu.files import write_json
+from ainu.images.dataset import Dataset
+
+
+def summarise(
+    dataset: Dataset,
+    maps: str | Path,
+    sanity: Mapping[str, Any],
+    classes: Sequence[str],
+    settings: Mapping[str, Any],
+    seed: int,
+    paths: Mapping[str, str],
+) -> None:
+    """Write the scorecard, the enrichment by compartment, and the figures of an experiment's attribution.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    maps : path
+        Of `maps.write_maps`.
+    sanity : mapping
+        Of `sanity.examine`.
+    classes : sequence of str
+    settings : mapping
+        `nucleoli` and `rim_nm` of the experiment's attribution.
+    seed : int
+    paths : mapping
+        `scorecard`, `compartments`, and the figures `class_means`, `curves`, `enrichment`, `radial`, `examples`.
+    """
+    scorecard = score(sanity, completeness_errors(maps))
+    write_json(paths["scorecard"], scorecard)
+    masks = _masks(dataset, settings)
+    rows = _enrichments(dataset, maps, masks, classes, seed)
+    write_json(paths["compartments"], {"compartments": list(NAMES), "enrichment": rows})
+    verdicts = {row["method"]: row["verdict"] for row in scorecard["methods"]}
+    best = scorecard["best"]
+    own = [row for row in rows if row["method"] == best]
+    save(pictures.removal_curves(sanity, verdicts), paths["curves"])
+    save(pictures.compartment_bars(own, classes, dataset.channels, best, verdicts.get(best)), paths["enrichment"])
+    values = read_map(maps, best) if best else np.zeros(dataset.image.shape, np.float32)
+    save(class_mean_maps(values, dataset.label, classes, dataset.channels, dataset.voxel_size_nm), paths["class_means"])
+    profiles = np.stack([_profile(image, own) for image, own in zip(values, masks, strict=True)])
+    save(pictures.radial_profiles(profiles, dataset.label, classes, dataset.channels), paths["radial"])
+    shown = _examples(dataset, classes)
+    drawn = {method: read_map(maps, method)[shown] for method in methods_in(maps)}
+    save(pictures.examples(dataset, shown, drawn, verdicts, [masks[row] for row in shown]), paths["examples"])
+
+
+def _masks(dataset: Dataset, settings: Mapping[str, Any]) -> list[dict[str, NDArray[np.bool_]]]:
+    nucleoli, voxel = Nucleoli(**settings["nucleoli"]), dataset.voxel_size_nm
+    return [find_compartments(image, dataset.channels, voxel, nucleoli, settings["rim_nm"]) for image in dataset.image]
+
+
+def _enrichments(
+    dataset: Dataset,
+    maps: str | Path,
+    masks: Sequence[Mapping[str, NDArray[np.bool_]]],
+    classes: Sequence[str],
+    seed: int,
+) -> list[dict[str, Any]]:
+    """A row per method, class, compartment and channel; evidence is the positive part of a map."""
+    rows = []
+    for method in methods_in(maps):
+        values = read_map(maps, method)
+        found = np.stack([densities(np.maximum(flat(one), 0), own) for one, own in zip(values, masks, strict=True)])
+        for label in classes:
+            own = dataset.label == label
+            for k, compartment in enumerate(NAMES):
+                for c, channel in enumerate(dataset.channels):
+                    sides = found[own, k, c]
+                    result = enrichment(sides[:, 0], sides[:, 1], dataset.replicate[own], seed)
+                    names = {"compartment": compartment, "channel": channel, "label": label, "method": method}
+                    rows.append(names | result)
+    return rows
+
+
+def _profile(image: NDArray[np.float32], masks: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.float64]:
+    return radial_profile(flat(image), np.any(list(masks.values()), axis=0))
+
+
+def _examples(dataset: Dataset, classes: Sequence[str]) -> list[int]:
+    """The first nucleus of each class, up to four."""
+    found = [np.flatnonzero(dataset.label == name)[:1] for name in classes[:4]]
+    return [int(row) for rows in found for row in rows]

@@ -1,0 +1,1 @@
+"""How the stage moved while a sample was recorded."""

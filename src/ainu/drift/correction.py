@@ -1,0 +1,166 @@
+"""Drift of an acquisition: measured from the localizations themselves, and judged before it is applied."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ainu.drift.aim import LEAST, LEAST_FRAMES, maximise_intersections
+from ainu.drift.fiducials import follow_fiducials
+from ainu.drift.rcc import cross_correlate
+from ainu.drift.smoothing import Estimate
+from ainu.drift.verdict import judge, judge_height
+from ainu.errors import AinuError
+from ainu.localizations.table import Localizations, load, open_sample, write_array
+from ainu.shards import write_shard
+
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "aim": (),
+    "rcc": ("segment_frames", "pixel_nm"),
+    "fiducial": ("positions_nm", "radius_nm", "presence"),
+    "none": (),
+}
+"""Methods, and the settings that each listens to."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Where the field had moved to, frame by frame.
+
+    Attributes
+    ----------
+    shift : (n_frames, 2 or 3) float32
+        Shift in x, y and perhaps z relative to the first frame, nm; no rows where there are no frames.
+    method : str
+        How it was measured; "none" where nothing was.
+    notes : dict
+        What the method found out, plain values. `verdict`: "corrected", or why the shift is 0 ("no drift", "failed",
+        "worse", "not measured"); `warning`, a sentence or None; `residual_nm`, the error expected from two halves of
+        the data; `frc_before_nm`, `frc_after_nm`, the resolution of the image with and without the correction.
+        `verdict_z`, `warning_z`, `residual_z_nm`: the same for the height, where it was measured.
+    """
+
+    shift: NDArray[np.float32]
+    method: str
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def apply(self, localizations: Localizations) -> Localizations:
+        """The localizations with the shift of their frame subtracted."""
+        if localizations.frame is None or not len(self.shift):
+            return localizations
+        axes = ("x", "y", "z")[: self.shift.shape[1]]
+        moved = {}
+        for name, shift in zip(axes, self.shift.T, strict=True):
+            if (column := getattr(localizations, name)) is not None:
+                moved[name] = column - np.take(shift, localizations.frame)
+        return replace(localizations, **moved)
+
+
+def estimate_drift(localizations: Localizations, method: str = "aim", **settings: Any) -> Drift:
+    """Measure the drift of one acquisition.
+
+    Parameters
+    ----------
+    localizations : Localizations
+        One acquisition, all channels.
+    method : str
+        "aim": adaptive intersection maximization, in x, y and z, no settings (see `maximise_intersections`);
+        "rcc": redundant cross-correlation, settings `segment_frames` and `pixel_nm` (see `cross_correlate`);
+        "fiducial": settings `positions_nm`, `radius_nm`, `presence` (see `follow_fiducials`);
+        "none": no shift.
+    **settings
+        A method leaves those of the others alone.
+
+    Returns
+    -------
+    Drift
+        A correction that does not sharpen the image is reported and not applied: the shift is 0 then.
+
+    Raises
+    ------
+    AinuError
+        For an unknown method or setting.
+    """
+    if method not in SETTINGS:
+        raise AinuError(f"drift.method: {method!r} is not one of {', '.join(SETTINGS)}")
+    known = sorted({name for names in SETTINGS.values() for name in names})
+    for name in settings:
+        if name not in known:
+            raise AinuError(f"drift: unknown setting {name!r}; allowed: {', '.join(known)}")
+    if localizations.frame is None:
+        return _unmoved(localizations, "the localizations have no frames")
+    if method == "none":
+        return _unmoved(localizations, "switched off")
+    if len(localizations) < LEAST or localizations.n_frames < LEAST_FRAMES:
+        return _unmoved(
+            localizations, f"{len(localizations)} localizations in {localizations.n_frames} frames are too few"
+        )
+    own = {name: value for name, value in settings.items() if name in SETTINGS[method]}
+    return _judged(localizations, method, _measure(localizations, method, own))
+
+
+def _unmoved(localizations: Localizations, why: str, method: str = "none", **notes: Any) -> Drift:
+    shift = np.zeros((localizations.n_frames, 2 if localizations.z is None else 3), np.float32)
+    return Drift(shift, method, {"verdict": "not measured", "warning": None, "why": why} | notes)
+
+
+def _measure(localizations: Localizations, method: str, settings: dict[str, Any]) -> Estimate:
+    if method == "rcc":
+        return cross_correlate(localizations, **settings)
+    if method == "fiducial":
+        return follow_fiducials(localizations, **settings)
+    axes = [localizations.x, localizations.y] + ([] if localizations.z is None else [localizations.z])
+    assert localizations.frame is not None
+    return maximise_intersections(axes, localizations.frame, localizations.n_frames)
+
+
+def _judged(localizations: Localizations, method: str, found: Estimate) -> Drift:
+    """The drift if its correction sharpens the image, else no drift and the reason."""
+    if "why" in found.notes:
+        warning = f"the drift could not be measured: {found.notes['why']}"
+        return _unmoved(localizations, method=method, verdict="failed", warning=warning, **found.notes)
+    verdict = judge(localizations, found)
+    notes = found.notes | verdict.notes | {"residual_nm": found.residual_nm}
+    shift = np.zeros((len(found.shift), 2 if localizations.z is None else 3), np.float32)
+    if verdict.applies:
+        shift[:, :2] = found.shift[:, :2]
+    if found.shift.shape[1] > 2:
+        level = judge_height(Drift(shift, method).apply(localizations), found)
+        notes |= level.height_notes
+        if level.applies:
+            shift[:, 2] = found.shift[:, 2]
+    return Drift(shift, method, notes)
+
+
+def correct_shard(
+    raw: str | Path, output: str | Path, samples: list[str], settings: Mapping[str, Any], threads: int = 1
+) -> None:
+    """Measure the drift of every acquisition of a shard's samples: groups `/{sample}/{acquisition}` with `shift`."""
+    work = partial(_correct_sample, str(raw), dict(settings))
+    write_shard(output, samples, work, threads=threads, title="correct_drift")
+
+
+def _correct_sample(raw: str, settings: dict[str, Any], sample: str, group: h5py.Group) -> None:
+    table = load(raw, sample)
+    acquisition = np.asarray(table.meta["acquisition"])
+    for index in range(int(acquisition.max()) + 1):
+        drift = estimate_drift(table[acquisition[table.channel] == index], **settings)
+        own = group.create_group(str(index))
+        write_array(own, "shift", drift.shift)
+        own.attrs["method"] = drift.method
+        own.attrs["notes"] = json.dumps(drift.notes, sort_keys=True)
+
+
+def read_drift(path: str | Path, sample: str) -> list[Drift]:
+    """The drift of each acquisition of a sample."""
+    with open_sample(path, sample) as group:
+        groups = [group[name] for name in sorted(group, key=int)]
+        return [Drift(g["shift"][()], str(g.attrs["method"]), json.loads(g.attrs["notes"])) for g in groups]

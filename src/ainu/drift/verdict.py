@@ -1,0 +1,231 @@
+"""Whether a drift correction helped: what two halves of the frames say about the image, before and after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from ainu.drift.initial_guess import BLOCK, some_tiles
+from ainu.drift.smoothing import Estimate
+from ainu.localizations.table import Localizations
+
+PIXEL_NM = 5.0
+BAND_NM = (20.0, 100.0)
+"""Details whose correlation decides."""
+FLATTENED = 3.0
+"""Heights are divided by this for a verdict on z, whose precision is that many times worse."""
+
+
+@dataclass(frozen=True)
+class Sharpness:
+    """Fourier ring correlation of two halves of the frames.
+
+    Attributes
+    ----------
+    resolution_nm : float, optional
+        Detail at which the correlation falls to 1/7; None where it is never above.
+    detail : float
+        Mean correlation over details of `BAND_NM`.
+    error : float
+        Its standard error.
+    """
+
+    resolution_nm: float | None
+    detail: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a correction is to be applied ("corrected") or not ("no drift", "failed", "worse"), and why not."""
+
+    verdict: str
+    warning: str | None
+    before: Sharpness
+    after: Sharpness
+
+    @property
+    def applies(self) -> bool:
+        """Whether to apply the correction."""
+        return self.verdict == "corrected"
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """Plain values for `Drift.notes`."""
+        return {
+            "verdict": self.verdict,
+            "warning": self.warning,
+            "frc_before_nm": self.before.resolution_nm,
+            "frc_after_nm": self.after.resolution_nm,
+            "frc_detail_before": self.before.detail,
+            "frc_detail_after": self.after.detail,
+        }
+
+    @property
+    def height_notes(self) -> dict[str, Any]:
+        """Those of a verdict on z."""
+        return {
+            "verdict_z": self.verdict,
+            "warning_z": self.warning,
+            "frc_detail_z_before": self.before.detail,
+            "frc_detail_z_after": self.after.detail,
+        }
+
+
+def judge(localizations: Localizations, found: Estimate) -> Verdict:
+    """Compare the image before and after a correction.
+
+    Parameters
+    ----------
+    localizations : Localizations
+        As measured, with frames.
+    found : Estimate
+        The drift to judge.
+    """
+    table = _telling(localizations, found.shift[:, :2])
+    x, y, frame = table.x, table.y, table.frame
+    assert frame is not None
+    moved = [np.take(column.astype(np.float32), frame) for column in found.shift.T[:2]]
+    before, after = sharpness(x, y, frame), sharpness(x - moved[0], y - moved[1], frame)
+    lost = ", ".join(f"{first}-{last}" for first, last in found.notes.get("lost_frames", ()))
+    verdict, warning = _decide(before, after, _Found("drift", _rms(found.shift[:, :2]), found.residual_nm, lost))
+    return Verdict(verdict, warning, before, after)
+
+
+def judge_height(localizations: Localizations, found: Estimate) -> Verdict:
+    """Compare views from the side before and after a correction in z.
+
+    Parameters
+    ----------
+    localizations : Localizations
+        With frames and z; x and y corrected.
+    found : Estimate
+        With a drift in z.
+    """
+    table = _telling(localizations, np.zeros((len(found.shift), 2)))
+    z, frame = table.z, table.frame
+    assert z is not None
+    assert frame is not None
+    level = z - np.take(found.shift[:, 2].astype(np.float32), frame)
+    before, after = (
+        _mean(*(sharpness(side, height / np.float32(FLATTENED), frame) for side in (table.x, table.y)))
+        for height in (z, level)
+    )
+    residual = found.notes.get("residual_z_nm")
+    verdict, warning = _decide(before, after, _Found("drift in z", _rms(found.shift[:, 2:]), residual, ""))
+    return Verdict(verdict, warning, before, after)
+
+
+def _telling(localizations: Localizations, shift: NDArray[np.float64], enough: int = 500) -> Localizations:
+    """All in some tiles, but no beads, which would outvote the others; beads too where there is little else."""
+    if len(localizations) > 300_000:
+        blocks = (slice(start, start + BLOCK) for start in range(0, len(localizations), BLOCK))
+        localizations = localizations[
+            some_tiles(((localizations.x[own], localizations.y[own]) for own in blocks), 300_000)
+        ]
+    x, y, frame = localizations.x, localizations.y, localizations.frame
+    assert frame is not None
+    moved = [np.take(column.astype(np.float32), frame) for column in shift.T]
+    crowded = _crowded(x, y, len(shift)) | _crowded(x - moved[0], y - moved[1], len(shift))
+    few = len(x) - np.count_nonzero(crowded) < enough
+    return localizations if few or not crowded.any() else localizations[~crowded]
+
+
+def _crowded(
+    x: NDArray[np.float32], y: NDArray[np.float32], frames: int, side_nm: float = 250.0, times: float = 20.0
+) -> NDArray[np.bool_]:
+    """Where something is seen in a tenth of the frames or more, and many times more often than in a usual place."""
+    column, row = (np.floor((axis - axis.min()) * np.float32(1 / side_nm)).astype(np.int64) for axis in (x, y))
+    place = row * (column.max() + 1) + column
+    count = np.bincount(place)
+    most = max(times * float(np.median(count[count > 0])), frames / 10, 100.0)
+    if count.max() <= most:
+        return np.zeros(len(x), bool)
+    return count[place] > most
+
+
+def _mean(first: Sharpness, second: Sharpness) -> Sharpness:
+    return Sharpness(None, (first.detail + second.detail) / 2, float(np.hypot(first.error, second.error)) / 2)
+
+
+def _rms(shift: NDArray[np.float64]) -> float:
+    return float(np.sqrt(sum(column.var() for column in shift.T)))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was found: what to call it, its root mean square and expected error (nm), frames that coincide with none."""
+
+    name: str
+    size: float
+    residual: float | None
+    lost: str
+
+
+def _decide(before: Sharpness, after: Sharpness, found: _Found) -> tuple[str, str | None]:
+    """A verdict, and a warning to go with it."""
+    gain, noise = after.detail - before.detail, 3 * float(np.hypot(before.error, after.error))
+    seen = f"a {found.name} of {found.size:.0f} nm was found"
+    if gain < -noise:
+        return "worse", f"{seen}, but correcting it blurs the image"
+    if gain > noise:
+        blind = f"frames {found.lost} hardly coincide with the others: their drift may be wrong"
+        return "corrected", blind if found.lost else None
+    if found.lost or after.detail < 3 * after.error:
+        return (
+            "failed",
+            f"the localizations hardly show the same structure twice: no {found.name} can be told from them",
+        )
+    if found.size > max(5.0, 2 * (found.residual or 0.0)):
+        return "failed", f"{seen}, but correcting it does not sharpen the image"
+    return "no drift", None
+
+
+def sharpness(x: NDArray[np.float32], y: NDArray[np.float32], frame: NDArray[np.uint32]) -> Sharpness:
+    """Fourier ring correlation of images of alternate blocks of frames.
+
+    Notes
+    -----
+    Nieuwenhuizen et al., Nature Methods 10, 557 (2013), threshold 1/7. The halves are blocks of up to 50 frames, not
+    single ones: an emitter that shines on into the next frame would correlate whatever the drift. The field is folded
+    onto a torus, which samples its spectrum more coarsely and leaves the expected correlation as it is.
+    """
+    block = int(np.clip(int(frame.max()) // 400, 1, 50))
+    cells = 192 if len(x) < 100_000 else 512
+    half = (frame // np.uint32(block)) & 1
+    column, row = (np.floor(axis * np.float32(1 / PIXEL_NM)).astype(np.int32) % np.int32(cells) for axis in (x, y))
+    flat = (half.astype(np.int32) * np.int32(cells) + row) * np.int32(cells) + column
+    image = np.bincount(flat, minlength=2 * cells**2).reshape(2, cells, cells)
+    first, second = fft.rfft2(image.astype(np.float32), overwrite_x=True)
+    joint, power, other = (
+        np.bincount(_rings(cells), (a.real * b.real + a.imag * b.imag).ravel(), minlength=cells)
+        for a, b in ((first, second), (first, first), (second, second))
+    )
+    ring = np.arange(4, cells // 2)
+    correlation = joint[ring] / np.maximum(np.sqrt(power[ring] * other[ring]), 1e-9)
+    detail_nm = PIXEL_NM * cells / ring
+    chosen = (detail_nm >= BAND_NM[0]) & (detail_nm <= BAND_NM[1])
+    members = np.bincount(_rings(cells), minlength=cells)[ring]
+    variance = (1 - correlation**2) ** 2 / members
+    error = float(np.sqrt(variance[chosen].sum()) / chosen.sum())
+    return Sharpness(_resolution(correlation, detail_nm), float(correlation[chosen].mean()), error)
+
+
+def _resolution(correlation: NDArray[np.float64], detail_nm: NDArray[np.float64], wide: int = 7) -> float | None:
+    smooth = np.convolve(np.pad(correlation, wide // 2, mode="edge"), np.full(wide, 1 / wide), mode="valid")
+    below = np.flatnonzero(smooth < 1 / 7)
+    if not len(below):
+        return float(detail_nm[-1])
+    return float(detail_nm[below[0]]) if below[0] > 0 else None
+
+
+@cache
+def _rings(cells: int) -> NDArray[np.int64]:
+    """Ring of each element of a flat half spectrum; a corner beyond the last ring counts with it."""
+    radius = np.hypot(fft.fftfreq(cells)[:, None], fft.rfftfreq(cells)) * cells
+    return np.minimum(radius + 0.5, cells - 1).astype(np.int64).ravel()

@@ -1,0 +1,1 @@
+"""How well the classes are distinguished, and what else could explain it."""

@@ -1,0 +1,69 @@
+"""The most confident errors, as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ainu.figures.style import COUNTS, absent, count_limit, flat, scale_bar, short, styled
+from ainu.images.dataset import Dataset
+
+SHOWN = 6
+
+
+def confident_errors(
+    rows: pd.DataFrame, truth: NDArray[np.int64], probabilities: NDArray[np.float64], classes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The nuclei told wrong with the highest probability, at most six, most confident first."""
+    called = probabilities.argmax(1)
+    sure = probabilities.max(1)
+    wrong = np.flatnonzero(called != truth)
+    return [
+        {
+            "nucleus": str(rows["nucleus"].iloc[index]),
+            "replicate": str(rows["replicate"].iloc[index]),
+            "label": classes[truth[index]],
+            "predicted": classes[called[index]],
+            "probability": float(sure[index]),
+        }
+        for index in wrong[np.argsort(-sure[wrong], kind="stable")][:SHOWN]
+    ]
+
+
+@styled
+def picture(dataset: Dataset, errors: Sequence[dict[str, Any]]) -> Figure:
+    """A column per error, a row per channel, with a scale bar; a channel's pictures share one scale."""
+    channels = dataset.channels
+    figure = Figure(figsize=(2.3 * max(len(errors), 2) + 0.8, 2.4 * len(channels) + 0.6), layout="constrained")
+    axes = figure.subplots(len(channels), max(len(errors), 1), squeeze=False)
+    place = {name: index for index, name in enumerate(dataset.nucleus)}
+    images = np.stack([flat(dataset.image[place[error["nucleus"]]]) for error in errors]) if errors else None
+    if images is None:
+        for axis in axes.ravel():
+            absent(axis, "no nucleus was told wrong")
+        return figure
+    for row, channel in enumerate(channels):
+        norm = PowerNorm(0.5, vmin=0, vmax=count_limit(images[:, row]))
+        for column, error in enumerate(errors):
+            axis = axes[row, column]
+            drawn = axis.imshow(images[column, row], cmap=COUNTS, norm=norm)
+            axis.set(xticks=[], yticks=[])
+            scale_bar(axis, dataset.voxel_size_nm)
+            if row == 0:
+                axis.set_title(_caption(error), fontsize=7)
+        axes[row, 0].set_ylabel(short(channel))
+        figure.colorbar(drawn, ax=axes[row].tolist(), label="localizations per voxel", shrink=0.8, extend="max")
+    return figure
+
+
+def _caption(error: dict[str, Any]) -> str:
+    return (
+        f"{short(error['nucleus'])}\n{short(error['label'])}, told as\n"
+        f"{short(error['predicted'])} at {100 * error['probability']:.0f} %"
+    )

@@ -1,0 +1,338 @@
+"""Hand-made features of the spatial arrangement of a nucleus's localizations, as the field uses them.
+
+They are what a network has to beat: nearest-neighbour distances, pair correlation and Ripley's L, Voronoi densities,
+the radial profile and the texture of the image, per channel and between channels, in two or three dimensions. Counts
+and area are left out on purpose (they are the confounders), though distances and densities follow the labelling too.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from zlib import crc32
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ainu.errors import AinuError
+from ainu.evaluation.pair_correlation import Raster, pair_correlation, ripley_l
+from ainu.failures import reason_of
+from ainu.images.render import split_by_nucleus
+from ainu.localizations.table import Localizations, load, open_file, write_array
+from ainu.nuclei.find import Nuclei, read_nuclei
+from ainu.shards import write_shard
+
+Floats = NDArray[np.float64]
+
+FEWEST = 20
+"""Localizations of a channel below which its features are unknown (NaN)."""
+MOST = 20_000
+"""Localizations from which neighbours are looked for; drawn by the seed."""
+MOST_CELLS = 5_000
+"""Localizations of which Voronoi cells are made."""
+SHELLS = 5
+PIXEL_NM = 100.0
+"""Of the image whose texture is measured."""
+LEVELS = 16
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where localizations of a nucleus can lie: (Y, X) bool, corner (x, y) and edge of its pixels in nm."""
+
+    mask: NDArray[np.bool_]
+    x_nm: float
+    y_nm: float
+    pixel_nm: float
+
+    @classmethod
+    def of(cls, nuclei: Nuclei, number: int) -> Window:
+        """The outline of nucleus `number` of a field, cut out."""
+        mask, grid = nuclei.mask == number, nuclei.grid
+        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+        if not len(rows):
+            return cls(np.ones((1, 1), bool), grid.x_nm, grid.y_nm, grid.pixel_nm)
+        box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        x, y = grid.x_nm + columns[0] * grid.pixel_nm, grid.y_nm + rows[0] * grid.pixel_nm
+        return cls(box, float(x), float(y), grid.pixel_nm)
+
+    @property
+    def area_nm2(self) -> float:
+        return float(np.count_nonzero(self.mask)) * self.pixel_nm**2
+
+    def pixels_of(self, positions: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Row and column of each position, clipped to the window."""
+        column, row = ((positions[:, :2] - [self.x_nm, self.y_nm]) / self.pixel_nm).astype(np.intp).T
+        return np.clip(row, 0, self.mask.shape[0] - 1), np.clip(column, 0, self.mask.shape[1] - 1)
+
+
+def nucleus_features(nucleus: Localizations, window: Window, rng: np.random.Generator) -> dict[str, float]:
+    """All features of a nucleus by name ("PolII: ...", "PolII, DNA: ..."); NaN where a channel holds too little.
+
+    Parameters
+    ----------
+    nucleus : Localizations
+        Of one nucleus, with or without z.
+    window : Window
+    rng : Generator
+        Draws the localizations that are looked at where there are many.
+    """
+    table = nucleus.positions.astype(np.float64)
+    own = {name: table[nucleus.channel == index] for index, name in enumerate(nucleus.channels)}
+    rasters = {
+        name: Raster.of(part, window.mask, (window.x_nm, window.y_nm), window.pixel_nm)
+        for name, part in own.items()
+        if len(part) >= FEWEST
+    }
+    found: dict[str, float] = {}
+    for name, part in own.items():
+        values = channel_features(part, rasters[name], window, rng) if name in rasters else {}
+        found |= {f"{name}: {what}": values.get(what, np.nan) for what in CHANNEL_FEATURES}
+    for one, other in itertools.combinations(own, 2):
+        both = one in rasters and other in rasters
+        pair = pair_features((own[one], own[other]), (rasters[one], rasters[other]), window, rng) if both else {}
+        found |= {f"{one}, {other}: {what}": pair.get(what, np.nan) for what in PAIR_FEATURES}
+    return found
+
+
+def channel_features(part: Floats, raster: Raster, window: Window, rng: np.random.Generator) -> dict[str, float]:
+    """Features of the (n, 2 or 3) positions of one channel."""
+    correlation = pair_correlation(raster, raster)
+    return (
+        neighbour_distances(part, window, rng)
+        | {name: float(np.log(max(value, 1e-3))) for name, value in zip(G_NAMES, correlation, strict=True)}
+        | dict(zip(L_NAMES, ripley_l(correlation, raster.dimensions), strict=True))
+        | voronoi_densities(part, window, rng)
+        | radial_profile(part, window)
+        | texture(part, window)
+    )
+
+
+def neighbour_distances(part: Floats, window: Window, rng: np.random.Generator) -> dict[str, float]:
+    """Distances (nm) to the nearest and the tenth nearest neighbour, and Clark and Evans's ratio (Ecology 1954)."""
+    from scipy.spatial import cKDTree
+
+    distance = cKDTree(part).query(drawn(part, MOST, rng), k=11)[0]
+    low, middle, high = np.percentile(distance[:, 1], [10, 50, 90])
+    expected = 0.5 / np.sqrt(len(part) / window.area_nm2)
+    flat = (
+        distance[:, 1]
+        if part.shape[1] == 2
+        else cKDTree(part[:, :2]).query(drawn(part[:, :2], MOST, rng), k=2)[0][:, 1]
+    )
+    values = (low, middle, high, np.median(distance[:, 10]), flat.mean() / expected)
+    return dict(zip(NEIGHBOUR_NAMES, map(float, values), strict=True))
+
+
+def drawn(part: Floats, most: int, rng: np.random.Generator) -> Floats:
+    """At most so many of the positions, drawn without replacement."""
+    return part if len(part) <= most else part[rng.choice(len(part), most, replace=False, shuffle=False)]
+
+
+def voronoi_densities(part: Floats, window: Window, rng: np.random.Generator) -> dict[str, float]:
+    """Local density, one over the size of a Voronoi cell, in units of its median (after Levet et al., Nature Methods
+    2015): how far it spreads, and the share of localizations in places twice and ten times as dense.
+
+    Cells that reach beyond the window say nothing of the density and are left out.
+    """
+    points = np.unique(drawn(part, MOST_CELLS, rng), axis=0)
+    density = 1 / _cell_sizes(points, window)
+    density = density[np.isfinite(density) & (density > 0)]
+    if len(density) < FEWEST:
+        return {}
+    relative = np.log10(density / np.median(density))
+    values = (*np.percentile(relative, [10, 90]), (relative > np.log10(2)).mean(), (relative > 1).mean())
+    return dict(zip(VORONOI_NAMES, map(float, values), strict=True))
+
+
+def _cell_sizes(points: Floats, window: Window) -> Floats:
+    """(n,) area or volume of the Voronoi cell of each point; infinite where it is open or leaves the window.
+
+    A cell is made of pyramids, one over each ridge, whose height is half the distance of the two points it parts.
+    """
+    from scipy.spatial import QhullError, Voronoi
+
+    try:
+        diagram = Voronoi(points)
+    except QhullError:  # all on a line
+        return np.full(len(points), np.inf)
+    corners = diagram.vertices
+    row, column = ((corners[:, 1] - window.y_nm) / window.pixel_nm, (corners[:, 0] - window.x_nm) / window.pixel_nm)
+    height, width = window.mask.shape
+    within = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    within[within] = window.mask[row[within].astype(int), column[within].astype(int)]
+    between = diagram.ridge_points
+    apart = np.linalg.norm(points[between[:, 0]] - points[between[:, 1]], axis=1)
+    size, open_ = _ridge_sizes(diagram.ridge_vertices, corners, within)
+    share = np.where(open_, np.inf, size * apart / 2 / points.shape[1])
+    return np.bincount(between.ravel(), np.repeat(share, 2), minlength=len(points)).astype(np.float64)
+
+
+def _ridge_sizes(
+    ridges: Sequence[Sequence[int]], corners: Floats, within: NDArray[np.bool_]
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """(m,) length or area of each ridge, and whether it is open or has a corner outside."""
+    lengths = np.array([len(ridge) for ridge in ridges])
+    flat = np.fromiter(itertools.chain.from_iterable(ridges), np.intp)
+    owner = np.repeat(np.arange(len(ridges)), lengths)
+    bad = np.bincount(owner, (flat < 0) | ~within[flat], minlength=len(ridges)) > 0
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    if corners.shape[1] == 2:
+        return np.linalg.norm(corners[flat[starts]] - corners[flat[starts + lengths - 1]], axis=1), bad
+    # A fan of triangles from the first corner; qhull gives the corners of a ridge in their order.
+    first, after = corners[flat[starts]][owner], np.minimum(np.arange(len(flat)) + 1, len(flat) - 1)
+    triangle = np.cross(corners[flat] - first, corners[flat[after]] - first)
+    triangle[starts + lengths - 1] = 0
+    total = np.stack([np.bincount(owner, axis, minlength=len(ridges)) for axis in triangle.T], axis=1)
+    return np.linalg.norm(total, axis=1) / 2, bad
+
+
+def radial_profile(part: Floats, window: Window) -> dict[str, float]:
+    """Density in shells of equal area from the rim (1) to the middle, over that of the whole nucleus."""
+    from scipy.ndimage import distance_transform_edt
+
+    depth = distance_transform_edt(np.pad(window.mask, 1))[1:-1, 1:-1]
+    rank = np.argsort(np.argsort(depth[window.mask], kind="stable"), kind="stable")
+    shell = np.zeros(depth.shape, np.intp)
+    shell[window.mask] = rank * SHELLS // max(len(rank), 1)
+    inside = window.mask[window.pixels_of(part)]
+    number = np.bincount(shell[window.pixels_of(part)][inside], minlength=SHELLS)
+    area = np.bincount(shell[window.mask], minlength=SHELLS)
+    density = number / np.maximum(area, 1) * area.sum() / max(number.sum(), 1)
+    return dict(zip(SHELL_NAMES, map(float, density), strict=True))
+
+
+def texture(part: Floats, window: Window) -> dict[str, float]:
+    """Haralick's co-occurrence features (1973) of the image inside the outline, at 100 and 400 nm, any direction."""
+    from skimage.feature import graycomatrix, graycoprops
+
+    factor = PIXEL_NM / window.pixel_nm
+    shape = tuple(int(np.ceil(edge / factor)) for edge in window.mask.shape)
+    column, row = ((part[:, :2] - [window.x_nm, window.y_nm]) / PIXEL_NM).astype(np.intp).T
+    row, column = np.clip(row, 0, shape[0] - 1), np.clip(column, 0, shape[1] - 1)
+    image = np.bincount(row * shape[1] + column, minlength=shape[0] * shape[1]).reshape(shape)
+    at = [
+        np.minimum(((np.arange(n) + 0.5) * factor).astype(int), m - 1)
+        for n, m in zip(shape, window.mask.shape, strict=True)
+    ]
+    inside = window.mask[np.ix_(*at)]
+    relative = np.sqrt(image / max(image[inside].mean() if inside.any() else 1.0, 1e-9))
+    level = np.where(inside, 1 + np.minimum((relative * LEVELS / 4).astype(int), LEVELS - 1), 0).astype(np.uint8)
+    angles = [0, np.pi / 4, np.pi / 2, 3 * np.pi / 4]
+    matrix = graycomatrix(level, [1, 4], angles, LEVELS + 1, symmetric=True)[1:, 1:].astype(np.float64)
+    matrix = matrix.sum(axis=3, keepdims=True)
+    matrix /= np.maximum(matrix.sum(axis=(0, 1)), 1)
+    values = [graycoprops(matrix, what)[:, 0] for what in TEXTURES]
+    return dict(zip(TEXTURE_NAMES, map(float, np.ravel(values)), strict=True))
+
+
+def pair_features(
+    parts: tuple[Floats, Floats], rasters: tuple[Raster, Raster], window: Window, rng: np.random.Generator
+) -> dict[str, float]:
+    """Cross-correlation of two channels, distances (nm) from one to the other, and how alike their images are."""
+    from scipy.spatial import cKDTree
+
+    correlation = pair_correlation(*rasters)
+    found = {name: float(np.log(max(value, 1e-3))) for name, value in zip(G_NAMES, correlation, strict=True)}
+    there = cKDTree(parts[1]).query(drawn(parts[0], MOST, rng))[0]
+    back = cKDTree(parts[0]).query(drawn(parts[1], MOST, rng))[0]
+    coarse = [raster.coarse() for raster in rasters]
+    alike = np.corrcoef(coarse[0], coarse[1])[0, 1] if all(values.std() > 0 for values in coarse) else np.nan
+    return found | dict(zip(CROSS_NAMES, (float(np.median(there)), float(np.median(back)), float(alike)), strict=True))
+
+
+NEIGHBOUR_NAMES = (
+    "nearest neighbour, 10 % (nm)",
+    "nearest neighbour, median (nm)",
+    "nearest neighbour, 90 % (nm)",
+    "tenth neighbour, median (nm)",
+    "Clark-Evans ratio",
+)
+_RANGES = [f"{low:g}-{high:g} nm" for low, high in itertools.pairwise(Raster.EDGES_NM)]
+G_NAMES = tuple(f"pair correlation at {span} (log)" for span in _RANGES)
+L_NAMES = tuple(f"Ripley's L - r at {edge:g} nm" for edge in Raster.EDGES_NM[1:])
+VORONOI_NAMES = (
+    "Voronoi density, 10 % (log10)",
+    "Voronoi density, 90 % (log10)",
+    "share twice as dense",
+    "share ten times as dense",
+)
+SHELL_NAMES = tuple(f"radial profile, shell {number} of {SHELLS}" for number in range(1, SHELLS + 1))
+TEXTURES = ("contrast", "homogeneity", "ASM", "correlation")
+TEXTURE_NAMES = tuple(f"texture, {what} at {reach} nm" for what in TEXTURES for reach in (100, 400))
+CHANNEL_FEATURES = (*NEIGHBOUR_NAMES, *G_NAMES, *L_NAMES, *VORONOI_NAMES, *SHELL_NAMES, *TEXTURE_NAMES)
+CROSS_NAMES = ("distance there, median (nm)", "distance back, median (nm)", "correlation of the images")
+PAIR_FEATURES = (*G_NAMES, *CROSS_NAMES)
+
+
+def acquisition(field: Localizations, nucleus: Localizations) -> dict[str, float]:
+    """What the recording says of a nucleus: median background per channel, frames of the field; NaN where unknown."""
+    found = {}
+    for index, name in enumerate(nucleus.channels):
+        own = None if nucleus.background is None else nucleus.background[nucleus.channel == index]
+        found[f"background of {name}"] = float(np.median(own)) if own is not None and len(own) else np.nan
+    return found | {"acquisition length": float(field.n_frames) if field.n_frames else np.nan}
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def measure_shard(
+    inputs: Mapping[str, str], output: str | Path, samples: list[str], seed: int, threads: int = 1
+) -> None:
+    """Features of every nucleus of a shard's samples; `inputs` are its raw, drift, quality and nuclei files."""
+    work = partial(_measure_sample, dict(inputs), seed)
+    write_shard(output, samples, work, threads=threads, title="measure_features")
+
+
+def _measure_sample(inputs: dict[str, str], seed: int, sample: str, group: h5py.Group) -> None:
+    table = load(inputs["raw"], sample, drift=inputs["drift"], quality=inputs["quality"], nuclei=inputs["nuclei"])
+    nuclei = read_nuclei(inputs["nuclei"], sample)
+    rows = []
+    for number, part in zip(nuclei.table["nucleus"], split_by_nucleus(table, len(nuclei.table)), strict=True):
+        rng = np.random.default_rng([seed, crc32(f"{sample}/{number}".encode())])
+        own = nucleus_features(part, Window.of(nuclei, int(number)), rng)
+        rows.append({("arrangement", name): value for name, value in own.items()})
+        rows[-1] |= {("acquisition", name): value for name, value in acquisition(table, part).items()}
+    write_array(group, "nucleus", np.array([f"{sample}/{k}" for k in nuclei.table["nucleus"]], dtype=object))
+    for kind in ("arrangement", "acquisition"):
+        names = [name for own, name in (rows[0] if rows else {}) if own == kind]
+        values = [[row[kind, name] for name in names] for row in rows]
+        write_array(group, kind, np.array(values, np.float32).reshape(len(rows), len(names)))
+        group[kind].attrs["names"] = names
+
+
+def read_features(
+    paths: Sequence[str | Path], nuclei: Sequence[str], channels: Sequence[str], kind: str = "arrangement"
+) -> pd.DataFrame:
+    """A row per nucleus in the order given, a column per feature that concerns none but these channels.
+
+    `kind` is "arrangement" or "acquisition". Nuclei of samples whose features could not be measured have NaN.
+    """
+    parts, lost = [], set()
+    for path in paths:
+        with open_file(path) as file:
+            for sample, group in file.items():
+                if reason_of(group):
+                    lost.add(sample)
+                    continue
+                names = [str(name) for name in group[kind].attrs["names"]]
+                parts.append(pd.DataFrame(group[kind][()], group["nucleus"].asstr()[()], names, dtype=np.float64))
+    measured = [nucleus for nucleus in nuclei if nucleus.rpartition("/")[0] not in lost]
+    if not measured:
+        raise AinuError("measure_features failed for every sample with nuclei; see results/logs/measure_features")
+    table = pd.concat([part for part in parts if len(part)]).loc[measured].reindex(list(nuclei))
+    return table[[name for name in table if set(channels_of(str(name))) <= set(channels)]]
+
+
+def channels_of(name: str) -> list[str]:
+    """The channels that a feature concerns, from its name."""
+    if name.startswith("background of "):
+        return [name.removeprefix("background of ")]
+    before, colon, _ = name.partition(": ")
+    return before.split(", ") if colon else []

@@ -1,0 +1,191 @@
+"""How well the classes are told apart out of fold: the content of `metrics.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix
+
+from ainu.evaluation.audits import Audit, Evidence, all_audits
+from ainu.evaluation.hold_out import hold_out_warnings
+from ainu.evaluation.permutation_tests import learning_curve, permutations
+from ainu.evaluation.scores import Draws, Floats, per_class, scores, with_intervals
+from ainu.prediction.out_of_fold import codes, pooled_truth
+
+Tree = dict[str, Any]
+
+
+def evaluate(predictions: pd.DataFrame, classes: Sequence[str], seed: int) -> Tree:
+    """What the predictions alone tell.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As `prediction.out_of_fold` gives them.
+    classes : sequence of str
+    seed : int
+        Of the bootstrap.
+    """
+    rows, truth, probabilities = pooled_truth(predictions, classes)
+    replicate = rows["replicate"].to_numpy()
+    found = with_intervals(truth, probabilities, replicate, seed=seed)
+    confusion = confusion_matrix(truth, probabilities.argmax(1), labels=range(len(classes)))
+    return {
+        "n": len(rows),
+        "replicates": len(np.unique(replicate)),
+        "repeats": int(predictions["repeat"].nunique()),
+        "classes": list(classes),
+        "metrics": found,
+        "confusion": confusion.tolist(),
+        "per_class": class_table(rows, truth, probabilities, classes, seed),
+        "per_fold": per_fold(predictions, classes),
+        "per_replicate": per_replicate(rows, truth, probabilities),
+        "warnings": warnings(found, rows, classes),
+    }
+
+
+def evaluate_audited(
+    evidence: Evidence,
+    by_count: pd.DataFrame,
+    permuted: Sequence[pd.DataFrame],
+    baseline_permutations: int,
+    test: Tree | None,
+) -> Tree:
+    """The whole content of `metrics.json`.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    by_count : DataFrame
+        Predictions of the thinned nuclei held out, with a column `share`; none where they cannot be thinned.
+    permuted : sequence of DataFrame
+        Predictions of control networks trained on exchanged labels, a table per exchange.
+    baseline_permutations : int
+        How often the cheap classifiers are trained on exchanged labels.
+    test : dict, optional
+        What `hold_out.score` gave.
+    """
+    found = evaluate(evidence.predictions, evidence.classes, evidence.seed)
+    audits = all_audits(evidence)
+    baselines = {audit["audit"]: audit["scores"] for audit in audits if audit["audit"] in ("confounders", "features")}
+    table = evidence.dataset.table
+    said = [*found["warnings"], *unseen_batches(table, evidence.folds), *shortcuts(audits), *hold_out_warnings(test)]
+    return found | {
+        "audits": audits,
+        "baselines": baselines,
+        "permutation": permutations(evidence, permuted, baseline_permutations),
+        "learning_curve": learning_curve(evidence),
+        "score_by_count": score_by_count(evidence, by_count),
+        "test": test,
+        "warnings": said,
+    }
+
+
+def unseen_batches(nuclei: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
+    """Batches of a class that a fold holds whole, while the class has others: its test is that of a new preparation.
+
+    Parameters
+    ----------
+    nuclei : DataFrame
+        `nucleus`, `label`, and `batch` where the sheet tells ('' where it does not).
+    folds : DataFrame
+        `nucleus`, `repeat`, `fold`.
+    """
+    if "batch" not in nuclei:
+        return []
+    told = folds[["nucleus", "repeat", "fold"]].merge(nuclei[nuclei["batch"].astype(str) != ""], on="nucleus")
+    several = told.groupby("label")["batch"].transform("nunique") > 1
+    held = told[several].groupby(["label", "batch", "repeat"])["fold"].nunique()
+    whole = held[held == 1].reset_index()[["label", "batch"]].drop_duplicates()
+    return [
+        f"All of class {label} in batch {batch} was tested by networks that had seen none of this batch; more "
+        "replicates of it would be spread over the folds."
+        for label, batch in whole.itertuples(index=False)
+    ]
+
+
+def shortcuts(audits: Sequence[Audit]) -> list[str]:
+    """What the audits warn of, one sentence each."""
+    return [f"{audit['title']}: {audit['says']}" for audit in audits if audit["warning"]]
+
+
+def class_table(
+    rows: pd.DataFrame, truth: NDArray[np.int64], probabilities: Floats, classes: Sequence[str], seed: int
+) -> list[Tree]:
+    """`class`, `n`, `replicates`, and `recall`, `precision`, `f1` with intervals, of each class."""
+    replicate = rows["replicate"].to_numpy()
+    once = per_class(truth, probabilities, np.ones((1, len(truth))))
+    draws = Draws.of(replicate, truth, len(classes), seed=seed)
+    drawn = per_class(truth, probabilities, draws.weights) if draws else None
+    found = []
+    for index, name in enumerate(classes):
+        own = truth == index
+        row: Tree = {"class": name, "n": int(own.sum()), "replicates": len(np.unique(replicate[own]))}
+        for metric, values in once.items():
+            row[metric] = draws.valued(values[0, index], drawn[metric][:, index] if drawn else None)
+        found.append(row)
+    return found
+
+
+def per_fold(predictions: pd.DataFrame, classes: Sequence[str]) -> list[Tree]:
+    """All metrics of each fold of each repeat."""
+    found = []
+    for _, part in predictions.groupby(["repeat", "fold"]):
+        values = scores(codes(part["label"], classes), part[[f"p_{name}" for name in classes]].to_numpy())
+        row: Tree = {"repeat": int(part["repeat"].iloc[0]), "fold": int(part["fold"].iloc[0]), "n": len(part)}
+        found.append(row | values)
+    return found
+
+
+def per_replicate(rows: pd.DataFrame, truth: NDArray[np.int64], probabilities: Floats) -> list[Tree]:
+    """Nuclei of each replicate, how many are told right, how sure of the truth the networks are, and their classes."""
+    right, of_truth = probabilities.argmax(1) == truth, probabilities[np.arange(len(truth)), truth]
+    found = []
+    for name, part in rows.groupby("replicate"):
+        labels = part["label"].value_counts().sort_index()
+        correct = int(right[part.index].sum())
+        row: Tree = {"replicate": str(name), "n": len(part), "correct": correct, "accuracy": correct / len(part)}
+        row["probability_of_truth"] = float(of_truth[part.index].mean())
+        found.append(row | {"labels": {str(label): int(count) for label, count in labels.items()}})
+    return found
+
+
+def score_by_count(evidence: Evidence, by_count: pd.DataFrame) -> Tree | None:
+    """Score when the nuclei held out keep only a share of their localizations, by the models at hand."""
+    if by_count.empty:
+        return None
+    typical = float(np.median(evidence.dataset.localizations.sum(axis=1)))
+    points = [
+        {"share": 1.0, "localizations": round(typical)} | evidence.scored(evidence.predictions)["balanced_accuracy"]
+    ]
+    for share, table in sorted(by_count.groupby("share"), key=lambda item: -float(item[0])):  # type: ignore[arg-type]
+        own = evidence.scored(table)["balanced_accuracy"]
+        points.append({"share": float(share), "localizations": round(typical * float(share))} | own)  # type: ignore[arg-type]
+    return {
+        "title": "Score against localizations left",
+        "what": f"{evidence.network} as trained on whole nuclei; those held out thinned at random",
+        "points": points,
+    }
+
+
+def warnings(found: dict[str, Tree], rows: pd.DataFrame, classes: Sequence[str]) -> list[str]:
+    """What a reader of the scores has to know before believing them."""
+    said = []
+    chance = 1 / len(classes)
+    interval = found["balanced_accuracy"]["ci"]
+    if interval is None:
+        said.append("Too few replicates for an interval: each class needs two.")
+    elif interval[0] <= chance:
+        said.append(f"The interval of the balanced accuracy holds chance ({chance:.2f}): no difference is shown.")
+    per_label = rows.groupby("label")["replicate"].nunique()
+    for label in classes:
+        count = per_label.get(label, 0)
+        if count < 3:
+            said.append(f"Class {label} has {count} replicates; intervals from fewer than 3 mean little.")
+    if rows.groupby("replicate")["label"].nunique().eq(1).all():
+        said.append("Every replicate holds one class: what differs between preparations cannot be told from the class.")
+    return said

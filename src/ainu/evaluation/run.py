@@ -1,0 +1,114 @@
+"""From the files of an experiment to its `metrics.json` and the pictures of its evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ainu.evaluation import confident_errors as gallery
+from ainu.evaluation import curves
+from ainu.evaluation import embedding_map as nuclei_map
+from ainu.evaluation.audits import Evidence
+from ainu.evaluation.features import read_features
+from ainu.evaluation.metrics import evaluate_audited
+from ainu.evaluation.scores import Draws
+from ainu.figures import style as figures
+from ainu.files import read_json, read_table, write_json, write_table
+from ainu.folds.assign import read_folds
+from ainu.images.dataset import read
+from ainu.prediction.out_of_fold import pooled_truth
+
+Paths = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the files do not tell: classes, architectures of the networks and their controls, permutations, seed."""
+
+    classes: Sequence[str]
+    network: str
+    control_network: str
+    baseline_permutations: int
+    seed: int
+
+
+def evaluate_files(paths: Paths, output: Paths, setting: Setting) -> None:
+    """Evaluate an experiment.
+
+    Parameters
+    ----------
+    paths : mapping
+        `predictions`, `thinned`, `embedding`, `leakage`, `dataset`, `folds`; lists `histories`, `features`,
+        `controls`, `permuted`, `test`.
+    output : mapping
+        `metrics`, `places`, and the picture of each kind by its name.
+    setting : Setting
+    """
+    evidence = gather(paths, setting)
+    test = read_json(paths["test"][0]) if paths["test"] else None
+    permuted = [read_table(path) for path in paths["permuted"]]
+    by_count = read_table(paths["thinned"])
+    found = evaluate_audited(evidence, by_count, permuted, setting.baseline_permutations, test)
+    write_json(output["metrics"], found | {"leakage": read_json(paths["leakage"])})
+    draw(evidence, found, paths, output)
+
+
+def gather(paths: Paths, setting: Setting) -> Evidence:
+    """What the audits are made from."""
+    dataset = read(paths["dataset"])
+    tables = [read_table(path) for path in paths["controls"]]
+    controls = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"control": []})
+    features, acquisition = (
+        read_features(paths["features"], dataset.nucleus.tolist(), dataset.channels, kind)
+        for kind in ("arrangement", "acquisition")
+    )
+    return Evidence(
+        predictions=read_table(paths["predictions"]),
+        dataset=dataset,
+        folds=read_folds(paths["folds"]),
+        features=features,
+        acquisition=acquisition,
+        controls=controls,
+        classes=setting.classes,
+        network=setting.network,
+        control_network=setting.control_network,
+        seed=setting.seed,
+    )
+
+
+def draw(evidence: Evidence, found: Mapping[str, Any], paths: Paths, output: Paths) -> None:
+    """Write the pictures of an evaluation."""
+    classes, seed = evidence.classes, evidence.seed
+    rows, truth, probabilities = pooled_truth(evidence.predictions, classes)
+    draws = Draws.of(rows["replicate"].to_numpy(), truth, len(classes), seed=seed)
+    for name in ("roc", "precision_recall", "reliability"):
+        figures.save(getattr(curves, name)(truth, probabilities, classes, draws), output[name])
+    errors = gallery.confident_errors(rows, truth, probabilities, classes)
+    places = nuclei_map.layout(nuclei_map.read_relative(paths["embedding"], rows["nucleus"].tolist()), seed)
+    _write_places(output["places"], rows, places)
+    courses = {Path(path).parent.name: pd.read_csv(path, sep="\t") for path in paths["histories"]}
+    drawn = {
+        "confusion": figures.confusion(np.array(found["confusion"]), classes),
+        "training": figures.training_curves(courses),
+        "errors": gallery.picture(evidence.dataset, errors),
+        "embedding": nuclei_map.picture(places, rows, classes),
+        "permutation": curves.null_distribution(found["permutation"]),
+        "learning_curve": curves.score_against(
+            found["learning_curve"], "replicates", "training replicates", evidence.chance
+        ),
+        "score_by_count": curves.score_against(
+            found["score_by_count"], "share", "share of the localizations kept", evidence.chance
+        ),
+    }
+    for name, figure in drawn.items():
+        figures.save(figure, output[name])
+
+
+def _write_places(path: str | Path, rows: pd.DataFrame, places: Any) -> None:
+    where = np.full((len(rows), 2), np.nan) if places is None else places
+    write_table(path, rows.assign(x=where[:, 0], y=where[:, 1]))

@@ -1,0 +1,1 @@
+"""What figures of several stages are drawn with."""

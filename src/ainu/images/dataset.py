@@ -1,0 +1,348 @@
+"""The images of one experiment in one HDF5 file, with what is known of each nucleus."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ainu.errors import AinuError
+from ainu.failures import LeftOut
+from ainu.images.render import new_images, planes_of, split_by_nucleus
+from ainu.localizations.table import STORAGE, Localizations, load, new_file, open_file, write_array
+from ainu.nuclei.find import read_nuclei
+from ainu.nuclei.orientation import Pose
+from ainu.shards import left_out, listed
+
+SCHEMA = 2
+BLOCK_BYTES = 1 << 24
+"""Read at a time of what is memory-mapped."""
+TEXT = ("nucleus", "sample", "replicate", "label")
+NUMBERS = ("localizations", "area_um2", "origin_nm", "angle_rad")
+
+
+@dataclass(frozen=True)
+class Points:
+    """The localizations of nuclei, one nucleus after the other.
+
+    Attributes
+    ----------
+    position : (M, 2 or 3) float32
+        x, y and z in nm from the middle of the canvas, along its axes.
+    channel : (M,) uint8
+        Plane of the image.
+    precision : (M,) float32, optional
+        Lateral precision, nm; NaN where it was not measured.
+    start : (N + 1,) int64
+        Nucleus k has rows start[k] to start[k + 1].
+    """
+
+    position: NDArray[np.float32]
+    channel: NDArray[np.uint8]
+    precision: NDArray[np.float32] | None
+    start: NDArray[np.int64]
+
+    def of(self, nucleus: int) -> Points:
+        """Those of one nucleus."""
+        own = slice(self.start[nucleus], self.start[nucleus + 1])
+        precision = None if self.precision is None else self.precision[own]
+        return Points(self.position[own], self.channel[own], precision, np.array([0, own.stop - own.start]))
+
+    def at(self, nuclei: NDArray[np.intp]) -> Points:
+        """Those of some nuclei, in the order given."""
+        number = np.diff(self.start)[nuclei]
+        rows = np.concatenate([np.arange(self.start[k], self.start[k + 1]) for k in nuclei] or [np.zeros(0, np.intp)])
+        precision = None if self.precision is None else self.precision[rows]
+        start = np.concatenate([[0], np.cumsum(number)]).astype(np.int64)
+        return Points(self.position[rows], self.channel[rows], precision, start)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Nuclei of an experiment.
+
+    Attributes
+    ----------
+    image : (N, C, Y, X) or (N, C, Z, Y, X), uint16 or float32
+        Localizations per voxel.
+    nucleus, sample, replicate, label : (N,) str
+        Identifier, field of view, biological repeat, class (empty where unknown).
+    localizations : (N, C) uint32
+        Localizations of the nucleus, per channel.
+    area_um2 : (N,) float32
+        Area of the nucleus.
+    origin_nm : (N, 2) float64
+        Corrected position (x, y) of the canvas's corner in the field.
+    angle_rad : (N,) float64
+        Angle in the field of the canvas's x axis.
+    channels : tuple of str
+    voxel_size_nm : float
+    voxel_z_nm : float, optional
+        Height of a voxel of 3-D images.
+    batch : (N,) str, optional
+        Staining, day or the like that replicates share, where the sheet tells ('' where not of all).
+    points : Points, optional
+        The localizations, where the experiment's network or augmentation reads them.
+    """
+
+    image: NDArray[Any]
+    nucleus: NDArray[np.str_]
+    sample: NDArray[np.str_]
+    replicate: NDArray[np.str_]
+    label: NDArray[np.str_]
+    localizations: NDArray[np.uint32]
+    area_um2: NDArray[np.float32]
+    origin_nm: NDArray[np.float64]
+    angle_rad: NDArray[np.float64]
+    channels: tuple[str, ...]
+    voxel_size_nm: float
+    voxel_z_nm: float | None = None
+    batch: NDArray[np.str_] | None = None
+    points: Points | None = None
+
+    def __len__(self) -> int:
+        return len(self.nucleus)
+
+    def __getitem__(self, rows: NDArray[np.intp]) -> Dataset:
+        """Some of the nuclei, in the order given."""
+        columns = ["image", *TEXT, *NUMBERS] + ([] if self.batch is None else ["batch"])
+        points = None if self.points is None else self.points.at(rows)
+        return replace(self, **{name: getattr(self, name)[rows] for name in columns}, points=points)
+
+    @property
+    def counted(self) -> bool:
+        """Whether the images are counts; from densities (kernel gaussian) no localizations can be drawn."""
+        return self.image.dtype.kind != "f"
+
+    @property
+    def image_counts(self) -> NDArray[np.int64]:
+        """(N, C) localizations of each nucleus in its image."""
+        return np.stack([image.reshape(len(self.channels), -1).sum(axis=1, dtype=np.int64) for image in self.image])
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """`nucleus`, `sample`, `replicate`, `label`, and `batch` where told: one row per nucleus."""
+        columns = TEXT if self.batch is None else (*TEXT, "batch")
+        return pd.DataFrame({name: getattr(self, name) for name in columns})
+
+    def codes(self, classes: Sequence[str]) -> NDArray[np.int64]:
+        """(N,) index of each label in `classes`, -1 where it is none of them."""
+        places = {name: index for index, name in enumerate(classes)}
+        return np.array([places.get(str(name), -1) for name in self.label], np.int64)
+
+
+def assemble(
+    shards: Mapping[str, str | Path],
+    samples: Iterable[Mapping[str, str]],
+    channels: Sequence[str],
+    output: str | Path,
+    tables: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    fingerprints: Iterable[str | Path] = (),
+    on_bad_file: str = "skip",
+) -> int:
+    """Gather the nuclei of some samples from their shards, streaming: one sample in memory at a time.
+
+    Samples that failed before are left out, and told.
+
+    Parameters
+    ----------
+    shards : mapping
+        Voxel file of each shard.
+    samples : iterable of mapping
+        `sample`, `shard`, `replicate`, `label`, and where known `batch`, in the order of the result.
+    channels : sequence of str
+        Planes to take, in this order.
+    output : path
+        The dataset.
+    tables : mapping, optional
+        `raw`, `drift`, `quality` and `nuclei` files of each shard: given where the localizations are to go in as well.
+    fingerprints : paths
+        Of the shards (`ainu.leakage`): a sample without one cannot be told from a copy, and is left out.
+    on_bad_file : str
+        "skip", or "fail": stop where a sample has a file that could not be read.
+
+    Returns
+    -------
+    int
+        Number of nuclei.
+
+    Raises
+    ------
+    AinuError
+        When no sample has a nucleus, all failed, or one has a file that could not be read and that is to stop the run.
+    """
+    samples = list(samples)
+    failed = left_out([*shards.values(), *fingerprints])
+    absent = {row["sample"]: failed[row["sample"]] for row in samples if row["sample"] in failed}
+    _refuse(output, absent, len(samples), on_bad_file)
+    columns: dict[str, list[NDArray]] = {name: [] for name in ("nucleus", *NUMBERS)}
+    rows: list[tuple[str, str, str, str]] = []
+    with new_file(output) as file:
+        there = [row for row in samples if row["sample"] not in absent]
+        for name, members in groupby(there, itemgetter("shard")):
+            with open_file(shards[name]) as shard:
+                for row in members:
+                    taken = _append(file, shard[row["sample"]], list(channels), columns)
+                    if tables:
+                        _append_points(file, shard[row["sample"]], tables[name], row["sample"], channels)
+                    rows += [(row["sample"], row["replicate"], row["label"], row.get("batch", ""))] * taken
+        if not rows:
+            told = f"\nsamples that failed:\n{listed(absent)}" if absent else ""
+            raise AinuError(f"{output}: no nucleus was found in any sample; see results/qc and the key nuclei{told}")
+        for name, parts in columns.items():
+            write_array(file, name, np.concatenate(parts))
+        for name, values in zip((*TEXT[1:], "batch"), zip(*rows, strict=True), strict=True):
+            if name != "batch" or any(values):
+                write_array(file, name, np.array(values, dtype=object))
+        file.attrs.update(channels=list(channels), schema=SCHEMA)
+    return len(rows)
+
+
+def _refuse(output: str | Path, absent: Mapping[str, list[LeftOut]], number: int, on_bad_file: str) -> None:
+    """Tell which samples a dataset is without, or stop: all failed, or files are bad and that is to stop the run."""
+    bad = {sample: why for sample, why in absent.items() if any(reason.stage == "ingest" for reason in why)}
+    if bad and on_bad_file == "fail":
+        raise AinuError(
+            f"{output}: the files of {len(bad)} of {number} samples could not be read\n{listed(bad)}\nmend them (what "
+            "the other shards have done stays), or set ingest.on_bad_file: skip to go on without these samples"
+        )
+    if len(absent) == number:
+        raise AinuError(f"{output}: all samples failed\n{listed(absent)}")
+    if absent:
+        print(f"ainu: {len(absent)} of {number} samples are left out\n{listed(absent)}", file=sys.stderr)
+
+
+def _append(file: h5py.File, group: h5py.Group, channels: list[str], columns: dict[str, list[NDArray]]) -> int:
+    planes = [list(group.attrs["channels"]).index(name) for name in channels]
+    source = group["image"]
+    if "image" not in file:
+        new_images(file, (len(planes), *source.shape[2:]), source.dtype, 0)
+        file.attrs.update({name: group.attrs[name] for name in ("voxel_size_nm", "voxel_z_nm") if name in group.attrs})
+    image, before = file["image"], len(file["image"])
+    image.resize(before + len(source), axis=0)
+    for index in range(len(source)):
+        image[before + index] = source[index][planes]
+    for name, parts in columns.items():
+        values = group[name].asstr()[()] if name == "nucleus" else group[name][()]
+        parts.append(values[:, planes] if name == "localizations" else values)
+    return len(source)
+
+
+def _append_points(
+    file: h5py.File, images: h5py.Group, paths: Mapping[str, str], sample: str, channels: Sequence[str]
+) -> None:
+    table = load(paths["raw"], sample, drift=paths["drift"], quality=paths["quality"], nuclei=paths["nuclei"])
+    parts = split_by_nucleus(table, len(read_nuclei(paths["nuclei"], sample).table))
+    half = images["image"].shape[-1] * images.attrs["voxel_size_nm"] / 2
+    group = file.require_group("points")
+    for part, corner, angle in zip(parts, images["origin_nm"][()], images["angle_rad"][()], strict=True):
+        c, s = np.cos(angle), np.sin(angle)
+        pose = Pose(corner[0] + half * (c - s), corner[1] + half * (s + c), float(angle))
+        plane = planes_of(part.channels, channels)[part.channel]
+        _extend(group, placed(part, pose)[plane >= 0], plane[plane >= 0].astype(np.uint8), part, plane >= 0)
+
+
+def placed(localizations: Localizations, pose: Pose) -> NDArray[np.float32]:
+    """(n, 2 or 3) x, y and z in nm from the middle of the canvas of a nucleus."""
+    axes = list(pose.seen(localizations.x, localizations.y))
+    if localizations.z is not None:
+        axes.append(localizations.z - np.float32(localizations.z.mean(dtype=np.float64)))
+    return np.stack(axes, axis=1).astype(np.float32)
+
+
+def _extend(
+    group: h5py.Group,
+    position: NDArray[np.float32],
+    channel: NDArray[np.uint8],
+    part: Localizations,
+    taken: NDArray[np.bool_],
+) -> None:
+    unknown = np.full(len(part), np.nan, np.float32)
+    columns: dict[str, NDArray[Any]] = {
+        "position": position,
+        "channel": channel,
+        "precision": (unknown if part.precision is None else part.precision)[taken],
+        "count": np.array([len(position)], np.int64),
+    }
+    for name, values in columns.items():
+        if name not in group:
+            chunks = (1 << 12 if name == "count" else 1 << 16, *values.shape[1:])
+            shape = (0, *values.shape[1:])
+            group.create_dataset(name, shape, values.dtype, maxshape=(None, *shape[1:]), chunks=chunks, **STORAGE)
+        before = len(group[name])
+        group[name].resize(before + len(values), axis=0)
+        group[name][before:] = values
+
+
+def _read_points(file: h5py.File, *, mapped: bool) -> Points | None:
+    if "points" not in file:
+        return None
+    group = file["points"]
+    position, channel, precision = (
+        _values(group[name], mapped=mapped) for name in ("position", "channel", "precision")
+    )
+    start = np.concatenate([[0], np.cumsum(group["count"][()])])
+    measured = any(not np.isnan(precision[rows]).all() for rows in _blocks(group["precision"]))
+    return Points(position, channel, precision if measured else None, start)
+
+
+def read(path: str | Path, memory_gb: float | None = None) -> Dataset:
+    """Read a dataset into memory.
+
+    Images and localizations that take more than `memory_gb` are unpacked into anonymous temporary files and
+    memory-mapped from there.
+    """
+    with open_file(path) as file:
+        if file.attrs.get("schema") != SCHEMA:
+            raise AinuError(f"{path}: not a dataset of schema {SCHEMA}; run the workflow again to make it anew")
+        text = {name: file[name].asstr()[()].astype(str) for name in (*TEXT, "batch") if name in file}
+        large = [file["image"], *file["points"].values()] if "points" in file else [file["image"]]
+        mapped = memory_gb is not None and sum(source.nbytes for source in large) > memory_gb * 1e9
+        numbers = {"image": _values(file["image"], mapped=mapped)} | {name: file[name][()] for name in NUMBERS}
+        channels = tuple(str(name) for name in file.attrs["channels"])
+        height = float(file.attrs["voxel_z_nm"]) if "voxel_z_nm" in file.attrs else None
+        voxel_nm = float(file.attrs["voxel_size_nm"])
+        points = _read_points(file, mapped=mapped)
+        return Dataset(**text, **numbers, channels=channels, voxel_size_nm=voxel_nm, voxel_z_nm=height, points=points)
+
+
+def _values(source: h5py.Dataset, *, mapped: bool) -> NDArray[Any]:
+    if not mapped or not source.nbytes:
+        return source[()]
+    with tempfile.TemporaryFile() as file:
+        for rows in _blocks(source):
+            source[rows].tofile(file)
+        file.flush()
+        return np.memmap(file, source.dtype, "r+", shape=source.shape)
+
+
+def _blocks(source: h5py.Dataset) -> Iterator[slice]:
+    """Rows that are read at a time, whole chunks."""
+    per_chunk = source.chunks[0]
+    rows = per_chunk * max(1, BLOCK_BYTES * len(source) // max(source.nbytes, 1) // per_chunk)
+    return (slice(start, start + rows) for start in range(0, len(source), rows))
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """`nucleus`, `sample`, `replicate`, `label`, and `batch` where told, of a dataset without its images."""
+    with open_file(path) as file:
+        return pd.DataFrame({name: file[name].asstr()[()] for name in (*TEXT, "batch") if name in file})
+
+
+def canvas_positions(dataset: Dataset, index: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """x and y, (Y, X) in nm, of the voxel centres of a nucleus's canvas in its field."""
+    rows, columns = np.indices(dataset.image.shape[-2:])
+    (x, y), angle = dataset.origin_nm[index], dataset.angle_rad[index]
+    u, v = (columns + 0.5) * dataset.voxel_size_nm, (rows + 0.5) * dataset.voxel_size_nm
+    return x + u * np.cos(angle) - v * np.sin(angle), y + u * np.sin(angle) + v * np.cos(angle)

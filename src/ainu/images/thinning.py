@@ -1,0 +1,89 @@
+"""Fewer localizations of the same nuclei, drawn without replacement, in images and tables alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ainu.errors import AinuError
+from ainu.images.dataset import Dataset, Points
+from ainu.images.views import bin_counts
+from ainu.networks.model import Model
+from ainu.prediction.ensemble import out_of_fold
+
+THIN_SEED = 0xC0
+"""Keeps the draws of thinning apart from those of training."""
+SHARES = (0.5, 0.25, 0.1)
+"""Of the localizations that nuclei held out keep, to see how the score depends on their number."""
+
+
+def equal_counts(dataset: Dataset, seed: int) -> Dataset:
+    """Each nucleus with as many localizations in each channel as the nucleus that has fewest, drawn at random.
+
+    Raises
+    ------
+    AinuError
+        For images of densities, from which single localizations cannot be drawn.
+    """
+    fewest = dataset.image_counts.min(axis=0)
+    return thinned(dataset, np.tile(fewest, (len(dataset), 1)), seed)
+
+
+def thinned(dataset: Dataset, left: NDArray[np.int64], seed: int) -> Dataset:
+    """The nuclei with `left` (N, C) localizations each, drawn without replacement; images and points agree."""
+    if not dataset.counted:
+        raise AinuError("images of kernel gaussian hold densities, from which no localizations can be drawn")
+    rngs = [np.random.default_rng([seed, THIN_SEED, row]) for row in range(len(dataset))]
+    if dataset.points is None:
+        image = np.stack([_thin_image(*item) for item in zip(dataset.image, left, rngs, strict=True)])
+        return replace(dataset, image=image, localizations=left.astype(np.uint32))
+    points = _thin_points(dataset.points, left, rngs)
+    return replace(dataset, image=_rebinned(dataset, points), points=points, localizations=left.astype(np.uint32))
+
+
+def _thin_image(image: NDArray[Any], left: NDArray[np.int64], rng: np.random.Generator) -> NDArray[Any]:
+    found = np.zeros_like(image)
+    for plane, source, number in zip(found, image, left, strict=True):
+        filled = np.flatnonzero(source)
+        counts = source.ravel()[filled].astype(np.int64)
+        plane.ravel()[filled] = rng.multivariate_hypergeometric(counts, min(number, counts.sum()), method="marginals")
+    return found
+
+
+def _thin_points(points: Points, left: NDArray[np.int64], rngs: Sequence[np.random.Generator]) -> Points:
+    kept = []
+    for nucleus, (wanted, rng) in enumerate(zip(left, rngs, strict=True)):
+        own = np.arange(points.start[nucleus], points.start[nucleus + 1])
+        parts = [own[points.channel[own] == channel] for channel in range(len(wanted))]
+        drawn = [rng.choice(part, min(int(n), len(part)), replace=False) for part, n in zip(parts, wanted, strict=True)]
+        kept.append(np.sort(np.concatenate(drawn)))
+    rows, start = np.concatenate(kept), np.concatenate([[0], np.cumsum([len(part) for part in kept])])
+    precision = None if points.precision is None else points.precision[rows]
+    return Points(points.position[rows], points.channel[rows], precision, start.astype(np.int64))
+
+
+def _rebinned(dataset: Dataset, points: Points) -> NDArray[Any]:
+    shape, sizes = dataset.image.shape[1:], (dataset.voxel_size_nm, dataset.voxel_z_nm)
+    parts = map(points.of, range(len(dataset)))
+    images = [bin_counts(part.position, part.channel, shape, *sizes) for part in parts]
+    return np.stack(images).astype(dataset.image.dtype)
+
+
+def thinned_predictions(dataset: Dataset, folds: pd.DataFrame, models: Sequence[Model], seed: int) -> pd.DataFrame:
+    """Out-of-fold predictions of nuclei that keep a share of their localizations, with a column `share`.
+
+    Without rows where the images are densities.
+    """
+    columns = [*folds.columns, "predicted", *(f"p_{name}" for name in models[0].classes)]
+    if not dataset.counted:
+        return pd.DataFrame(columns=[*columns, "share"])
+    counts, parts = dataset.image_counts, []
+    for share in SHARES:
+        left = thinned(dataset, np.ceil(counts * share).astype(np.int64), seed)
+        parts.append(out_of_fold(left, folds, models).assign(share=share))
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,1 @@
+"""Tables of localizations: read, aligned, stored and handed to other programs."""

@@ -1,0 +1,1 @@
+"""Localization files of every program."""

@@ -1,0 +1,115 @@
+"""DECODE emitters (`.h5`): one array per property under `data`, the pixel's size under `meta`.
+
+DECODE puts 0 at the centre of the first pixel (its frames begin at -0.5), and calls the first axis of an image x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ainu.errors import AinuError
+from ainu.localizations.formats import safe_hdf5 as hdf5
+from ainu.localizations.formats.raw import Raw, as_extra, measured, need_pixel_size, root_mean_square
+
+NAME = "decode"
+EXTENSION = ".h5"
+VERSION = 1
+
+LEFT_EDGE = -0.5
+"""Where the first pixel begins, its centre being 0."""
+OPTIONAL = {"photons": "phot", "background": "bg"}
+
+
+def sniff(path: Path, head: bytes) -> bool:
+    """Whether the file is HDF5 with emitters in it."""
+    return head.startswith(hdf5.MAGIC) and hdf5.has(path, "data/xyz", "data/frame_ix")
+
+
+def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence[str] = ()) -> Raw:
+    """Read emitters.
+
+    Parameters
+    ----------
+    path : path
+    pixel_size_nm : float, optional
+        Camera pixel; overrides that of the file.
+    keep : sequence of str
+        Further columns, under their own names.
+
+    Raises
+    ------
+    AinuError
+        An array is missing, of the wrong shape, a link or empty; or there is no pixel size.
+    """
+    with h5py.File(path, "r") as file:
+        data, meta = hdf5.own(path, file, "data"), hdf5.own(path, file, "meta").attrs
+        xyz, frame = (hdf5.numbers(path, data, name) for name in ("xyz", "frame_ix"))
+        if xyz is None or frame is None or not xyz.size or not frame.size:
+            raise AinuError(f"{path}: holds a header but no rows")
+        further = {name: _own(path, data, name, len(frame)) for name in (*OPTIONAL.values(), *keep)}
+        spread = _own(path, data, "xyz_sig", len(frame), columns=3)
+        unit = str(meta.get("xy_unit", "px"))
+        in_file = np.asarray(meta.get("px_size", []), np.float64).ravel()
+    if xyz.shape != (len(frame), 3):
+        raise AinuError(f"{path}: 'xyz' is of shape {xyz.shape}, expected ({len(frame)}, 3)")
+    pixel, own_pixel = _pixel(path, in_file, pixel_size_nm, unit)
+    scale = pixel if unit == "px" else np.ones(2)
+    lateral = xyz[:, :2] * scale - LEFT_EDGE * pixel
+    columns = {"x": lateral[:, 0], "y": lateral[:, 1], "z": xyz[:, 2], "frame": frame}
+    columns |= {name: values for name, own in OPTIONAL.items() if (values := further[own]) is not None}
+    if spread is not None:
+        columns["precision"] = root_mean_square(*(spread[:, :2] * scale).T)
+    return Raw(
+        columns={name: _narrow(values) for name, values in columns.items() if _present(name, values)},
+        rows=len(frame),
+        units={"x": unit, "y": unit, "z": "nm", "photons": "photon", "background": "photon", "precision": unit},
+        extra={name: as_extra(values) for name in keep if (values := further[name]) is not None},
+        pixel_size_nm=own_pixel,
+    )
+
+
+def names(path: str | Path) -> list[str]:
+    """Names of the arrays with a value per emitter."""
+    with h5py.File(path, "r") as file:
+        data = hdf5.own(path, file, "data")
+        arrays = [name for name in data if isinstance(data.get(name, getlink=True), h5py.HardLink)]
+        return [name for name in arrays if isinstance(data[name], h5py.Dataset) and data[name].ndim == 1]
+
+
+def _own(path: str | Path, data: h5py.Group, name: str, rows: int, columns: int | None = None) -> NDArray[Any] | None:
+    """An array with a value, or some, per emitter; None where the file has none."""
+    if data.get(name, getlink=True) is None:
+        return None
+    values = hdf5.numbers(path, data, name)
+    expected = (rows,) if columns is None else (rows, columns)
+    if values is not None and values.shape != expected:
+        raise AinuError(f"{path}: {name!r} is of shape {values.shape}, expected {expected}")
+    return values
+
+
+def _pixel(
+    path: str | Path, in_file: NDArray[np.float64], given: float | None, unit: str
+) -> tuple[NDArray[np.float64], float | None]:
+    """Size (x, y) of a pixel in nm, and what to record of it."""
+    if unit not in ("px", "nm"):
+        raise AinuError(f"{path}: xy_unit is {unit!r}; known are: px, nm")
+    if given is None and in_file.size == 2 and (in_file > 0).all() and np.isfinite(in_file).all():
+        return in_file, float(in_file[0])
+    if given is None and unit == "nm":
+        return np.zeros(2), None
+    size = need_pixel_size(given, f"{path}: no px_size in the file; x, y are")
+    return np.full(2, size), size
+
+
+def _present(name: str, values: NDArray[Any]) -> bool:
+    return name in ("x", "y", "frame") or measured(values)
+
+
+def _narrow(values: NDArray[Any]) -> NDArray[Any]:
+    return values.astype(np.float32) if values.dtype.kind == "f" else values

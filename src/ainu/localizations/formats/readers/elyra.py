@@ -1,0 +1,89 @@
+"""Zeiss Elyra (ZEN) localizations (`.txt`): tab-separated rows, then a NUL byte and notes on the image.
+
+That `PSF half width` is a standard deviation follows from the files: with it, and with the excess noise of an EMCCD
+(twice the variance), the formula of Thompson et al. (Biophys. J. 82, 2775 (2002)) gives their `Precision`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ainu.files import HEAD_BYTES
+from ainu.localizations.formats import delimited_text as text
+from ainu.localizations.formats.raw import Raw, as_extra, measured
+
+NAME = "elyra"
+EXTENSION = ".txt"
+VERSION = 1
+
+CHANNEL = "Channel"
+SINGLE = {"x": "Position X [nm]", "y": "Position Y [nm]", "frame": "First Frame"}
+OPTIONAL = {
+    "z": "Position Z [nm]",
+    "photons": "Number Photons",
+    "precision": "Precision [nm]",
+    "sigma": "PSF half width [nm]",
+}
+UNITS = {"x": "nm", "y": "nm", "z": "nm", "photons": "photon", "precision": "nm", "sigma": "nm"}
+AFTER_THE_ROWS = (b"\0", b"\nVoxelSize")
+BLOCK_BYTES = 1 << 22
+
+
+def sniff(_path: Path, head: bytes) -> bool:
+    """Whether a file with these first bytes is of this format."""
+    return set(SINGLE.values()) <= set(text.header(text.first_line(head), "\t", quoted=False))
+
+
+def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence[str] = ()) -> Raw:
+    """Read localizations.
+
+    Parameters
+    ----------
+    path : path
+    pixel_size_nm : float, optional
+        Not needed: positions are in nm.
+    keep : sequence of str
+        Further columns, under their own names.
+
+    Raises
+    ------
+    AinuError
+        A column is missing, there is text in a number, or there are no rows.
+    """
+    there = names(path)
+    source = SINGLE | {name: column for name, column in OPTIONAL.items() if column in there}
+    numbers: dict[str, type] = dict.fromkeys(source.values(), np.float32)
+    numbers |= dict.fromkeys([SINGLE["frame"], *keep], np.float64)
+    code = CHANNEL if CHANNEL in there else None
+    table = text.read(path, there, numbers, code=code, delimiter="\t", quoted=False, end=_end_of_rows(path))
+    columns = {name: table.numbers[column] for name, column in source.items()}
+    return Raw(
+        columns={name: values for name, values in columns.items() if name in SINGLE or measured(values)},
+        rows=table.rows,
+        units=UNITS,
+        codes=table.codes,
+        code_names=text.whole_codes(table.code_names),
+        extra={name: as_extra(table.numbers[name]) for name in keep},
+        first_frame=1,
+    )
+
+
+def names(path: str | Path) -> list[str]:
+    """Names of the columns."""
+    with open(path, "rb") as file:
+        return text.header(text.first_line(file.read(HEAD_BYTES)), "\t", quoted=False)
+
+
+def _end_of_rows(path: str | Path) -> int:
+    """The byte at which the notes begin, or the size of a file without any."""
+    place, tail = 0, b""
+    with open(path, "rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            ends = [at for mark in AFTER_THE_ROWS if (at := (tail + block).find(mark)) >= 0]
+            if ends:
+                return place - len(tail) + min(ends)
+            place, tail = place + len(block), block[-len(AFTER_THE_ROWS[1]) :]
+    return place

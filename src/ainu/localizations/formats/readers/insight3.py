@@ -1,0 +1,228 @@
+"""Insight3 molecule lists (`.bin`, M425), as Insight3 and storm-analysis write them.
+
+A header of 16 bytes (magic, frames, status, number of molecules), one record of 72 bytes per molecule, and possibly
+more bytes after them. Field names follow storm-analysis (`sa_library/i3dtype.py`), from which the conventions come too:
+the centre of the first pixel is 1.0, and `w` is twice the standard deviation in nm.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ainu.errors import AinuError
+from ainu.files import whole
+from ainu.localizations.formats.raw import Raw, as_extra, correction_notes, measured, need_pixel_size, own_correction
+from ainu.localizations.table import Localizations
+
+NAME = "insight3"
+EXTENSION = ".bin"
+VERSION = 1
+
+MAGIC = b"M425"
+HEADER = struct.Struct("<4siii")
+RECORD = np.dtype(
+    [(name, "<f4") for name in ("x", "y", "xc", "yc", "h", "a", "w", "phi", "ax", "bg", "i")]
+    + [(name, "<i4") for name in ("c", "valid", "fr", "length", "link")]
+    + [("z", "<f4"), ("zc", "<f4")]
+)
+STATUS = 6
+LEFT_EDGE = 0.5
+"""Where the first pixel begins, its centre being 1.0."""
+BLOCK = 1 << 13
+"""Records converted at a time: a block stays in the cache while its fields are picked."""
+
+FIELDS = {"x": "x", "y": "y", "z": "z", "frame": "fr", "photons": "a", "background": "bg", "sigma": "w"}
+UNITS = {
+    "x": "px",
+    "y": "px",
+    "z": "nm",
+    "photons": "camera counts",
+    "background": "camera counts",
+    "sigma": "2 sd, nm",
+}
+CORRECTED = {"x": "xc", "y": "yc", "z": "zc"}
+OWN_CORRECTION = True
+Z_OUT_OF_RANGE = "9"
+
+
+def sniff(_path: Path, head: bytes) -> bool:
+    """Whether a file with these first bytes is of this format."""
+    return head.startswith(MAGIC)
+
+
+def read(
+    path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence[str] = (), corrected: bool = False
+) -> Raw:
+    """Read a molecule list.
+
+    Parameters
+    ----------
+    path : path
+    pixel_size_nm : float
+        Camera pixel.
+    keep : sequence of str
+        Further fields of the record, of `names`.
+    corrected : bool
+        Take the positions that the file's own drift correction gave (`xc`, `yc`, `zc`).
+
+    Raises
+    ------
+    AinuError
+        Wrong magic, fewer bytes than the header announces, no molecules, or no pixel size.
+    """
+    path = Path(path)
+    rows = _announced(path)
+    pixel = need_pixel_size(pixel_size_nm, f"{path}: Insight3 positions are")
+    fields = FIELDS | (CORRECTED if corrected else {})
+    # A column that stays 0 (z of 2-D data) is never touched, so it takes no memory.
+    columns = {name: np.zeros(rows, RECORD[field]) for name, field in fields.items()}
+    extra = {name: np.empty(rows, RECORD[name]) for name in keep}
+    categories, differ = _Categories(rows), False
+    for place, block in _blocks(path, rows):
+        for name, field in fields.items():
+            _convert(name, block[field], pixel, columns[name][place])
+        for name, values in extra.items():
+            values[place] = block[name]
+        categories.add(place, block["c"])
+        differ = differ or any((block[raw] != block[own]).any() for raw, own in CORRECTED.items())
+    correction = _correction(path, rows, pixel, corrected) if differ else {}
+    return Raw(
+        columns={name: values for name, values in columns.items() if _present(name, values)},
+        rows=rows,
+        units=UNITS,
+        codes=categories.codes,
+        code_names=categories.names,
+        rejected={Z_OUT_OF_RANGE: "z out of range (category 9)"},
+        extra={name: as_extra(values) for name, values in extra.items()},
+        first_frame=1,
+        pixel_size_nm=pixel,
+        correction=correction,
+        notes=correction_notes(correction, "drift correction"),
+    )
+
+
+def names(_path: str | Path) -> tuple[str, ...]:
+    """Columns that can be kept: the fields of a record."""
+    return RECORD.names or ()
+
+
+def _announced(path: Path) -> int:
+    """The number of molecules that the header announces, for which the file is long enough."""
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        start = file.read(HEADER.size)
+    if not start.startswith(MAGIC):
+        raise AinuError(f"{path}: starts with {start[:4]!r}, an Insight3 file with {MAGIC!r}")
+    if len(start) < HEADER.size:
+        raise AinuError(f"{path}: ends within the header ({len(start)} of {HEADER.size} bytes)")
+    n = HEADER.unpack(start)[3]
+    whole = (size - HEADER.size) // RECORD.itemsize
+    if n < 0 or n > whole:
+        raise AinuError(f"{path}: truncated: the header announces {n} molecules, {size} bytes hold {whole}")
+    if n == 0:
+        raise AinuError(f"{path}: holds a header but no rows")
+    return n
+
+
+def _blocks(path: Path, rows: int) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Places and records, all read into one buffer: a mapped file counts as memory, 2.5 times that of the columns."""
+    buffer = np.empty(min(BLOCK, rows), RECORD)
+    with open(path, "rb", buffering=0) as file:
+        file.seek(HEADER.size)
+        for start in range(0, rows, BLOCK):
+            block = buffer[: rows - start]
+            if file.readinto(memoryview(block).cast("B")) != block.nbytes:
+                raise AinuError(f"{path}: became shorter while it was read")
+            yield slice(start, start + len(block)), block
+
+
+def _convert(name: str, values: NDArray[Any], pixel: float, out: NDArray[Any]) -> None:
+    """Write a block of a field in canonical units."""
+    if name in ("x", "y"):
+        np.subtract(values, np.float32(LEFT_EDGE), out=out)
+        out *= np.float32(pixel)
+    elif name == "sigma":
+        np.multiply(values, np.float32(0.5), out=out)
+    elif name != "z" or values.any():
+        out[:] = values
+
+
+def _present(name: str, values: NDArray[Any]) -> bool:
+    return name in ("x", "y", "frame") or measured(values)
+
+
+class _Categories:
+    """Categories as they are met, block after block: an index per row, and their names."""
+
+    def __init__(self, rows: int) -> None:
+        self.codes = np.zeros(rows, np.int32)
+        self._known: dict[int, int] = {}
+
+    def add(self, place: slice, categories: NDArray[np.int32]) -> None:
+        """The next block. Most files hold one category, whose index 0 stands there already."""
+        if categories.min() == categories.max():
+            if code := self._code(categories[0]):
+                self.codes[place] = code
+            return
+        found, inverse = np.unique(categories, return_inverse=True)
+        self.codes[place] = np.array([self._code(category) for category in found], np.int32)[inverse]
+
+    def _code(self, category: np.int32) -> int:
+        return self._known.setdefault(int(category), len(self._known))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Categories by index."""
+        return tuple(str(category) for category in self._known)
+
+
+def _correction(path: Path, rows: int, pixel: float, used: bool) -> dict[str, Any]:
+    """What the file's own drift correction did, from the differences of raw and corrected positions."""
+    shifts = {raw: np.empty(rows, np.float32) for raw in CORRECTED}
+    for place, block in _blocks(path, rows):
+        for raw, own in CORRECTED.items():
+            shifts[raw][place] = (block[own] - block[raw]) * (1 if raw == "z" else pixel)
+    return own_correction(", ".join(CORRECTED.values()), used, list(shifts.values()))
+
+
+def write(localizations: Localizations, path: str | Path, *, pixel_size_nm: float) -> None:
+    """Write a molecule list: category = index of the channel + 1, frames from 1; the precision is lost.
+
+    Parameters
+    ----------
+    localizations : Localizations
+    path : path
+    pixel_size_nm : float
+        Camera pixel.
+    """
+    table, pixel = localizations, need_pixel_size(pixel_size_nm, f"{path}: Insight3 positions are")
+    records = np.zeros(len(table), RECORD)
+    for axis, values in (("x", table.x), ("y", table.y), ("z", table.z)):
+        if values is not None:
+            scaled = values if axis == "z" else values.astype(np.float64) / pixel + LEFT_EDGE
+            records[axis] = records[axis + "c"] = scaled
+    records["fr"] = 1 if table.frame is None else table.frame.astype(np.int64) + 1
+    records["c"] = table.channel.astype(np.int32) + 1
+    records["valid"] = records["length"] = records["ax"] = 1
+    records["link"] = -1
+    _write_brightness(records, table, pixel)
+    header = HEADER.pack(MAGIC, 1, STATUS, len(table))
+    with whole(path) as part:
+        part.write_bytes(header + records.tobytes() + bytes(4))
+
+
+def _write_brightness(records: NDArray[Any], table: Localizations, pixel: float) -> None:
+    if table.background is not None:
+        records["bg"] = table.background
+    if table.photons is not None:
+        records["a"] = records["i"] = table.photons
+    if table.sigma is not None:
+        records["w"] = 2 * table.sigma
+        area = 2 * np.pi * (table.sigma.astype(np.float64) / pixel) ** 2
+        records["h"] = np.divide(records["a"], area, out=np.zeros(len(table)), where=area > 0)

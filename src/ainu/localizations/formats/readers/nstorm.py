@@ -1,0 +1,167 @@
+"""Nikon N-STORM molecule lists exported as text (`.txt`), with 24 columns (2-D) or 26 (3-D).
+
+The columns carry over Insight3's fields, with positions in nm. That `Width` is twice the standard deviation follows
+from the files themselves: for a molecule of one frame, Area = 2 pi Height (sd / pixel)^2 holds with sd = Width / 2 and
+with the camera's pixel of 160 nm; Photons is Area times a constant factor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ainu.files import HEAD_BYTES
+from ainu.localizations.formats import delimited_text as text
+from ainu.localizations.formats.raw import Raw, as_extra, correction_notes, measured, own_correction
+from ainu.localizations.table import Localizations
+
+NAME = "nstorm"
+EXTENSION = ".txt"
+VERSION = 1
+
+CHANNEL = "Channel Name"
+COLUMNS = {
+    "x": "X",
+    "y": "Y",
+    "z": "Z",
+    "frame": "Frame",
+    "photons": "Photons",
+    "background": "BG",
+    "precision": "Lateral Localization Accuracy",
+    "sigma": "Width",
+}
+UNITS = {"x": "nm", "y": "nm", "z": "nm", "photons": "photon", "precision": "nm", "sigma": "2 sd, nm"}
+HEADER_2D = (
+    f"{CHANNEL}\tX\tY\tXc\tYc\tHeight\tArea\tWidth\tPhi\tAx\tBG\tI\tFrame\tLength\tLink\tValid\tZ\tZc\tPhotons\t"
+    "Lateral Localization Accuracy\tXw\tYw\tXwc\tYwc"
+)
+REJECTED = {"Z Rejected": "z rejected", "Non Specific Activation": "non-specific activation"}
+CORRECTED = {"x": "Xc", "y": "Yc", "z": "Zc"}
+WARPED = ("Xw", "Yw")
+OWN_CORRECTION = True
+
+
+def sniff(_path: Path, head: bytes) -> bool:
+    """Whether a file with these first bytes is of this format."""
+    return text.first_line(head).startswith(f"{CHANNEL}\t")
+
+
+def read(
+    path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence[str] = (), corrected: bool = False
+) -> Raw:
+    """Read a molecule list.
+
+    Parameters
+    ----------
+    path : path
+    pixel_size_nm : float, optional
+        Not needed: positions are in nm.
+    keep : sequence of str
+        Further columns, under their own names.
+    corrected : bool
+        Take the positions that the file's own drift correction gave (`Xc`, `Yc`, `Zc`).
+
+    Raises
+    ------
+    AinuError
+        A column is missing, there is text in a number, or there are no rows.
+    """
+    there = names(path)
+    checks = [name for name in (*CORRECTED.values(), *WARPED) if corrected or name in there]
+    wanted = {COLUMNS[name]: np.float32 for name in COLUMNS if name != "frame"}
+    wanted |= dict.fromkeys(["Area", *checks], np.float32)
+    numbers: dict[str, type] = wanted | dict.fromkeys([COLUMNS["frame"], *keep], np.float64)
+    table = text.read(path, there, numbers, code=CHANNEL, delimiter="\t", quoted=False)
+    correction = _correction(table.numbers, corrected)
+    columns, units = _canonical(table.numbers, COLUMNS | (CORRECTED if corrected else {}))
+    return Raw(
+        columns=columns,
+        rows=table.rows,
+        units=units,
+        codes=table.codes,
+        code_names=table.code_names,
+        rejected=REJECTED,
+        extra={name: as_extra(table.numbers[name]) for name in keep},
+        first_frame=1,
+        correction=correction,
+        notes=correction_notes(correction, "drift correction") + _warped(table.numbers),
+    )
+
+
+def names(path: str | Path) -> list[str]:
+    """Names of the columns."""
+    with open(path, "rb") as file:
+        return text.header(text.first_line(file.read(HEAD_BYTES)), "\t", quoted=False)
+
+
+def _canonical(
+    numbers: dict[str, NDArray[Any]], sources: dict[str, str]
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    always = ("x", "y", "frame")
+    columns = {name: numbers[own] for name, own in sources.items() if name in always or measured(numbers[own])}
+    units = {name: UNITS[name] for name in columns if name in UNITS}
+    if "sigma" in columns:
+        columns["sigma"] = columns["sigma"] / 2
+    if "background" in columns:
+        factor = _photons_per_count(numbers)
+        columns["background"] = columns["background"] * np.float32(factor)
+        units["background"] = f"camera counts ({factor:.4g} photons each)"
+    return columns, units
+
+
+def _photons_per_count(numbers: dict[str, NDArray[Any]]) -> float:
+    """The factor with which Nikon's program turned camera counts (Area) into photons."""
+    area, photons = numbers["Area"].astype(np.float64), numbers[COLUMNS["photons"]]
+    known = (area > 0) & (photons > 0) & np.isfinite(area) & np.isfinite(photons)
+    return round(float(np.median(photons[known] / area[known])), 6) if known.any() else 1.0
+
+
+def _correction(numbers: dict[str, NDArray[Any]], used: bool) -> dict[str, Any]:
+    """What the file's own drift correction did; z counts only in a 3-D file, whose Z is not all 0."""
+    axes = [axis for axis in CORRECTED if axis != "z" or measured(numbers[COLUMNS["z"]])]
+    pairs = {CORRECTED[axis]: COLUMNS[axis] for axis in axes if CORRECTED[axis] in numbers}
+    shifts = [numbers[own] - numbers[raw] for own, raw in pairs.items()]
+    return own_correction(", ".join(pairs), used, shifts) if shifts else {}
+
+
+def _warped(numbers: dict[str, NDArray[Any]]) -> tuple[str, ...]:
+    shifts = [numbers[own] - numbers[raw] for own, raw in zip(WARPED, ("X", "Y"), strict=True) if own in numbers]
+    warp = own_correction(", ".join(WARPED), False, shifts) if shifts else {}
+    return correction_notes(warp, "chromatic correction")
+
+
+def write(localizations: Localizations, path: str | Path) -> None:
+    """Write a molecule list: 24 columns, 26 with z; channels by name, frames from 1.
+
+    What the table lacks is written as 0, which the reader takes for not measured.
+    """
+    columns = _columns(localizations)
+    header = HEADER_2D + ("\tZw\tZwc" if localizations.z is not None else "")
+    text.write(path, {name: columns[name] for name in header.split("\t")}, header + "\r\n", "\t")
+
+
+def _columns(table: Localizations) -> dict[str, Any]:
+    def filled(values: NDArray[Any] | None, value: float = 0, places: int = 5) -> NDArray[np.float64]:
+        return text.decimals(np.full(len(table), value) if values is None else values, places)
+
+    x, y, z = filled(table.x, places=3), filled(table.y, places=3), filled(table.z, places=3)
+    photons, constant = filled(table.photons), np.ones(len(table), np.int64)
+    return {
+        CHANNEL: pa.DictionaryArray.from_arrays(pa.array(table.channel), list(table.channels)).cast(pa.string()),
+        **dict.fromkeys(("X", "Xc", "Xw", "Xwc"), x),
+        **dict.fromkeys(("Y", "Yc", "Yw", "Ywc"), y),
+        **dict.fromkeys(("Z", "Zc", "Zw", "Zwc"), z),
+        **dict.fromkeys(("Height", "Phi"), 0 * constant),
+        **dict.fromkeys(("Area", "I", "Photons"), photons),
+        **dict.fromkeys(("Ax", "Length", "Valid"), constant),
+        "Link": -constant,
+        "Width": filled(None if table.sigma is None else 2 * table.sigma),
+        "BG": filled(table.background),
+        "Frame": constant if table.frame is None else table.frame.astype(np.int64) + 1,
+        COLUMNS["precision"]: filled(table.precision),
+    }

@@ -1,0 +1,213 @@
+"""Picasso localizations: HDF5 with a structured dataset `locs`; its metadata in a YAML file beside it, or inside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from ainu.errors import AinuError
+from ainu.files import whole
+from ainu.localizations.formats import safe_hdf5 as hdf5
+from ainu.localizations.formats.raw import Raw, as_extra, geometric_mean, need_pixel_size, root_mean_square
+from ainu.localizations.table import Localizations, new_file
+
+NAME = "picasso"
+EXTENSION = ".hdf5"
+VERSION = 1
+
+DATASET = "locs"
+METADATA = "metadata"
+CHANNEL = "channel"
+PIXEL_SIZE = "Pixelsize"
+SINGLE = {"x": "x", "y": "y", "z": "z", "frame": "frame", "photons": "photons", "background": "bg"}
+PAIRS = {"sigma": ("sx", "sy"), "precision": ("lpx", "lpy")}
+UNITS = {"x": "px", "y": "px", "z": "nm", "photons": "photon", "background": "photon", "sigma": "px", "precision": "px"}
+
+
+def sniff(path: Path, head: bytes) -> bool:
+    """Whether the file is HDF5 with `locs` at its top, of whatever kind."""
+    return head.startswith(hdf5.MAGIC) and hdf5.has(path, DATASET)
+
+
+def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence[str] = ()) -> Raw:
+    """Read localizations.
+
+    Parameters
+    ----------
+    path : path
+    pixel_size_nm : float, optional
+        Camera pixel; overrides that of the YAML file.
+    keep : sequence of str
+        Further fields, under their own names.
+
+    Raises
+    ------
+    AinuError
+        No dataset `locs` in the file itself, a missing field, no rows, or no pixel size.
+    """
+    path = Path(path)
+    in_yaml = _pixel_size(path)
+    pixel = need_pixel_size(
+        in_yaml if pixel_size_nm is None else pixel_size_nm,
+        f"{path}: no {PIXEL_SIZE} in a YAML file beside it, nor in the file; x, y are",
+    )
+    locs = _dataset(path, keep)
+    columns = {name: locs[field] for name, field in SINGLE.items() if field in locs}
+    columns |= {name: _pair(locs, name) for name in PAIRS if set(PAIRS[name]) <= set(locs)}
+    scaled = [name for name in ("x", "y", *PAIRS) if name in columns]
+    columns |= {name: columns[name].astype(np.float32) * np.float32(pixel) for name in scaled}
+    codes, names = _channels(locs)
+    return Raw(
+        columns=columns,
+        rows=len(columns["x"]),
+        units={name: unit for name, unit in UNITS.items() if name in columns},
+        codes=codes,
+        code_names=names,
+        extra={name: as_extra(locs[name]) for name in keep},
+        pixel_size_nm=pixel,
+        notes=_notes(in_yaml, pixel),
+    )
+
+
+def names(path: str | Path) -> list[str]:
+    """Names of the fields that hold numbers."""
+    with h5py.File(path, "r") as file:
+        kinds = hdf5.own_table(Path(path), file, DATASET).dtype
+    return [name for name in kinds.names or () if kinds[name].kind in "iufb" and not kinds[name].shape]
+
+
+def _pixel_size(path: Path) -> float | None:
+    """The pixel size that the last program gave which gives one, in the YAML file or else in the file itself."""
+    beside = path.with_suffix(".yaml")
+    source = beside if beside.exists() else path
+    documents = _yaml(beside) if beside.exists() else _inside(path)
+    sizes = [document[PIXEL_SIZE] for document in documents if isinstance(document, dict) and PIXEL_SIZE in document]
+    if not sizes:
+        return None
+    try:
+        return float(sizes[-1])
+    except (TypeError, ValueError):
+        raise AinuError(f"{source}: {PIXEL_SIZE} is {sizes[-1]!r}, not a number of nm") from None
+
+
+def _yaml(path: Path) -> list[Any]:
+    try:
+        return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise AinuError(f"{path}: is not YAML ({' '.join(str(error).split())[:200]})") from None
+
+
+def _inside(path: Path) -> list[Any]:
+    """What Picasso 0.11 and later write into the file: a list, as JSON."""
+    with h5py.File(path, "r") as file:
+        if file.get(METADATA, getlink=True) is None:
+            return []
+        dataset = hdf5.own(path, file, METADATA)
+        if not isinstance(dataset, h5py.Dataset) or dataset.shape != ():
+            return []
+        text = dataset[()]
+    try:
+        found = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise AinuError(f"{path}: {METADATA!r} is not JSON ({' '.join(str(error).split())[:200]})") from None
+    return found if isinstance(found, list) else [found]
+
+
+def _dataset(path: Path, keep: Sequence[str]) -> dict[str, NDArray[Any]]:
+    with h5py.File(path, "r") as file:
+        dataset = hdf5.own_table(path, file, DATASET)
+        fields = dataset.dtype.names or ()
+        for name in ("x", "y", "frame"):
+            if name not in fields:
+                raise AinuError(
+                    f"{path}: column {name!r} is missing; the columns of {DATASET!r} are: {', '.join(fields)}"
+                )
+        wanted = {*SINGLE.values(), *PAIRS["sigma"], *PAIRS["precision"], CHANNEL, *keep} & set(fields)
+        unfit = sorted(name for name in wanted if dataset.dtype[name].kind not in "iufb" or dataset.dtype[name].shape)
+        if unfit:
+            raise AinuError(f"{path}: column {unfit[0]!r} holds {dataset.dtype[unfit[0]]}, not numbers")
+        rows = dataset[()]
+    return {name: np.ascontiguousarray(rows[name]) for name in fields if name in wanted}
+
+
+def _pair(locs: dict[str, NDArray[Any]], name: str) -> NDArray[Any]:
+    first, second = (locs[field] for field in PAIRS[name])
+    if name == "sigma":
+        return geometric_mean(first, second)
+    return root_mean_square(first, second)
+
+
+def _channels(locs: dict[str, NDArray[Any]]) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+    if CHANNEL not in locs:
+        return None, ()
+    found, codes = np.unique(as_extra(locs[CHANNEL]), return_inverse=True)
+    return codes, tuple(str(code) for code in found)
+
+
+def _notes(in_yaml: float | None, pixel: float) -> tuple[str, ...]:
+    same = in_yaml is None or in_yaml == pixel
+    return () if same else (f"the file's metadata say {in_yaml:g} nm per pixel; {pixel:g} nm were given and used",)
+
+
+def write(localizations: Localizations, path: str | Path, *, pixel_size_nm: float, keep: Sequence[str] = ()) -> None:
+    """Write localizations and the YAML file; a field `channel` (index, from 0) where there are several channels.
+
+    Parameters
+    ----------
+    localizations : Localizations
+    path : path
+    pixel_size_nm : float
+        Camera pixel.
+    keep : sequence of str
+        Extra columns to write, under their own names.
+    """
+    table, path = localizations, Path(path)
+    pixel = need_pixel_size(pixel_size_nm, f"{path}: Picasso's positions are")
+    fields = _fields(table, pixel) | {name: table.extra[name] for name in keep}
+    rows = np.zeros(len(table), [(name, values.dtype) for name, values in fields.items()])
+    for name, values in fields.items():
+        rows[name] = values
+    with new_file(path) as file:
+        file.create_dataset(DATASET, data=rows, track_times=False)
+    with whole(path.with_suffix(".yaml")) as part:
+        part.write_text(yaml.safe_dump(_description(rows, table, pixel)), encoding="utf-8")
+
+
+def _fields(table: Localizations, pixel: float) -> dict[str, NDArray[Any]]:
+    def in_pixels(values: NDArray[Any] | None) -> NDArray[np.float32] | None:
+        return None if values is None else (values.astype(np.float64) / pixel).astype(np.float32)
+
+    frame = np.zeros(len(table), np.uint32) if table.frame is None else table.frame
+    fields: dict[str, NDArray[Any] | None] = {
+        "frame": frame,
+        "x": in_pixels(table.x),
+        "y": in_pixels(table.y),
+        "z": table.z,
+        "photons": table.photons,
+        "bg": table.background,
+    }
+    fields |= dict.fromkeys(PAIRS["sigma"], in_pixels(table.sigma))
+    fields |= dict.fromkeys(PAIRS["precision"], in_pixels(table.precision))
+    if len(table.channels) > 1:
+        fields[CHANNEL] = table.channel.astype(np.int32)
+    return {name: values for name, values in fields.items() if values is not None}
+
+
+def _description(rows: NDArray[Any], table: Localizations, pixel: float) -> dict[str, Any]:
+    def extent(name: str) -> int:
+        return max(1, int(np.ceil(rows[name].max()))) if len(rows) else 1
+
+    return {
+        "Frames": max(1, table.n_frames),
+        "Generated by": "ainu",
+        "Height": extent("y"),
+        PIXEL_SIZE: pixel,
+        "Width": extent("x"),
+    }

@@ -1,0 +1,152 @@
+"""ThunderSTORM tables (`.csv`): the header names each column's unit, `"x [nm]"`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ainu.errors import AinuError
+from ainu.files import HEAD_BYTES
+from ainu.localizations.formats import delimited_text as text
+from ainu.localizations.formats.raw import Raw, as_extra, geometric_mean
+from ainu.localizations.formats.units import LENGTHS, nm_per_unit
+from ainu.localizations.table import Localizations
+
+NAME = "thunderstorm"
+EXTENSION = ".csv"
+VERSION = 1
+
+SOURCES = {
+    "x": ("x",),
+    "y": ("y",),
+    "z": ("z",),
+    "frame": ("frame",),
+    "photons": ("intensity",),
+    "background": ("offset",),
+    "precision": ("uncertainty_xy", "uncertainty"),
+    "sigma": ("sigma",),
+}
+"""Canonical column -> names without the unit, the preferred one first."""
+REQUIRED = ("x", "y", "frame")
+TYPICAL = {"frame", "intensity", "uncertainty", "uncertainty_xy", "sigma", "sigma1", "offset", "bkgstd"}
+CHANNEL = "channel"
+
+
+def header(line: str) -> list[str]:
+    """Column names of a header line; one that a spreadsheet quoted a second time is one field that holds the others."""
+    names = text.header(line, ",")
+    return text.header(names[0], ",") if len(names) == 1 and "," in names[0] else names
+
+
+def parts(name: str) -> tuple[str, str]:
+    """Name and unit of a column: `"x [nm]"` is x in nm, `"frame"` has no unit."""
+    match = re.fullmatch(r"(.*?)\s*\[(.*)\]", name)
+    return (match.group(1), match.group(2).strip()) if match else (name, "")
+
+
+def sniff(_path: Path, head: bytes) -> bool:
+    """Whether a file with these first bytes is of this format."""
+    units = dict(parts(name) for name in header(text.first_line(head)))
+    return units.get("x") in LENGTHS and "y" in units and bool(TYPICAL & set(units))
+
+
+def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence[str] = ()) -> Raw:
+    """Read a table.
+
+    Parameters
+    ----------
+    path : path
+    pixel_size_nm : float, optional
+        Camera pixel, where a column is in px.
+    keep : sequence of str
+        Further columns, under their own names.
+
+    Raises
+    ------
+    AinuError
+        A column is missing, there is text in a number, or there are no rows.
+    """
+    there = names(path)
+    source = _sources(path, there)
+    astigmatic = _column(there, "sigma1"), _column(there, "sigma2")
+    numbers: dict[str, type] = dict.fromkeys([*source.values(), *filter(None, astigmatic)], np.float32)
+    numbers |= dict.fromkeys([source["frame"], *keep], np.float64)
+    table = text.read(path, there, numbers, code=CHANNEL if CHANNEL in there else None)
+    columns = {name: table.numbers[column] for name, column in source.items()}
+    if "sigma" not in source and astigmatic[0] and astigmatic[1]:
+        source["sigma"] = astigmatic[0]
+        columns["sigma"] = geometric_mean(table.numbers[astigmatic[0]], table.numbers[astigmatic[1]])
+    units = {name: parts(column)[1] for name, column in source.items() if name != "frame"}
+    in_pixels = _to_nm(path, columns, units, pixel_size_nm)
+    return Raw(
+        columns=columns,
+        rows=table.rows,
+        units=units,
+        codes=table.codes,
+        code_names=text.whole_codes(table.code_names),
+        extra={name: as_extra(table.numbers[name]) for name in keep},
+        first_frame=1,
+        pixel_size_nm=pixel_size_nm if in_pixels else None,
+    )
+
+
+def names(path: str | Path) -> list[str]:
+    """Names of the columns."""
+    with open(path, "rb") as file:
+        return header(text.first_line(file.read(HEAD_BYTES)))
+
+
+def _sources(path: str | Path, names: list[str]) -> dict[str, str]:
+    """Canonical column -> column of the file, for those it has."""
+    found = {name: next(filter(None, (_column(names, short) for short in SOURCES[name])), None) for name in SOURCES}
+    missing = [name for name in REQUIRED if found[name] is None]
+    if missing:
+        raise AinuError(f"{path}: column {missing[0]!r} is missing; the columns are: {', '.join(names)}")
+    return {name: column for name, column in found.items() if column is not None}
+
+
+def _column(names: list[str], short: str) -> str | None:
+    return next((name for name in names if parts(name)[0] == short), None)
+
+
+def _to_nm(
+    path: str | Path, columns: dict[str, NDArray[Any]], units: dict[str, str], pixel_size_nm: float | None
+) -> bool:
+    """Scale lengths to nm in place; whether the camera pixel was needed."""
+    lengths = [name for name in ("x", "y", "z", "precision", "sigma") if name in columns]
+    for name in lengths:
+        factor = nm_per_unit(units[name], pixel_size_nm, f"{path}: column {name!r} is")
+        if factor != 1:
+            columns[name] = columns[name] * np.float32(factor)
+    return any(units[name] == "px" for name in lengths)
+
+
+def write(localizations: Localizations, path: str | Path, *, keep: Sequence[str] = ()) -> None:
+    """Write a table with frames from 1; a column `channel` (index, from 0) where there are several channels.
+
+    ThunderSTORM ignores that column; one file per channel is usual. What the table lacks is left out;
+    extra columns that are to be kept come last, under their own names.
+    """
+    table = localizations
+    n = len(table)
+    frame = np.ones(n, np.int64) if table.frame is None else table.frame.astype(np.int64) + 1
+    columns: dict[str, Any] = {"id": np.arange(1, n + 1), "frame": frame}
+    values = {
+        "x [nm]": table.x,
+        "y [nm]": table.y,
+        "z [nm]": table.z,
+        "sigma [nm]": table.sigma,
+        "intensity [photon]": table.photons,
+        "offset [photon]": table.background,
+        "uncertainty_xy [nm]": table.precision,
+    }
+    columns |= {name: text.decimals(array, 3) for name, array in values.items() if array is not None}
+    if len(table.channels) > 1:
+        columns[CHANNEL] = table.channel
+    columns |= {name: table.extra[name] for name in keep}
+    text.write(path, columns, ",".join(f'"{name}"' for name in columns) + "\n", ",")

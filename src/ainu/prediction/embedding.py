@@ -1,0 +1,59 @@
+"""What the networks make of the nuclei: activations before the last layer, in a form that models have in common.
+
+Each nucleus is described by the model of the first repeat that held it out. Axes of different networks mean different
+things, so a nucleus is told by how alike it is to the same anchor nuclei (cosine of the centred activations, both by
+the same model), which is comparable between models (Moschella et al., ICLR 2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from ainu.folds.assign import test_rows
+from ainu.images.dataset import Dataset
+from ainu.images.views import Indices, inputs_of
+from ainu.localizations.table import new_file, write_array
+from ainu.networks.model import Model, features
+from ainu.prediction.ensemble import BATCH, settings_of
+
+ANCHORS = 128
+
+
+@torch.inference_mode()
+def activations(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.float64]:
+    """(n, d) what goes into the last layer of a model."""
+    inputs = inputs_of(dataset, *settings_of(model.info))
+    parts = [features(model.network, inputs.batch(rows[start : start + BATCH])) for start in range(0, len(rows), BATCH)]
+    return torch.cat(parts).double().numpy()
+
+
+def relative_features(dataset: Dataset, folds: pd.DataFrame, models: Sequence[Model], seed: int) -> NDArray[np.float64]:
+    """(N, a) how alike each nucleus is to the anchors, by the model of the first repeat that held it out."""
+    places = pd.Series(np.arange(len(dataset)), index=dataset.nucleus)
+    rng = np.random.default_rng([seed, len(dataset)])
+    anchors = np.sort(rng.permutation(len(dataset))[:ANCHORS])
+    found = np.zeros((len(dataset), len(anchors)))
+    for model in models:
+        if model.info["repeat"] == 0:
+            held_out = places[test_rows(folds, 0, model.info["fold"])].to_numpy()
+            others = activations(model, dataset, anchors)
+            own, middle = activations(model, dataset, held_out), others.mean(axis=0)
+            found[held_out] = _directions(own - middle) @ _directions(others - middle).T
+    return found
+
+
+def _directions(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+
+
+def write_relative(path: str | Path, dataset: Dataset, values: NDArray[np.float64]) -> None:
+    """Write relative features as `relative` (N, a) beside `nucleus`."""
+    with new_file(path) as file:
+        write_array(file, "nucleus", dataset.nucleus)
+        write_array(file, "relative", values.astype(np.float32))

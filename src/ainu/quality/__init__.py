@@ -1,0 +1,1 @@
+"""Which localizations stay, and how good each sample is."""

@@ -1,0 +1,267 @@
+"""Which localizations stay, and for each that does not, why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ainu.errors import AinuError
+from ainu.localizations.neighbours import has_neighbours, local_counts
+from ainu.localizations.table import Localizations, Merged, load, open_sample, write_array
+from ainu.quality.blinks import first_appearances, merge_blinks
+from ainu.quality.spot_widths import asymmetry
+from ainu.shards import write_shard
+
+REASONS = ("kept", "frames", "photons", "precision", "sigma", "sigma_ratio", "crowded", "merged", "isolated")
+"""Why a localization was dropped, in the order in which the filters are applied; the first that applies counts. Filters
+on further columns, which bear the columns' names, come before `crowded`."""
+
+LARGEST_PLACE = 0.01
+"""Share of a sample's localizations that one place may contribute to what is typical."""
+
+Limit = float | str | None
+Limits = Sequence[Limit] | None
+Pair = tuple[float | None, float | None]
+
+
+def _nothing_merged() -> Merged:
+    return Merged(np.zeros(0, np.uint32), {})
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What the filters decided.
+
+    Attributes
+    ----------
+    reason : (n,) uint8
+        Index into `reasons`; 0 for a localization that stays.
+    reasons : tuple of str
+        `REASONS`, and the names of the further columns that have limits.
+    not_applied : tuple of str
+        Filters that were asked for but whose column the table lacks.
+    thresholds : dict of str to (lowest, highest)
+        The limits that were applied, quantiles resolved; None for no limit.
+    merged : Merged
+        What the kept localizations become that stand for several blinks.
+    """
+
+    reason: NDArray[np.uint8]
+    reasons: tuple[str, ...] = REASONS
+    not_applied: tuple[str, ...] = ()
+    thresholds: dict[str, Pair] = field(default_factory=dict)
+    merged: Merged = field(default_factory=_nothing_merged)
+
+    @property
+    def keep(self) -> NDArray[np.bool_]:
+        """(n,) bool: which localizations stay."""
+        return self.reason == 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Localizations per reason."""
+        return dict(zip(self.reasons, np.bincount(self.reason, minlength=len(self.reasons)).tolist(), strict=True))
+
+    def of(self, *names: str) -> NDArray[np.bool_]:
+        """(n,) bool: which localizations have one of these reasons."""
+        return np.isin(self.reason, [self.reasons.index(name) for name in names])
+
+    def apply(self, localizations: Localizations) -> Localizations:
+        """The localizations that stay, blinks merged."""
+        return self.merged.apply(localizations)[self.keep]
+
+
+def filter_quality(
+    localizations: Localizations,
+    *,
+    photons: Limits = None,
+    precision_nm: Limits = None,
+    sigma_nm: Limits = None,
+    sigma_ratio: Limits = None,
+    frames: Limits = None,
+    extra: Mapping[str, Limits] | None = None,
+    crowded: Mapping[str, float] | None = None,
+    merge: Mapping[str, Any] | None = None,
+    isolated: Mapping[str, float] | None = None,
+) -> Quality:
+    """Decide which localizations stay.
+
+    Parameters
+    ----------
+    localizations : Localizations
+        Drift-corrected.
+    photons, precision_nm, sigma_nm, frames : (lowest, highest), optional
+        Inclusive limits; None for no limit, `"q0.01"` for the value below which 1 % of the sample's localizations lie.
+        A value that is not a number is outside any limit.
+    sigma_ratio : (lowest, highest), optional
+        Limits of the larger over the smaller width of the spot, from the table's columns (`ainu.widths`).
+    extra : mapping of str to (lowest, highest), optional
+        Limits of any other column by its name (`z`, `background`, a column of the table's own).
+    crowded : mapping, optional
+        `radius_nm` and `times`: drops localizations with more than `times` the typical number of others within the
+        radius (see `crowded_places`), such as fiducials and aggregates.
+    merge : mapping, optional
+        `radius_nm` and `dark_frames`: blinks of an emitter become one localization (see `first_appearances`).
+    isolated : mapping, optional
+        `radius_nm` and `neighbours`: a localization with fewer others within the radius, among those that are left by
+        all other filters and by merging, is dropped.
+
+    Returns
+    -------
+    Quality
+
+    Raises
+    ------
+    AinuError
+        A limit is neither a number nor a quantile, or a column of `extra` bears the name of another reason.
+    """
+    limits = {"frames": frames, "photons": photons, "precision": precision_nm, "sigma": sigma_nm}
+    state = _Filter(localizations, (*REASONS, *(extra or {})))
+    for name, pair in (limits | {"sigma_ratio": sigma_ratio}).items():
+        if pair is not None and not (pair[0] in (None, 0) and pair[1] is None):
+            state.limit(name, _column(localizations, name), pair)
+    for name, pair in (extra or {}).items():
+        if name in REASONS:
+            raise AinuError(f"quality.extra: {name!r} has a key of its own; allowed: names of other columns")
+        if pair is not None and tuple(pair) != (None, None):
+            state.limit(name, localizations.columns().get(name), pair)
+    if crowded is not None:
+        state.drop("crowded", lambda table: crowded_places(table, **crowded))
+    merged = _nothing_merged() if merge is None else state.merge(**merge)
+    if isolated is not None:
+        radius_nm, least = isolated["radius_nm"], int(isolated["neighbours"])
+        state.drop("isolated", lambda table: ~has_neighbours(table.positions[:, :2], radius_nm, least), merged)
+    return Quality(state.reason, state.reasons, tuple(state.not_applied), state.thresholds, merged)
+
+
+class _Filter:
+    """Reasons as they are given out, one filter after the other: what has one keeps it."""
+
+    def __init__(self, localizations: Localizations, reasons: tuple[str, ...]) -> None:
+        self.localizations = localizations
+        self.reasons = reasons
+        self.reason = np.zeros(len(localizations), np.uint8)
+        self.thresholds: dict[str, Pair] = {}
+        self.not_applied: list[str] = []
+
+    def limit(self, name: str, values: NDArray[Any] | None, limits: Sequence[Limit]) -> None:
+        """Drop what lies outside limits; a column that is not there is noted."""
+        if values is None:
+            self.not_applied.append(name)
+            return
+        low, high = self.thresholds[name] = _resolved(name, values, limits)
+        inside = (values >= (-np.inf if low is None else low)) & (values <= (np.inf if high is None else high))
+        self.reason[(self.reason == 0) & ~inside] = self.reasons.index(name)
+
+    def drop(self, name: str, choose: Any, merged: Merged | None = None) -> None:
+        """Drop what `choose` picks among the localizations that are left."""
+        left = np.flatnonzero(self.reason == 0)
+        table = self.localizations if merged is None else merged.apply(self.localizations)
+        self.reason[left[choose(table[left])]] = self.reasons.index(name)
+
+    def merge(self, radius_nm: float, dark_frames: int = 0) -> Merged:
+        """Drop all but the first appearance of each emitter."""
+        if self.localizations.frame is None:
+            self.not_applied.append("merge")
+            return _nothing_merged()
+        left = np.flatnonzero(self.reason == 0)
+        table = self.localizations[left]
+        first = first_appearances(table, radius_nm=radius_nm, dark_frames=dark_frames)
+        merged = merge_blinks(table, first)
+        self.reason[left[first != np.arange(len(first))]] = self.reasons.index("merged")
+        return Merged(left[merged.rows], merged.columns)
+
+
+def _column(localizations: Localizations, name: str) -> NDArray[Any] | None:
+    if name == "frames":
+        return localizations.frame
+    return asymmetry(localizations) if name == "sigma_ratio" else getattr(localizations, name)
+
+
+def _resolved(name: str, values: NDArray[Any], limits: Sequence[Limit]) -> Pair:
+    """Limits as numbers."""
+    low, high = (_number(name, limit, values) for limit in limits)
+    return low, high
+
+
+def _number(name: str, limit: Limit, values: NDArray[Any]) -> float | None:
+    if not isinstance(limit, str):
+        return limit
+    share = quantile(limit)
+    if share is None:
+        raise AinuError(f"quality: found {limit!r} for {name}, allowed: a number, a quantile such as 'q0.01', or null")
+    finite = values[np.isfinite(values)]
+    return float(np.quantile(finite, share)) if len(finite) else None
+
+
+def quantile(limit: Any) -> float | None:
+    """The share that a limit such as "q0.01" means; None if it is no quantile."""
+    try:
+        share = float(limit.removeprefix("q")) if isinstance(limit, str) and limit.startswith("q") else -1.0
+    except ValueError:
+        return None
+    return share if 0 <= share <= 1 else None
+
+
+def crowded_places(localizations: Localizations, radius_nm: float, times: float) -> NDArray[np.bool_]:
+    """(n,) which localizations lie where it is locally far too dense for a stained structure.
+
+    A localization is picked if more than `times` as many others lie within the radius (see `local_counts`) as around a
+    typical localization: the median, to which no place contributes more than one in a hundred localizations, so that a
+    fiducial with a localization in every frame does not pass for typical.
+    """
+    others = local_counts(localizations.positions[:, :2], radius_nm)
+    return others > times * max(_typical(others), 1)
+
+
+def _typical(others: NDArray[np.int64]) -> float:
+    if not len(others):
+        return 0.0
+    order = np.argsort(others, kind="stable")
+    weights = np.cumsum(np.minimum(1, max(LARGEST_PLACE * len(others), 1) / (others[order] + 1)))
+    return float(others[order[np.searchsorted(weights, weights[-1] / 2)]])
+
+
+def filter_shard(
+    raw: str | Path,
+    drift: str | Path,
+    output: str | Path,
+    samples: list[str],
+    settings: Mapping[str, Any],
+    threads: int = 1,
+) -> None:
+    """Filter a shard's samples: `/{sample}/reason` and `merged`, with counts and applied thresholds as attributes."""
+    work = partial(_filter_sample, str(raw), str(drift), dict(settings))
+    write_shard(output, samples, work, threads=threads, title="filter_quality")
+
+
+def _filter_sample(raw: str, drift: str, settings: dict[str, Any], sample: str, group: h5py.Group) -> None:
+    quality = filter_quality(load(raw, sample, drift=drift), **settings)
+    write_array(group, "reason", quality.reason)
+    quality.merged.write(group)
+    for name, value in _attributes(quality):
+        group.attrs[name] = json.dumps(value, sort_keys=True)
+
+
+def _attributes(quality: Quality) -> Iterator[tuple[str, Any]]:
+    yield "reasons", quality.reasons
+    yield "counts", quality.counts
+    yield "not_applied", quality.not_applied
+    yield "thresholds", quality.thresholds
+
+
+def read_quality(path: str | Path, sample: str) -> Quality:
+    """What the filters decided for a sample."""
+    with open_sample(path, sample) as group:
+        told = {name: json.loads(group.attrs[name]) for name in ("reasons", "not_applied", "thresholds")}
+        thresholds = {name: (low, high) for name, (low, high) in told["thresholds"].items()}
+        names = tuple(told["reasons"]), tuple(told["not_applied"])
+        return Quality(group["reason"][()], *names, thresholds, Merged.read(group))

@@ -1,0 +1,160 @@
+"""Resolution measured from the data: up to which detail two images, each of half the localizations, agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal.windows import tukey
+
+from ainu.localizations.table import Localizations
+
+THRESHOLD = 1 / 7
+"""Correlation at which detail counts as lost (Nieuwenhuizen et al. 2013)."""
+
+BLOCKS = 50
+"""Blocks of frames that the halves are made of, fewer where there are fewer frames."""
+
+TILE = 512
+"""Pixels of the edge of the tiles that are correlated."""
+
+TILES = 4
+"""Tiles at most: those with the most localizations."""
+
+PIXELS_NM = (20.0, 10.0, 5.0, 2.5)
+"""Pixels that are tried, until the resolution is well above the finest detail that a pixel can show."""
+
+FEWEST = 500
+"""Localizations that an estimate needs."""
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """Fourier ring correlation of two halves of the localizations.
+
+    Attributes
+    ----------
+    frc_nm : float or None
+        Resolution: the inverse of the frequency at which the correlation falls below 1/7; None where it never does,
+        or never is above.
+    frequency : (k,) float64
+        Spatial frequency, 1/nm; empty where there are too few localizations or no frames.
+    correlation : (k,) float64
+        Smoothed correlation of the rings.
+    """
+
+    frc_nm: float | None
+    frequency: NDArray[np.float64]
+    correlation: NDArray[np.float64]
+
+
+def ring_correlation(localizations: Localizations) -> Resolution:
+    """Resolution by Fourier ring correlation (FRC).
+
+    Parameters
+    ----------
+    localizations : Localizations
+        Of one channel, corrected for drift.
+
+    Returns
+    -------
+    Resolution
+
+    Notes
+    -----
+    Nieuwenhuizen et al., Nature Methods 10, 557 (2013): two images from halves of the data, their correlation over
+    rings of equal spatial frequency, smoothed, and where it falls below 1/7. The halves are random blocks of frames
+    (one fiftieth of the acquisition each), so that the blinks of an emitter within a block are in one half. An emitter
+    that comes back in another block is in both halves all the same and correlates with itself: the number then tells
+    how well emitters are localized rather than how well they sample the structure, and is too good. No correction is
+    made for this; compare samples that were stained and imaged alike. The correlation is that of the tiles of the
+    field with the most localizations, sums taken over all of them.
+    """
+    halves = _halves(localizations)
+    nothing = Resolution(None, np.zeros(0), np.zeros(0))
+    if halves is None:
+        return nothing
+    found = nothing
+    for pixel_nm in PIXELS_NM:
+        found = _correlate(localizations.positions[:, :2], halves, pixel_nm)
+        if found.frc_nm is None and found.correlation[0] < THRESHOLD:
+            return found
+        if found.frc_nm is not None and found.frc_nm > 4 * pixel_nm:
+            return found
+    return found
+
+
+def _halves(localizations: Localizations) -> NDArray[np.intp] | None:
+    """(n,) 0 or 1: the half of each localization; always the same for the same frames."""
+    frame = localizations.frame
+    if frame is None or len(localizations) < FEWEST or localizations.n_frames < 2:
+        return None
+    blocks = min(BLOCKS, localizations.n_frames)
+    half = np.random.default_rng(0).permutation(blocks) % 2
+    return half[frame.astype(np.int64) * blocks // localizations.n_frames]
+
+
+def _correlate(positions: NDArray[np.float32], half: NDArray[np.intp], pixel_nm: float) -> Resolution:
+    rings = _rings()
+    cross, first, second = (np.zeros(TILE // 2) for _ in range(3))
+    for rows in _densest_tiles(positions, pixel_nm * TILE):
+        one, two = _spectra(positions[rows], half[rows], pixel_nm)
+        cross += _ring_sums(one.real * two.real + one.imag * two.imag, rings)
+        first += _ring_sums(one.real**2 + one.imag**2, rings)
+        second += _ring_sums(two.real**2 + two.imag**2, rings)
+    # Ring 0 is the mean of the image, which says nothing.
+    correlation = _smooth(cross[1:] / np.maximum(np.sqrt(first[1:] * second[1:]), 1e-12))
+    frequency = np.arange(1, TILE // 2) / (TILE * pixel_nm)
+    return Resolution(_crossing(frequency, correlation), frequency, correlation)
+
+
+def _densest_tiles(positions: NDArray[np.float32], edge_nm: float) -> list[NDArray[np.intp]]:
+    """Rows of the localizations of each tile."""
+    low, high = positions.min(axis=0), positions.max(axis=0)
+    # Tiles are centred on the field, so that one that covers it all has it in the middle of the window.
+    counts = np.maximum(np.ceil((high - low) / edge_nm), 1).astype(int)
+    corner = (low + high) / 2 - counts * edge_nm / 2
+    column, row = np.clip(((positions - corner) / edge_nm).astype(int), 0, counts - 1).T
+    tile = row * counts[0] + column
+    held = np.bincount(tile, minlength=counts.prod())
+    chosen = np.argsort(-held, kind="stable")[:TILES]
+    return [np.flatnonzero(tile == number) for number in chosen if held[number] >= held[chosen[0]] / 4]
+
+
+def _spectra(
+    positions: NDArray[np.float32], half: NDArray[np.intp], pixel_nm: float
+) -> tuple[NDArray[np.complex64], NDArray[np.complex64]]:
+    window = tukey(TILE, 0.25).astype(np.float32)
+    middle = (positions.min(axis=0) + positions.max(axis=0)) / 2
+    column, row = np.clip(np.floor((positions - middle) / pixel_nm).astype(int) + TILE // 2, 0, TILE - 1).T
+    flat = (half * TILE + row) * TILE + column
+    images = np.bincount(flat, minlength=2 * TILE * TILE).reshape(2, TILE, TILE).astype(np.float32)
+    one, two = fft.rfft2(images * window * window[:, None])
+    return one, two
+
+
+def _rings() -> NDArray[np.intp]:
+    """(TILE, TILE // 2 + 1) ring of each Fourier coefficient; those beyond the last ring are in one of their own."""
+    y, x = np.fft.fftfreq(TILE, 1 / TILE), np.arange(TILE // 2 + 1)
+    return np.minimum(np.rint(np.hypot(y[:, None], x)).astype(np.intp), TILE // 2)
+
+
+def _ring_sums(values: NDArray[np.float32], rings: NDArray[np.intp]) -> NDArray[np.float64]:
+    return np.bincount(rings.ravel(), values.ravel(), TILE // 2 + 1)[: TILE // 2].astype(np.float64)
+
+
+def _smooth(correlation: NDArray[np.float64]) -> NDArray[np.float64]:
+    return gaussian_filter1d(correlation, 3, mode="nearest")
+
+
+def _crossing(frequency: NDArray[np.float64], correlation: NDArray[np.float64]) -> float | None:
+    """Inverse of the frequency at which the correlation first falls below the threshold."""
+    below = np.flatnonzero(correlation < THRESHOLD)
+    if not len(below) or below[0] == 0:
+        return None
+    end = below[0]
+    share = (correlation[end - 1] - THRESHOLD) / (correlation[end - 1] - correlation[end])
+    return float(1 / (frequency[end - 1] + share * (frequency[end] - frequency[end - 1])))

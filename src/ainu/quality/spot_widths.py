@@ -1,0 +1,40 @@
+"""Columns beside the canonical ones that quality filters need: widths of the spot, and what the config names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ainu.localizations.table import COLUMNS, Localizations
+
+WIDTHS = (
+    ("sigma_x", "sigma_y"),
+    ("sx", "sy"),
+    ("sigma1", "sigma2"),
+    ("xsigma", "ysigma"),
+    ("PSFxnm", "PSFynm"),
+    ("PSF Sigma X (pix)", "PSF Sigma Y (pix)"),
+)
+"""Names under which a file may carry the two widths of a spot."""
+
+RATIOS = ("sigma_ratio", "ax", "Ax")
+"""Names under which a file may carry the ratio of the two widths."""
+
+
+def filtered_columns(quality: Mapping[str, Any]) -> tuple[str, ...]:
+    """Columns that have to survive ingest, where a file has them, for the filters of the config's `quality`."""
+    extra = [name for name, limits in (quality["extra"] or {}).items() if limits is not None and name not in COLUMNS]
+    ratio = any(limit is not None for limit in quality["sigma_ratio"] or ())
+    return (*extra, *((*RATIOS, *(name for pair in WIDTHS for name in pair)) if ratio else ()))
+
+
+def asymmetry(localizations: Localizations) -> NDArray[np.float64] | None:
+    """(n,) larger over smaller width of each spot, at least 1; None where the table has neither widths nor ratio."""
+    extra = localizations.extra
+    ratios = [extra[name].astype(np.float64) for name in RATIOS if name in extra]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios += [extra[x].astype(np.float64) / extra[y] for x, y in WIDTHS if x in extra and y in extra]
+        return np.maximum(ratios[0], 1 / ratios[0]) if ratios else None

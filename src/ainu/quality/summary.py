@@ -1,0 +1,145 @@
+"""Quality of each sample at a glance: one row of numbers and one page of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ainu.drift.correction import read_drift
+from ainu.failures import LeftOut
+from ainu.figures import style as figures
+from ainu.files import write_table
+from ainu.localizations.table import Localizations, load
+from ainu.nuclei.find import read_nuclei
+from ainu.quality.filters import read_quality
+from ainu.quality.frc import ring_correlation
+from ainu.quality.nena import repeated_localization
+from ainu.quality.page import qc_page
+from ainu.quality.warnings import Sample, flags, worst_residual
+from ainu.shards import each_sample, guarded, left_out
+
+Row = dict[str, str | int | float | None]
+
+
+def examine(inputs: Mapping[str, str], name: str) -> Sample:
+    """Put together what the stages found out about a sample, and measure precision and resolution.
+
+    Precision needs emitters seen in several frames, so it is measured before blinks are merged, resolution after.
+    """
+    table = load(inputs["raw"], name, drift=inputs["drift"])
+    quality = read_quality(inputs["quality"], name)
+    blinking, kept = table[quality.of("kept", "merged")], quality.apply(table)
+    return Sample(
+        table,
+        read_drift(inputs["drift"], name),
+        quality,
+        read_nuclei(inputs["nuclei"], name),
+        {channel: repeated_localization(blinking.of_channel(channel)) for channel in table.channels},
+        {channel: ring_correlation(kept.of_channel(channel)) for channel in table.channels},
+    )
+
+
+def summarise(sample: Sample) -> Row:
+    """One row of `qc/summary.tsv`: flags, counts in and out per reason, drift, precision, resolution, nuclei."""
+    table, kept, quality = sample.table, sample.kept, sample.quality
+    return {
+        "flags": "; ".join(flags(sample)),
+        **_ingested(table),
+        "localizations": len(table),
+        "kept": len(kept),
+        **{f"dropped_{name}": number for name, number in quality.counts.items() if name != "kept"},
+        **{f"kept_{name}": int(n) for name, n in zip(table.channels, _per_channel(kept), strict=True)},
+        "not_applied": ", ".join(quality.not_applied),
+        "frames": table.n_frames,
+        **_drift(sample),
+        "photons_median": _median(kept.photons),
+        "precision_nm_median": _median(kept.precision),
+        **{f"nena_nm_{name}": found.sigma_nm for name, found in sample.precision.items()},
+        **{f"frc_nm_{name}": found.frc_nm for name, found in sample.resolution.items()},
+        "nuclei": len(sample.nuclei.table),
+        "localizations_in_nuclei": int(np.count_nonzero(sample.nuclei.label[quality.keep])),
+        "skipped": "",
+    }
+
+
+def _ingested(table: Localizations) -> Row:
+    """Rows of the files, and how many of them ingest could not use."""
+    sources = table.meta.get("files", [table.meta])
+    dropped = sum(sum(source.get("dropped", {}).values()) for source in sources)
+    return {"rows": len(table) + dropped, "dropped_ingest": dropped}
+
+
+def _per_channel(table: Localizations) -> NDArray[np.int64]:
+    return np.bincount(table.channel, minlength=len(table.channels))
+
+
+def _drift(sample: Sample) -> Row:
+    ranges = [float(np.ptp(drift.shift, axis=0).max()) for drift in sample.drifts if len(drift.shift)]
+    return {
+        "drift_nm": max(ranges, default=None),
+        "drift_residual_nm": worst_residual(sample.drifts),
+        "drift_residual_z_nm": worst_residual(sample.drifts, "_z"),
+        "drift_verdict": _told(sample, "verdict"),
+        "drift_verdict_z": _told(sample, "verdict_z"),
+        "drift_warning": "; ".join(filter(None, (_told(sample, "warning"), _told(sample, "warning_z")))),
+    }
+
+
+def _told(sample: Sample, note: str) -> str:
+    """What the drifts of the acquisitions say under a name, each once."""
+    return "; ".join(dict.fromkeys(str(drift.notes[note]) for drift in sample.drifts if drift.notes.get(note)))
+
+
+def _median(values: NDArray[Any] | None) -> float | None:
+    return None if values is None or not len(values) else float(np.median(values))
+
+
+def qc_shard(inputs: Mapping[str, str], folder: str | Path, samples: Sequence[str], threads: int = 1) -> None:
+    """Write `summary.tsv` and a picture per sample into the shard's folder; `inputs` are the shard's stage files.
+
+    A sample that failed, here or before, has a row that says why, and no picture.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    work = partial(guarded, partial(_qc_sample, dict(inputs), Path(folder)), "qc")
+    found = each_sample(work, list(samples), threads, "qc")
+    write_table(Path(folder) / "summary.tsv", _summary([_row(name, row) for name, row in found.items()]))
+
+
+def _row(name: str, found: Row | LeftOut) -> Row:
+    if isinstance(found, LeftOut):
+        return {"sample": name, "flags": f"skipped ({found})", "skipped": str(found)}
+    return found
+
+
+def _summary(rows: Sequence[Row]) -> pd.DataFrame:
+    """One table, whose whole numbers stay so beside rows without them, `skipped` last."""
+    table = pd.DataFrame(rows)
+    whole = [name for name in table if all(isinstance(row.get(str(name), 0), int) for row in rows)]
+    columns = [*table.columns.drop("skipped"), "skipped"]
+    return table.astype(dict.fromkeys(whole, "Int64"))[columns]
+
+
+def _qc_sample(inputs: dict[str, str], folder: Path, name: str) -> Row:
+    sample = examine(inputs, name)
+    row: Row = {"sample": name, **summarise(sample)}
+    figures.save(qc_page(sample, row), folder / f"{name}.png", dpi=90)
+    return row
+
+
+def gather(summaries: Sequence[str | Path], output: str | Path, stages: Sequence[str | Path] = ()) -> None:
+    """Join the shards' summaries into one table.
+
+    `stages` are the shards' files of stages that the summaries do not look at: samples that failed there get the reason
+    under `skipped`, too.
+    """
+    parts = [pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False) for path in summaries]
+    table, failed = pd.concat(parts, ignore_index=True).fillna(""), left_out(stages)
+    known = table.pop("skipped") if "skipped" in table else [""] * len(table)
+    told = [[why, *map(str, failed.get(name, ()))] for name, why in zip(table["sample"], known, strict=True)]
+    write_table(output, table.assign(skipped=["; ".join(dict.fromkeys(filter(None, whys))) for whys in told]))

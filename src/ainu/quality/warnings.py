@@ -1,0 +1,209 @@
+"""What is wrong with a sample, in plain words: what a user should know before trusting it, or throwing it away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ainu.drift.correction import Drift
+from ainu.localizations.table import Localizations
+from ainu.nuclei.find import Nuclei
+from ainu.quality.filters import REASONS, Quality, crowded_places
+from ainu.quality.frc import Resolution
+from ainu.quality.nena import Precision
+
+FEWEST_LOCALIZATIONS = 1000
+WORST_PRECISION_NM = 30.0
+WORST_RESOLUTION_NM = 100.0
+WORST_RESIDUAL_NM = 20.0
+LARGEST_DRIFT_NM = 1000.0
+PRECISION_FACTOR = 2.0
+CROWDED: Mapping[str, float] = {"radius_nm": 100, "times": 20}
+CROWDED_SHARE = 0.05
+BLEACHED_SHARE = 0.1
+DENSE_START = 5.0
+LONGEST_GAP = 0.05
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the stages found out about one sample.
+
+    Attributes
+    ----------
+    table : Localizations
+        All localizations, drift-corrected, blinks not merged.
+    drifts : sequence of Drift
+        One per acquisition.
+    quality : Quality
+        What the filters decided.
+    nuclei : Nuclei
+        Where the nuclei are.
+    precision : dict of str to Precision
+        Measured by repeated localization, per channel.
+    resolution : dict of str to Resolution
+        Fourier ring correlation, per channel.
+    """
+
+    table: Localizations
+    drifts: Sequence[Drift]
+    quality: Quality
+    nuclei: Nuclei
+    precision: Mapping[str, Precision]
+    resolution: Mapping[str, Resolution]
+
+    @cached_property
+    def kept(self) -> Localizations:
+        """The localizations that stay, blinks merged."""
+        return self.quality.apply(self.table)
+
+
+def flags(sample: Sample) -> list[str]:
+    """What is wrong with a sample, one plain phrase each; an empty list for a good one.
+
+    The criteria are in config/README.md; the limits are constants of this module.
+    """
+    if not len(sample.kept):
+        return ["no localizations left" if len(sample.table) else "no localizations"]
+    return [flag for check in _CHECKS for flag in check(sample)]
+
+
+def _counts(sample: Sample) -> Iterator[str]:
+    held = np.bincount(sample.kept.channel, minlength=len(sample.kept.channels))
+    few = [f"{name}: {n}" for name, n in zip(sample.kept.channels, held, strict=True) if n < FEWEST_LOCALIZATIONS]
+    if few:
+        yield f"few localizations ({', '.join(few)})"
+    dropped = {name: n for name, n in sample.quality.counts.items() if name not in ("kept", "merged")}
+    share = sum(dropped.values()) / len(sample.table)
+    if share > 0.5:
+        yield f"most localizations dropped ({share:.0%}, most of them for {max(dropped, key=dropped.__getitem__)})"
+
+
+def _limits(sample: Sample) -> Iterator[str]:
+    """Limits of `quality.extra`, which the user asked for by a column's name."""
+    for name in [name for name in sample.quality.not_applied if name in sample.quality.reasons[len(REASONS) :]]:
+        sources = sample.table.meta.get("files", [sample.table.meta])
+        there = dict.fromkeys(column for source in sources for column in source.get("columns", ()))
+        held = f"; the columns are: {', '.join(there)}" if there else ""
+        yield f"no limit on {name!r}: a file of the sample lacks this column{held}"
+
+
+def _drift(sample: Sample) -> Iterator[str]:
+    if sample.table.frame is None:
+        yield "no frames: drift not corrected"
+        return
+    still = [drift.notes.get("verdict") for drift in sample.drifts if not np.any(drift.shift)]
+    uncorrected = [verdict for verdict in still if verdict != "no drift"]
+    if uncorrected:
+        yield f"drift not corrected ({uncorrected[0]})" if uncorrected[0] else "drift not corrected"
+    level = [drift.notes["verdict_z"] for drift in sample.drifts if refused(drift, "_z")]
+    if level and not uncorrected:
+        yield f"drift in z not corrected ({level[0]})"
+    ranges = [float(np.ptp(drift.shift, axis=0).max()) for drift in sample.drifts if len(drift.shift)]
+    if max(ranges, default=0) > LARGEST_DRIFT_NM:
+        yield f"large drift ({max(ranges) / 1000:.1f} µm)"
+    residual = worst_residual(sample.drifts)
+    if residual is not None and residual > WORST_RESIDUAL_NM:
+        yield f"drift left after correction ({residual:.0f} nm)"
+
+
+def worst_residual(drifts: Sequence[Drift], suffix: str = "") -> float | None:
+    """The largest residual, nm, that the drift's notes tell; None where they tell none.
+
+    `suffix` "_z" asks for that of the height. That of a refused correction says nothing of what is left.
+    """
+    told = [drift.notes.get(f"residual{suffix}_nm") for drift in drifts if not refused(drift, suffix)]
+    return max((float(value) for value in told if isinstance(value, int | float)), default=None)
+
+
+def refused(drift: Drift, suffix: str = "") -> bool:
+    """Whether a correction was measured and not applied, although something moves."""
+    return drift.notes.get(f"verdict{suffix}") in ("failed", "worse")
+
+
+def _course(sample: Sample) -> Iterator[str]:
+    frame, n_frames = sample.kept.frame, sample.table.n_frames
+    if frame is None or n_frames < 50:
+        return
+    edges = np.linspace(0, n_frames, 51)
+    counts = np.histogram(frame, edges)[0]
+    if counts[25:].sum() < BLEACHED_SHARE * counts.sum():
+        yield f"bleached early (half of the localizations by frame {int(np.median(frame))} of {n_frames})"
+    if counts[0] > DENSE_START * max(float(np.median(counts)), 1) and counts[0] > 200:
+        yield f"dense start (first {int(edges[1])} frames; see quality.frames)"
+    yield from _gap(frame, n_frames)
+
+
+def _gap(frame: NDArray[np.uint32], n_frames: int) -> Iterator[str]:
+    """The longest stretch between localizations, where so long a one cannot be chance."""
+    own = np.unique(frame).astype(np.int64)
+    steps = np.diff(own)
+    if not len(steps):
+        return
+    longest = int(steps.argmax())
+    expected = len(frame) / n_frames * steps[longest]
+    if steps[longest] > LONGEST_GAP * n_frames and expected > 20:
+        yield f"gap (no localizations in frames {own[longest] + 1} to {own[longest + 1] - 1})"
+
+
+def _precision(sample: Sample) -> Iterator[str]:
+    found = {name: measured.sigma_nm for name, measured in sample.precision.items() if measured.sigma_nm is not None}
+    told = {name: value for name in sample.kept.channels if (value := _told_precision(sample, name)) is not None}
+    yield from _worse("precision", told | found, WORST_PRECISION_NM)
+    for name in [name for name in told if name in found]:
+        factor = told[name] / found[name]
+        if not 1 / PRECISION_FACTOR <= factor <= PRECISION_FACTOR:
+            yield f"the file's precision is {factor:.2g} times the measured one ({name})"
+
+
+def _told_precision(sample: Sample, channel: str) -> float | None:
+    """Median of what the file says of the kept localizations of a channel, before any merging."""
+    table, quality = sample.table, sample.quality
+    chosen = quality.of("kept", "merged") & (table.channel == table.channels.index(channel))
+    return None if table.precision is None or not chosen.any() else float(np.median(table.precision[chosen]))
+
+
+def _resolution(sample: Sample) -> Iterator[str]:
+    found = {name: measured.frc_nm for name, measured in sample.resolution.items() if measured.frc_nm is not None}
+    yield from _worse("resolution", found, WORST_RESOLUTION_NM)
+
+
+def _worse(what: str, values: Mapping[str, float], limit_nm: float) -> Iterator[str]:
+    bad = [f"{name}: {value:.0f} nm" for name, value in sorted(values.items()) if value > limit_nm]
+    if bad:
+        yield f"{what} worse than {limit_nm:g} nm ({', '.join(bad)})"
+
+
+def _nuclei(sample: Sample) -> Iterator[str]:
+    table = sample.nuclei.table
+    if not len(table):
+        yield "no nucleus"
+        return
+    if bool(np.asarray(table["border"]).all()):
+        yield "every nucleus is cut off by the border"
+    outside = float(np.mean(sample.nuclei.label[sample.quality.keep] == 0))
+    if outside > 0.5:
+        yield f"most localizations outside nuclei ({outside:.0%})"
+
+
+def _crowded(sample: Sample) -> Iterator[str]:
+    share = float(crowded_places(sample.kept, **CROWDED).mean())
+    if share > CROWDED_SHARE:
+        yield f"crowded places hold {share:.0%} (fiducials or aggregates; see quality.crowded)"
+
+
+_CHECKS: tuple[Callable[[Sample], Iterator[Any]], ...] = (
+    _counts,
+    _limits,
+    _nuclei,
+    _drift,
+    _course,
+    _precision,
+    _resolution,
+    _crowded,
+)

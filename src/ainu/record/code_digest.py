@@ -1,0 +1,181 @@
+"""The code that a job uses, as one digest: its script and every module of this package that the script imports.
+
+Comments, docstrings and layout do not count, since they change no result. What a module loads by a name that it makes
+at run time cannot be read off its imports, so the module declares it::
+
+    LOADED_AT_RUN_TIME = ("ainu.networks.vgg", "templates/*.html")
+
+modules by their full names, other files by patterns relative to the module's folder.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from ainu.errors import AinuError
+
+PACKAGE = Path(__file__).parents[1]
+DECLARATION = "LOADED_AT_RUN_TIME"
+
+
+@cache
+def code_digest(script: Path) -> str:
+    """Digest of a script and of all that it imports from this package.
+
+    A rule carries it as a parameter: Snakemake reruns a job whose parameters change, but knows nothing of imports.
+
+    Parameters
+    ----------
+    script : Path
+        A Python file.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits, the same for every version of Python.
+
+    Raises
+    ------
+    AinuError
+        The script is missing, or it or a module that it uses names a module or file that the package does not have.
+    """
+    digest = hashlib.sha256(_meaning(script).encode())
+    for file in sorted(files_used(script)):
+        digest.update(file.relative_to(PACKAGE).as_posix().encode())
+        digest.update(_meaning(file).encode() if file.suffix == ".py" else file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def files_used(script: Path) -> frozenset[Path]:
+    """The package's modules and other files that a script uses, directly or through others.
+
+    Parameters
+    ----------
+    script : Path
+        A Python file.
+
+    Returns
+    -------
+    frozenset of Path
+        With the `__init__.py` of every package on the way, since importing a module runs them; without the script.
+
+    Raises
+    ------
+    AinuError
+        As for `code_digest`.
+    """
+    found: set[Path] = set()
+    waiting = list(_used_by(script))
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            waiting += _used_by(file) if file.suffix == ".py" else ()
+    return frozenset(found)
+
+
+@cache
+def _tree(file: Path) -> ast.Module:
+    try:
+        return ast.parse(file.read_bytes())
+    except FileNotFoundError:
+        raise AinuError(f"{file}: no such script or module") from None
+
+
+@cache
+def _meaning(file: Path) -> str:
+    """The syntax of a file as text: what it does, whatever it looks like."""
+    return "".join(_written(_tree(file)))
+
+
+def _written(node: object) -> Iterator[str]:
+    """Parts of the text of a syntax tree; empty fields are left out, since versions of Python differ in these."""
+    if isinstance(node, ast.AST):
+        yield f"{type(node).__name__}("
+        for name, value in ast.iter_fields(node):
+            if value is not None and value != []:
+                yield f"{name}="
+                yield from _written(value)
+        yield ")"
+    elif isinstance(node, list):
+        yield "["
+        for part in node:
+            if not _is_text_alone(part):
+                yield from _written(part)
+        yield "]"
+    else:
+        yield f"{node!r},"
+
+
+def _is_text_alone(node: object) -> bool:
+    """Whether a statement is a text and nothing else, as docstrings are."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+@cache
+def _used_by(file: Path) -> tuple[Path, ...]:
+    """What a file itself imports and declares, with the packages that these are in."""
+    found: list[Path] = []
+    for node in _run_statements(_tree(file)):
+        if isinstance(node, ast.ImportFrom):
+            found += _imported_from(node, file)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                found += _chain(alias.name, file) if alias.name.split(".")[0] == PACKAGE.name else []
+        elif isinstance(node, ast.Assign) and any(getattr(to, "id", None) == DECLARATION for to in node.targets):
+            for text in ast.literal_eval(node.value):
+                found += _declared(text, file)
+    return tuple(found)
+
+
+def _run_statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node but those under `if TYPE_CHECKING`, which no job runs."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and getattr(node.test, "id", None) == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from _run_statements(node)
+
+
+def _imported_from(node: ast.ImportFrom, file: Path) -> list[Path]:
+    if node.level:
+        raise AinuError(f"{file}, line {node.lineno}: a relative import; write the full name of the module")
+    if node.module is None or node.module.split(".")[0] != PACKAGE.name:
+        return []
+    found = _chain(node.module, file)
+    for alias in node.names:
+        inner = _file(f"{node.module}.{alias.name}")
+        if inner:
+            found.append(inner)
+        elif node.module == PACKAGE.name:
+            raise AinuError(f"{file}, line {node.lineno}: import {alias.name!r} from the module that it is in")
+    return found
+
+
+def _declared(text: str, file: Path) -> list[Path]:
+    if text.split(".")[0] == PACKAGE.name:
+        return _chain(text, file)
+    found = sorted(file.parent.glob(text))
+    if not found:
+        raise AinuError(f"{file}: {DECLARATION} names {text!r}, which is not there")
+    return found
+
+
+def _chain(module: str, user: Path) -> list[Path]:
+    """The file of a module and those of the packages that it is in."""
+    parts = module.split(".")
+    found = [_file(".".join(parts[:n])) for n in range(1, len(parts) + 1)]
+    if None in found:
+        raise AinuError(f"{user}: uses {module}, which is not a module of this package")
+    return [file for file in found if file]
+
+
+def _file(module: str) -> Path | None:
+    """Where a module of the package lies; None where there is none of that name."""
+    path = PACKAGE.joinpath(*module.split(".")[1:])
+    files = (path / "__init__.py", path.with_suffix(".py"))
+    return next((file for file in files if file.is_file()), None)

@@ -1,0 +1,160 @@
+"""What a report is made from: the files of an experiment, read and checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ainu.errors import AinuError
+from ainu.localizations.table import open_file
+
+WHO = ("nucleus", "sample", "replicate", "label")
+"""Columns that say which nucleus it is, and what."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a report is made from. What is None, empty or left out is said to be missing on the page.
+
+    Attributes
+    ----------
+    name : str
+        Name of the experiment.
+    metrics, predictions, dataset : path
+        `metrics.json`, `predictions.tsv` and `dataset.h5` of the experiment.
+    folds, qc, leakage : path, optional
+        `folds.tsv`, `qc/summary.tsv`, `leakage.json`.
+    models : tuple of path
+        Folders `repeat{r}-fold{k}` with `history.tsv` and `model.json`.
+    figures : tuple of path
+        Pictures of the evaluation and of the training, SVG or PNG.
+    maps, scorecard, compartments : path, optional
+        `attribution/maps.h5`, `scorecard.json` and `compartments.json`.
+    gathering : path, optional
+        `attribution/gathering.json`: whether the localizations that matter lie together.
+    truth : path, optional
+        For simulated data `attribution/truth.json`: `{"enrichment": {method: {channel: value}}}`, attribution inside
+        the planted region per area over the rest's, and further measures per method.
+    attribution_figures : tuple of path
+        Pictures of the attribution, SVG or PNG.
+    new_predictions : path, optional
+        `results/predictions/{experiment}.tsv`: samples without a label and those of role `test`.
+    config : mapping
+        The run's config: `seed`, `drift`, `quality`, `nuclei`, `renders` go into the methods paragraph.
+    """
+
+    name: str
+    metrics: Path
+    predictions: Path
+    dataset: Path
+    folds: Path | None = None
+    qc: Path | None = None
+    leakage: Path | None = None
+    models: tuple[Path, ...] = ()
+    figures: tuple[Path, ...] = ()
+    maps: Path | None = None
+    scorecard: Path | None = None
+    compartments: Path | None = None
+    gathering: Path | None = None
+    truth: Path | None = None
+    attribution_figures: tuple[Path, ...] = ()
+    new_predictions: Path | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What `dataset.h5` says about each nucleus, without the images."""
+
+    table: pd.DataFrame
+    channels: tuple[str, ...]
+    voxel_nm: float
+    shape: tuple[int, ...]
+
+    @property
+    def width_nm(self) -> float:
+        return self.shape[-1] * self.voxel_nm
+
+    @property
+    def measures(self) -> list[str]:
+        """Columns that hold a number per nucleus."""
+        return [str(name) for name in self.table if name not in WHO]
+
+
+def read_dataset(path: Path) -> Dataset:
+    """What a dataset holds beside its images."""
+    with open_file(path) as file:
+        table = pd.DataFrame({name: file[name].asstr()[()] for name in WHO})
+        channels = tuple(str(name) for name in file.attrs["channels"])
+        for index, channel in enumerate(channels if "localizations" in file else ()):
+            table[f"localizations {channel}"] = file["localizations"][:, index]
+        if "area_um2" in file:
+            table["area_um2"] = file["area_um2"][()]
+        voxel_nm = float(np.ravel(file.attrs["voxel_size_nm"])[-1])
+        return Dataset(table, channels, voxel_nm, file["image"].shape[1:])
+
+
+def read_json(path: Path) -> Any:
+    """Content of a JSON file.
+
+    Raises
+    ------
+    AinuError
+        If it cannot be read.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise AinuError(f"{path}: cannot be read as JSON ({error})") from None
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A tab-separated table, all of it text."""
+    try:
+        return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise AinuError(f"{path}: cannot be read as a tab-separated table ({error})") from None
+
+
+def numeric(column: pd.Series) -> pd.Series:
+    """The column as numbers where every filled cell is one, else as it is."""
+    numbers = pd.to_numeric(column.replace("", np.nan), errors="coerce")
+    return numbers if numbers.notna().sum() == (column != "").sum() else column
+
+
+def read_predictions(path: Path, classes: Sequence[str]) -> pd.DataFrame:
+    """One row per nucleus: probabilities averaged over the repeats, each of them out of fold."""
+    table = read_table(path)
+    scores = [f"p_{name}" for name in classes]
+    _check_columns(path, table, ("nucleus", "label", *scores))
+    table[scores] = table[scores].apply(pd.to_numeric)
+    by_nucleus = table.groupby("nucleus", sort=False)
+    once = table.drop_duplicates("nucleus").set_index("nucleus")[["sample", "replicate", "label"]]
+    once[scores] = by_nucleus[scores].mean()
+    once["fold"] = by_nucleus["fold"].agg(", ".join)
+    once["predicted"] = np.asarray(classes, dtype=object)[once[scores].to_numpy().argmax(axis=1)]
+    return once.reset_index()
+
+
+def read_new_predictions(path: Path | None, classes: Sequence[str]) -> pd.DataFrame | None:
+    """The table of new samples; the numbers in it as numbers."""
+    if path is None:
+        return None
+    table = read_table(path)
+    scores = [f"p_{name}" for name in classes]
+    _check_columns(path, table, ("nucleus", "sample", "label", "predicted", *scores))
+    numbers = [name for name in (*scores, "ood") if name in table]
+    table[numbers] = table[numbers].apply(pd.to_numeric, errors="coerce")
+    return table
+
+
+def _check_columns(path: Path, table: pd.DataFrame, wanted: Sequence[str]) -> None:
+    missing = [name for name in wanted if name not in table]
+    if missing:
+        raise AinuError(f"{path}: column {missing[0]!r} is missing; found: {', '.join(map(str, table))}")

@@ -1,0 +1,1 @@
+"""Simulated nuclei of known structure."""

@@ -1,0 +1,1 @@
+"""Which nuclei a network is trained on, and how."""

@@ -1,0 +1,460 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from ainu.images.views import Indices, Inputs
+from ainu.training.checkpoint import ResumeFile, stopping
+from ainu.training.transfer import Transfer, parameter_groups
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "sgd": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
+}
+"""The one-cycle schedule moves the momentum with the rate, between 0.85 and 0.95."""
+AHEAD_BYTES = 4 * 2**20
+"""Small batches are made ahead until they fill so much."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Attributes
+    ----------
+    epochs, batch_size, learning_rate, weight_decay :
+        Longest training, images per step, highest rate of the one-cycle schedule, decay of the weights.
+    patience : int
+        Epochs without a better validation loss after which training stops.
+    seed : int
+        Order of images, augmentation and dropout of every batch follow from it.
+    optimizer : str
+        Of `OPTIMIZERS`.
+    clip : float
+        Longest gradient; longer ones are shortened to it.
+    ema : float
+        Decay of the moving average of the weights that is kept instead of the weights; 0: none.
+    label_smoothing : float
+        Probability that the wanted output leaves to the other classes.
+    class_weights : bool
+        Whether rare classes weigh more.
+    precision : str
+        "float32", "bfloat16" (mixed), or "auto", as `arithmetic` tells.
+    compile : bool
+        Whether to compile the network: minutes at first, faster steps then.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    patience: int
+    seed: int
+    optimizer: str = "adamw"
+    clip: float = 5.0
+    ema: float = 0.0
+    label_smoothing: float = 0.0
+    class_weights: bool = True
+    precision: str = "auto"
+    compile: bool = False
+
+    @classmethod
+    def of(cls, training: Mapping[str, Any], seed: int) -> Recipe:
+        """From an experiment's settings."""
+        return cls(**{field.name: training[field.name] for field in fields(cls) if field.name in training}, seed=seed)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step takes: a seed for dropout, what the network sees of n nuclei, and their (n,) labels."""
+
+    seed: int
+    seen: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came out of a training.
+
+    Attributes
+    ----------
+    weights : dict of str to Tensor
+        Of the chosen epoch, on the CPU.
+    epoch : int
+        Which one that was, from 1.
+    history : DataFrame
+        One row per epoch.
+    precision : str
+        "float32" or "bfloat16" (mixed).
+    seconds : list of float
+        Time of each epoch of this process, not of those that a resumed training brought along.
+    """
+
+    weights: dict[str, Tensor]
+    epoch: int
+    history: pd.DataFrame
+    precision: str
+    seconds: list[float]
+
+
+def make_deterministic(threads: int) -> None:
+    """The same weights from the same seed, on one kind of machine and number of threads.
+
+    On a GPU, operations that have no deterministic kernel (pooling in 3-D) warn; `nondeterminism` collects that.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+    torch.backends.cudnn.benchmark = False
+
+
+@contextmanager
+def nondeterminism() -> Iterator[list[str]]:
+    """Collect what torch says of operations that have no deterministic kernel."""
+    found: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield found
+    for warning in caught:
+        if "determinis" in str(warning.message):
+            found.append(str(warning.message).partition(".")[0])
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    found[:] = sorted(set(found))
+
+
+def choose_device(name: str) -> torch.device:
+    """`cpu`, `cuda`, or for `auto` a GPU where there is one."""
+    return torch.device("cuda" if name == "auto" and torch.cuda.is_available() else name.replace("auto", "cpu"))
+
+
+def train(
+    network: nn.Module,
+    inputs: Inputs,
+    labels: NDArray[np.int64],
+    rows: Indices,
+    held_back: Indices,
+    recipe: Recipe,
+    device: torch.device,
+    *,
+    transfer: Transfer | None = None,
+    resume: ResumeFile | None = None,
+) -> Trained:
+    """Train a network; keep the weights of the epoch with the lowest validation loss.
+
+    Parameters
+    ----------
+    network : Module
+        Trained in place, from the weights that it has.
+    inputs : Inputs
+        Of N nuclei.
+    labels : (N,) int64
+    rows, held_back : (n,) int
+        Nuclei to train on, and those that decide when to stop; where there are none of these, the last epoch is kept.
+    recipe : Recipe
+    device : torch.device
+    transfer : Transfer, optional
+        Which weights move, and how fast.
+    resume : ResumeFile, optional
+        Written every epoch, and before SIGTERM or SIGUSR1 ends the process (status 143 or 138); where there is one
+        that fits, training goes on from it and gives the same weights as if it had never stopped.
+
+    Returns
+    -------
+    Trained
+    """
+    run = Run(network.to(device), inputs, labels, rows, recipe, device, transfer or Transfer())
+    if resume and (state := resume.load()):
+        run.restore(state)
+    bar = tqdm(total=recipe.epochs, initial=run.epoch, desc="train", unit="epoch", file=sys.stderr, mininterval=2)
+    with stopping() as stop, bar:
+        seconds = []
+        while not run.over:
+            started = time.perf_counter()
+            for batch in run.batches():
+                run.step(batch)
+                if stop.signal:
+                    if resume:
+                        resume.save(run.state())
+                    raise SystemExit(128 + stop.signal)
+            run.close_epoch(held_back)
+            seconds.append(time.perf_counter() - started)
+            bar.update()
+            if resume:
+                resume.save(run.state())
+    return Trained(run.best_weights, run.best_epoch, pd.DataFrame(run.history), run.precision, seconds)
+
+
+class Run:
+    """A training under way: everything that the next step depends on, so that it can be saved and restored."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        inputs: Inputs,
+        labels: NDArray[np.int64],
+        rows: Indices,
+        recipe: Recipe,
+        device: torch.device,
+        transfer: Transfer,
+    ) -> None:
+        self.network, self.inputs, self.rows, self.recipe, self.device = network, inputs, rows, recipe, device
+        self.labels = torch.as_tensor(labels, device=device)
+        self.average = copy.deepcopy(network) if recipe.ema else None
+        groups = parameter_groups(network, recipe.learning_rate, transfer)
+        self.moving = [values for group in groups for values in group["params"]]
+        self.optimizer = OPTIMIZERS[recipe.optimizer](groups, weight_decay=recipe.weight_decay, fused=True)
+        rates = [group["lr"] for group in groups]
+        steps = recipe.epochs * len(self.batches_of(0))
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, rates, total_steps=steps)
+        weights = class_weights(self.labels[torch.as_tensor(rows, device=device)]) if recipe.class_weights else None
+        self.loss = nn.CrossEntropyLoss(weights, label_smoothing=recipe.label_smoothing)
+        self.precision = arithmetic(recipe.precision, network, device)
+        self.forward = faster(network, recipe, device)
+        prepare(network)
+        self.epoch, self.batch, self.losses = 0, 0, list[Tensor]()
+        self.history: list[dict[str, float]] = []
+        self.best_epoch, self.best_weights = 0, dict[str, Tensor]()
+
+    @property
+    def over(self) -> bool:
+        """Whether all epochs are done, or too many have passed without a better one."""
+        patience_lost = self.best_epoch > 0 and self.epoch - self.best_epoch >= self.recipe.patience
+        return self.epoch >= self.recipe.epochs or patience_lost
+
+    def batches_of(self, epoch: int) -> list[Indices]:
+        """Shuffled batches of nearly equal size (a batch of one would break batch normalisation)."""
+        order = np.random.default_rng([self.recipe.seed, epoch]).permutation(self.rows)
+        return np.array_split(order, math.ceil(len(order) / self.recipe.batch_size))
+
+    def batches(self) -> Iterator[Batch]:
+        """Those of the present epoch that are still to come, small ones made several at once.
+
+        After a step the processor's caches hold nothing of what makes a batch; alone, a small one takes twice as long.
+        """
+        left = list(enumerate(self.batches_of(self.epoch)))[self.batch :]
+        ahead = 1
+        while left:
+            made = [self.make(rows, number) for number, rows in left[:ahead]]
+            left = left[ahead:]
+            ahead = max(1, AHEAD_BYTES // made[0].seen.nbytes)
+            yield from made
+
+    def make(self, rows: Indices, number: int) -> Batch:
+        """What batch `number` of the present epoch is: all that is random in it follows from seed, epoch and number."""
+        rng = np.random.default_rng([self.recipe.seed, self.epoch, number])
+        seed = int(rng.integers(2**62))
+        return Batch(seed, self.inputs.batch(rows, rng), self.labels[torch.as_tensor(rows, device=self.device)])
+
+    def step(self, batch: Batch) -> None:
+        """One step down the gradient."""
+        seed_dropout(batch.seed, self.device)
+        if not self.network.training:
+            prepare(self.network)
+        self.optimizer.zero_grad()
+        with mixed(self.precision, self.device):
+            loss = self.loss(self.forward(batch.seen.to(self.device)), batch.labels)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.moving, self.recipe.clip)
+        self.optimizer.step()
+        self.schedule.step()
+        if self.average:
+            follow(self.average, self.network, self.recipe.ema)
+        self.losses.append(loss.detach())
+        self.batch += 1
+
+    def close_epoch(self, held_back: Indices) -> None:
+        """Judge the epoch, and keep its weights if they are the best so far."""
+        judged = self.average or self.network
+        row = {
+            "epoch": self.epoch + 1,
+            "learning_rate": self.optimizer.param_groups[-1]["lr"],
+            "train_loss": float(torch.stack(self.losses).mean()),
+        }
+        self.epoch, self.batch, self.losses = self.epoch + 1, 0, []
+        if len(held_back) or self.over:
+            recalibrate(judged, self.inputs, self.rows, self.recipe.batch_size, self.device)
+        self.history.append(row | self.validate(judged, held_back))
+        losses = [past["validation_loss"] for past in self.history]
+        if not len(held_back):
+            if self.over:
+                self.best_epoch, self.best_weights = self.epoch, snapshot(judged)
+        elif not self.best_epoch or losses[-1] < losses[self.best_epoch - 1]:
+            self.best_epoch, self.best_weights = self.epoch, snapshot(judged)
+
+    def validate(self, network: nn.Module, held_back: Indices) -> dict[str, float]:
+        """Loss and balanced accuracy on nuclei that are not trained on; NaN where there are none."""
+        if not len(held_back):
+            return {"validation_loss": math.nan, "validation_balanced_accuracy": math.nan}
+        logits = logits_of(network, self.inputs, held_back, self.recipe.batch_size, self.device)
+        labels = self.labels[torch.as_tensor(held_back, device=self.device)]
+        right = logits.argmax(1) == labels
+        recalls = [right[labels == code].float().mean() for code in labels.unique()]
+        return {
+            "validation_loss": float(self.loss(logits, labels)),
+            "validation_balanced_accuracy": float(torch.stack(recalls).mean()),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Tensors and plain numbers from which `restore` makes the same run."""
+        return {
+            "network": snapshot(self.network),
+            "average": snapshot(self.average) if self.average else {},
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "precision": self.precision,
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "losses": [loss.cpu() for loss in self.losses],
+            "history": self.history,
+            "best_epoch": self.best_epoch,
+            "best_weights": self.best_weights,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.network.load_state_dict(state["network"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.precision = state["precision"]  # that of the machine on which the training began
+        self.epoch, self.batch = state["epoch"], state["batch"]
+        self.losses = [loss.to(self.device) for loss in state["losses"]]
+        self.history = state["history"]
+        self.best_epoch, self.best_weights = state["best_epoch"], state["best_weights"]
+
+
+def faster(network: nn.Module, recipe: Recipe, device: torch.device) -> nn.Module:
+    """The network in the memory order that suits it, compiled if wanted, on all GPUs of the job."""
+    if any(isinstance(module, nn.Conv2d) for module in network.modules()):
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if recipe.compile:
+        return torch.compile(network)  # type: ignore[return-value]
+    several = device.type == "cuda" and torch.cuda.device_count() > 1
+    return nn.DataParallel(network) if several else network
+
+
+def arithmetic(precision: str, network: nn.Module, device: torch.device) -> str:
+    """What "auto" comes to: bfloat16 (mixed) where the device computes in it, which was measured to be faster.
+
+    On a CPU that does, steps took 0.5 to 0.8 of the time (`benchmarks/training`), but 1.6 times as long with depthwise
+    convolutions; on one that does not, bfloat16 is emulated.
+    """
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        able = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        abilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not tell
+        depthwise = any(getattr(module, "groups", 1) > 1 for module in network.modules())
+        able = not depthwise and any(abilities.get(name) for name in ("avx512_bf16", "amx_bf16"))
+    return "bfloat16" if able else "float32"
+
+
+def mixed(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """Mixed precision, if that is wanted."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+
+
+def seed_dropout(seed: int, device: torch.device) -> None:
+    """Seed what a step draws on its device (`torch.manual_seed` visits every kind of device, at each step)."""
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
+
+
+def prepare(network: nn.Module) -> None:
+    """Training mode, but for the batch normalisation of layers that do not move."""
+    network.train()
+    for norm in norms_of(network):
+        if frozen(norm):
+            norm.eval()
+
+
+def frozen(norm: nn.Module) -> bool:
+    """Whether a layer is not to be trained."""
+    return any(not values.requires_grad for values in norm.parameters())
+
+
+def norms_of(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
+    """Its batch normalisations."""
+    return [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move the average of the weights towards the weights."""
+    for own, new in zip(average.parameters(), network.parameters(), strict=True):
+        own.lerp_(new, 1 - decay)
+    for kept, seen in zip(average.buffers(), network.buffers(), strict=True):
+        kept.copy_(seen)
+
+
+def class_weights(labels: Tensor) -> Tensor:
+    """(k,) weights, inverse to how often each class occurs, 1 on average."""
+    counts = torch.bincount(labels).clamp_min(1).to(torch.float32)
+    return counts.sum() / (len(counts) * counts)
+
+
+@torch.inference_mode()
+def logits_of(network: nn.Module, inputs: Inputs, rows: Indices, batch_size: int, device: torch.device) -> Tensor:
+    """(n, k) logits of nuclei as they are, batch by batch, in evaluation mode."""
+    network.eval()
+    return torch.cat([network(inputs.batch(part).to(device)) for part in in_batches(rows, batch_size)])
+
+
+def in_batches(rows: Indices, batch_size: int) -> list[Indices]:
+    """`rows` in order, in parts of at most `batch_size`."""
+    return np.array_split(rows, max(1, math.ceil(len(rows) / batch_size)))
+
+
+@torch.no_grad()
+def recalibrate(network: nn.Module, inputs: Inputs, rows: Indices, batch_size: int, device: torch.device) -> None:
+    """Set the statistics of batch normalisation to those of the training images under the present weights.
+
+    The running averages lag behind weights that change fast, and a small training set gives them few steps to catch
+    up: validation would judge statistics, not weights. (Wu and Johnson, arXiv 2105.07576, "precise BN".)
+    """
+    norms = [norm for norm in norms_of(network) if not frozen(norm)]
+    if not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    network.eval()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    for part in in_batches(rows, batch_size):
+        network(inputs.batch(part).to(device))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
+def snapshot(network: nn.Module) -> dict[str, Tensor]:
+    """A copy of the weights, on the CPU and in plain memory order."""
+    return {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in network.state_dict().items()
+    }

@@ -1,0 +1,224 @@
+"""Where in the nucleus the evidence lies."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from spots import Finder, dataset, folds_of, model, spots, tiny
+from torch import nn
+
+from ainu import AinuError
+from ainu.attribution.catalogue import methods_for
+from ainu.attribution.explain import Explainer, Settings, attribute, completeness, explain
+from ainu.attribution.maps import completeness_errors, read_exact, read_maps
+from ainu.attribution.point_networks import Weighed
+from ainu.attribution.relu_rewiring import rewired
+from ainu.images.augmentation import Augmentation
+from ainu.images.views import Neighbours
+from ainu.networks.memory import activation_bytes, fitting
+from ainu.networks.model import make_network, margin_of, normalise
+
+
+class Sum(nn.Module):
+    """Evidence for class 1 is twice the sum of the input; everything is known of its attribution."""
+
+    def forward(self, images):
+        total = images.sum(dim=(1, 2, 3))
+        return torch.stack([-total, total], dim=1)
+
+
+def test_integrated_gradients_are_exact_on_a_linear_model_and_empty_where_nothing_lies():
+    image = np.random.default_rng(0).poisson(0.5, (2, 12, 12)).astype(np.uint16)
+    found = explain(model(Sum()), image, "integrated_gradients", target=1, settings=Settings(steps=4))
+    inputs = normalise(image[None])[0].numpy()
+    assert np.allclose(found, 2 * inputs, atol=1e-4)
+    assert not found[image == 0].any()
+
+
+def test_the_predicted_class_is_explained_by_default():
+    image = np.ones((1, 8, 8), np.uint16)
+    assert np.allclose(explain(model(Sum()), image), explain(model(Sum()), image, target=1))
+
+
+def test_grad_cam_gives_a_map_of_the_image_shape():
+    network = make_network("densenet121", 2, 2, (64, 64), seed=1)
+    image = np.random.default_rng(0).poisson(1.0, (2, 64, 64)).astype(np.uint16)
+    found = explain(model(network.eval().requires_grad_(False)), image, "grad_cam")
+    assert found.shape == image.shape
+    assert np.array_equal(found[0], found[1])
+    assert found.std() > 0
+
+
+def test_an_unknown_method_of_attribution_is_named():
+    with pytest.raises(AinuError, match="attribution method 'tea_leaves' is not one of saliency, input_x_gradient"):
+        explain(model(Sum()), np.ones((1, 8, 8), np.uint16), "tea_leaves")
+
+
+NETWORKS = [
+    ("ainu-small", (32, 32)),
+    ("ainu-small", (8, 16, 16)),
+    ("vgg", (32, 32)),
+    ("densenet121", (32, 32)),
+    ("resnet18", (33, 33)),
+    ("ainu-small", (6, 33, 31)),
+    ("se-resnet50", (33, 33)),
+]
+
+
+def settled(name: str, shape: tuple[int, ...]) -> nn.Module:
+    """A network with random weights whose normalisation does something."""
+    network = make_network(name, 2, 3, shape, seed=1).eval().requires_grad_(False)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for module in network.modules():
+            if isinstance(getattr(module, "running_mean", None), torch.Tensor):
+                module.running_mean.normal_(0, 0.1)
+                module.running_var.uniform_(0.5, 2)
+    return network
+
+
+def images(*shape: int) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0)) * 2
+
+
+@pytest.mark.parametrize(("name", "shape"), NETWORKS)
+def test_a_rewired_network_computes_the_same(name, shape):
+    network, inputs = settled(name, shape), images(2, 2, *shape)
+    copy = rewired(network, inputs[:1])
+    for _ in range(2):
+        assert torch.allclose(copy(inputs), network(inputs), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "shape"), [entry for entry in NETWORKS if entry[0] != "se-resnet50"])
+def test_deep_lift_adds_up_to_what_it_explains(name, shape):
+    """Not where maps are multiplied by each other (squeeze and excitation); the scorecard tells."""
+    network, inputs = settled(name, shape), images(2, 2, *shape)
+    explainer = Explainer(model(network, network=name), inputs[:1])
+    target = torch.tensor([0, 2])
+    found = explainer.maps("deep_lift", inputs, target)
+    assert max(completeness(found, explainer.explained(inputs, target))) < 1e-3
+
+
+def test_captums_deep_lift_without_rewiring_would_not():
+    from captum.attr import DeepLift
+
+    network, inputs = settled("resnet18", (33, 33)), images(1, 2, 32, 32)
+    try:
+        found, delta = DeepLift(network).attribute(inputs, target=0, return_convergence_delta=True)
+    except (AssertionError, RuntimeError):
+        return
+    assert float(delta.abs() / found.abs().sum()) > 1e-2
+
+
+CHEAP = {"steps": 4, "samples": 2, "window_nm": 8000.0}
+
+
+@pytest.mark.parametrize(("name", "shape"), [("ainu-small", (16, 16)), ("ainu-small", (8, 16, 16)), ("vit", (16, 16))])
+def test_every_method_that_a_network_allows_gives_finite_maps_that_repeat(name, shape):
+    network, inputs = settled(name, shape), images(2, 2, *shape)
+    explainer = Explainer(model(network, network=name), inputs[:1], Settings(**CHEAP), (1000.0,) * len(shape))
+    for method in methods_for(name):
+        one, other = (explainer.maps(method, inputs, torch.tensor([0, 1]), ["a", "b"]) for _ in range(2))
+        assert one.shape == tuple(inputs.shape)
+        assert np.isfinite(one).all()
+        assert np.array_equal(one, other), method
+
+
+def test_a_transformer_has_no_maps_and_no_relu():
+    assert {"saliency", "integrated_gradients", "occlusion"} <= set(methods_for("vit"))
+    assert not {"grad_cam", "guided_grad_cam", "deep_lift", "smoothgrad-deep_lift"} & set(methods_for("vit"))
+    assert set(methods_for("neighbourhoods")) == {"integrated_gradients", "input_x_gradient"}
+    assert "grad_cam" in methods_for("efficientnet-b0")
+    assert "deep_lift" not in methods_for("efficientnet-b0")
+
+
+def test_noise_follows_from_the_nucleus_not_from_its_neighbours():
+    inputs = images(3, 2, 16, 16)
+    explainer = Explainer(model(settled("ainu-small", (16, 16)), network="ainu-small"), inputs[:1], Settings(**CHEAP))
+    target = torch.tensor([0, 1, 2])
+    for method in ("smoothgrad-saliency", "gradient_shap"):
+        all_three = explainer.maps(method, inputs, target, ["a", "b", "c"])
+        alone = explainer.maps(method, inputs[1:2], target[1:2], ["b"])
+        assert np.allclose(all_three[1:2], alone, atol=1e-6)
+        assert not np.allclose(alone, explainer.maps(method, inputs[1:2], target[1:2], ["z"]), atol=1e-6)
+
+
+def test_batches_fit_the_memory_and_do_not_change_the_maps():
+    network, inputs = settled("ainu-small", (32, 32)), images(5, 2, 32, 32)
+    each = activation_bytes(network, inputs[:1])
+    assert activation_bytes(settled("ainu-small", (64, 64)), images(1, 2, 64, 64)) > 3 * each
+    assert fitting(network, inputs[:1], 2 * 6.5 * each / 1e9) == 6
+    assert fitting(network, inputs[:1], 1e-9) == 1
+    found = []
+    for memory_gb in (1e-9, 1.0):
+        settings = Settings(steps=5, memory_gb=memory_gb)
+        explainer = Explainer(model(network, network="ainu-small"), inputs[:1], settings)
+        found.append(explainer.maps("integrated_gradients", inputs, torch.zeros(5, dtype=torch.long)))
+    assert np.allclose(*found, atol=1e-5)
+
+
+def test_each_nucleus_is_explained_by_the_models_that_held_it_out_averaged_over_repeats(tmp_path):
+    pictures, labels = spots(16)
+    data = dataset(pictures, labels)
+    first = folds_of(data)
+    folds = pd.concat([first, first.assign(repeat=1, fold=1 - first["fold"])])
+    networks = {(repeat, fold): tiny(seed=10 * repeat + fold).eval() for repeat in (0, 1) for fold in (0, 1)}
+    models = [model(network, repeat=repeat, fold=fold) for (repeat, fold), network in networks.items()]
+    attribute(data, folds, models, ["integrated_gradients"], Settings(steps=4), tmp_path / "maps.h5")
+    found = read_maps(tmp_path / "maps.h5")["integrated_gradients"]
+    for row in (0, 5):
+        held_out = folds[folds["nucleus"] == data.nucleus[row]]
+        own = [networks[pair] for pair in zip(held_out["repeat"], held_out["fold"], strict=True)]
+        assert len(own) == 2
+        wanted = [
+            explain(model(network), pictures[row], target=int(labels[row]), settings=Settings(steps=4))
+            for network in own
+        ]
+        assert np.allclose(found[row], np.mean(wanted, axis=0), atol=1e-6)
+    assert completeness_errors(tmp_path / "maps.h5")["integrated_gradients"] < 0.05
+
+
+def test_maps_point_at_what_the_network_looks_for():
+    pictures, _ = spots(4, seed=9)
+    for method in ("integrated_gradients", "deep_lift", "input_x_gradient", "gradient_shap", "smoothgrad-deep_lift"):
+        found = np.maximum(explain(model(Finder().eval()), pictures[1], method, target=1)[0], 0)
+        assert found[4:10, 4:10].sum() > 0.8 * found.sum() > 0, method
+
+
+def points_model(shape=(16, 16), channels=1):
+    network = make_network("neighbourhoods", channels, 2, shape, seed=3).eval().requires_grad_(False)
+    return model(network, network="neighbourhoods")
+
+
+def test_the_attribution_of_localizations_adds_up_to_the_decision_on_them(tmp_path):
+    pictures, labels = spots(2)
+    data = dataset(pictures, labels)
+    settings = Settings(steps=32, samples=2)
+    models = [points_model()]
+    attribute(data, folds_of(data).assign(fold=0), models, ["integrated_gradients"], settings, tmp_path / "maps.h5")
+    exact = read_exact(tmp_path / "maps.h5", "integrated_gradients")
+    assert exact.shape == (len(data.points.position),)
+    assert completeness_errors(tmp_path / "maps.h5")["integrated_gradients"] < 0.05
+    maps = read_maps(tmp_path / "maps.h5")["integrated_gradients"]
+    for row in range(len(data)):
+        own = exact[data.points.start[row] : data.points.start[row + 1]]
+        assert np.isclose(maps[row].sum(), own.sum(), atol=1e-4)
+        assert not maps[row][data.image[row] == 0].any()
+
+
+def test_a_localization_that_is_not_there_changes_nothing():
+    data = dataset(*spots(2))
+    sets = Neighbours(data.points, 1, Augmentation())
+    own = data.points.of(1)
+    seen = sets.describe(own.position, own.channel, np.random.default_rng(0))
+    network = points_model().network
+    there = torch.ones(1, len(own.position))
+    weighed = Weighed(network, seen, 1)
+    plain = margin_of(network(torch.as_tensor(seen.sets)[None]), torch.tensor([1]))
+    assert torch.allclose(weighed(there), plain, atol=1e-6)
+    unseen = np.setdiff1d(np.arange(len(own.position)), np.concatenate([seen.near.ravel(), seen.anchors]))
+    gone = there.clone()
+    gone[0, unseen] = 0
+    assert torch.equal(weighed(gone), weighed(there))
+    gone[0, seen.anchors[0]] = 0
+    assert not torch.equal(weighed(gone), weighed(there))

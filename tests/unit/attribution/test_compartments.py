@@ -1,0 +1,132 @@
+"""Parts of a nucleus, and what lies in each."""
+
+import numpy as np
+import pytest
+
+from ainu import Render, find_nuclei, simulate, voxelize
+from ainu.attribution.compartments import (
+    NAMES,
+    Nucleoli,
+    densities,
+    dice,
+    enrichment,
+    find_compartments,
+    outline,
+    radial_profile,
+    sign_flips,
+)
+from ainu.nuclei.orientation import Pose
+from ainu.simulation.cells import Condition
+
+
+def field(condition, seed: int, voxel_nm: float):
+    """Image of a simulated nucleus, and masks of its nucleoli and of itself."""
+    table, truth = simulate(condition, seed)
+    drift = truth.drift[table.frame]
+    table = type(table)(**{**vars(table), "x": table.x - drift[:, 0], "y": table.y - drift[:, 1]})
+    table = table[find_nuclei(table).label == 1]
+    pose = Pose.of(table.x, table.y, aligned=False)
+    image = voxelize(table, Render(voxel_nm, 12800), pose=pose)
+    places = (np.arange(image.shape[-1]) + 0.5) * voxel_nm - 6400
+    x, y = pose.x_nm + places[None, :], pose.y_nm + places[:, None]
+    nucleoli = np.any([region.radius(x, y) < 1 for region in truth.nucleoli[0]], axis=0)
+    return image, nucleoli, truth.nuclei[0].radius(x, y) < 1
+
+
+@pytest.mark.parametrize("voxel_nm", [100.0, 200.0])
+def test_nucleoli_are_outlined_as_they_were_simulated(voxel_nm):
+    scores, whole = [], []
+    for condition in ("somatic", "hiPSC"):
+        for seed in range(500, 506):
+            image, nucleoli, nucleus = field(condition, seed, voxel_nm)
+            found = find_compartments(image, ("PolII", "DNA"), voxel_nm)
+            scores.append(dice(found["nucleoli"], nucleoli))
+            whole.append(dice(np.any(list(found.values()), axis=0), nucleus))
+    assert np.mean(scores) >= 0.8
+    assert np.mean(whole) >= 0.95
+
+
+def test_nucleoli_may_be_sought_where_a_channel_is_rich():
+    look = Nucleoli(channel="PolII", look="rich", contrast=0.35, smooth_nm=200, radius_nm=400)
+    scores = []
+    for seed in range(800, 804):
+        image, nucleoli, _ = field(Condition(nucleolar_share=0.6), seed, 200.0)
+        scores.append(dice(find_compartments(image, ("PolII", "DNA"), 200.0, look)["nucleoli"], nucleoli))
+    assert np.mean(scores) >= 0.8
+
+
+def test_compartments_are_disjoint_and_make_up_the_nucleus():
+    image, _, _ = field("hiPSC", 3, 200.0)
+    found = find_compartments(image, ("PolII", "DNA"), 200.0, rim_nm=900)
+    assert tuple(found) == NAMES
+    assert np.array_equal(np.sum(list(found.values()), axis=0), outline(image.sum(axis=0).astype(float), 200.0))
+    stack = np.stack([image, np.zeros_like(image)], axis=1)
+    assert all(
+        np.array_equal(found[name], mask)
+        for name, mask in find_compartments(stack, ("PolII", "DNA"), 200.0, rim_nm=900).items()
+    )
+
+
+def test_an_empty_image_has_no_compartments():
+    assert not any(mask.any() for mask in find_compartments(np.zeros((1, 32, 32)), ("DNA",), 200.0).values())
+
+
+def square_masks():
+    masks = {name: np.zeros((10, 10), bool) for name in NAMES}
+    masks["nucleoli"][4:6, 4:6] = True
+    masks["rim"][[0, -1]] = True
+    masks["interior"] = ~masks["nucleoli"] & ~masks["rim"]
+    return masks
+
+
+def test_evidence_is_told_per_area():
+    masks = square_masks()
+    evidence = np.ones((1, 10, 10))
+    evidence[0][masks["nucleoli"]] = 8
+    inside, rest = densities(evidence, masks)[0, 0]
+    assert (inside, rest) == (8, 1)
+
+
+def test_enrichment_comes_with_interval_and_p():
+    rng = np.random.default_rng(0)
+    replicate = np.repeat(np.arange(8), 4)
+    rest = rng.uniform(0.8, 1.2, 32)
+    found = enrichment(5 * rest * rng.uniform(0.9, 1.1, 32), rest, replicate)
+    assert found["value"] == pytest.approx(5, rel=0.1)
+    assert found["ci"][0] > 4
+    assert (found["p"], found["unit"], found["nuclei"]) == (2 / 2**8, "replicate", 32)
+    few = enrichment(5 * rest, rest, replicate % 3)
+    assert few["unit"] == "nucleus"
+    assert few["p"] == pytest.approx(0.001)
+
+
+def test_even_evidence_is_enriched_nowhere():
+    rng = np.random.default_rng(1)
+    ps = []
+    for _ in range(40):
+        inside, rest = rng.uniform(0.5, 1.5, (2, 32))
+        ps.append(enrichment(inside, rest, np.repeat(np.arange(8), 4))["p"])
+    assert np.mean(np.array(ps) <= 0.05) <= 0.15
+
+
+def test_nuclei_without_the_compartment_are_left_out():
+    found = enrichment(np.array([np.nan, 2.0]), np.array([1.0, 1.0]), np.array(["a", "b"]))
+    assert (found["nuclei"], found["value"]) == (1, 2.0)
+    nothing = enrichment(np.array([np.nan]), np.array([1.0]), np.array(["a"]))
+    assert (nothing["nuclei"], nothing["value"], nothing["p"]) == (0, None, None)
+
+
+def test_signs_are_flipped_in_all_ways_where_these_are_few():
+    rng = np.random.default_rng(0)
+    assert sign_flips(np.ones(6), rng) == 2 / 64
+    assert sign_flips(np.array([1.0, -1.0]), rng) == 1
+    assert sign_flips(np.ones(30), rng) == pytest.approx(0.001)
+
+
+def test_profiles_run_from_the_outline_inwards():
+    y, x = np.indices((41, 41)) - 20
+    nucleus = np.hypot(x, y) < 18
+    rim = (np.hypot(x, y) > 15).astype(float)[None]
+    profile = radial_profile(rim, nucleus, bins=6)[0]
+    assert profile[0] > 0.9
+    assert not profile[2:].any()

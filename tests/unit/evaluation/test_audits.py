@@ -1,0 +1,156 @@
+"""The shortcut audit finds what was put there, and nothing else."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from audited import CLASSES, evidence
+
+from ainu.evaluation.audits import (
+    all_audits,
+    confounder_audit,
+    equal_counts_audit,
+    feature_audit,
+    outline_audit,
+    replicate_audit,
+)
+from ainu.evaluation.baselines import MODELS, confounders, cross_validated, ridge_calls
+from ainu.evaluation.metrics import evaluate_audited
+from ainu.evaluation.permutation_tests import balanced_accuracies
+
+
+def test_classes_that_differ_in_counts_are_warned_of():
+    found = confounder_audit(evidence(counts=0.5))
+    assert found["warning"]
+    assert found["scores"]["balanced_accuracy"]["value"] > 0.9
+    assert "may explain" in found["says"]
+
+
+def test_classes_of_equal_counts_are_not():
+    found = confounder_audit(evidence())
+    assert not found["warning"]
+    assert "not shown to tell the classes apart" in found["says"]
+
+
+def test_what_the_data_lack_is_left_out_and_said():
+    found = confounder_audit(evidence())
+    assert found["left_out"] == ["acquisition length"]
+    assert "Absent in these data: acquisition length." in found["says"]
+    assert {"localizations of PolII", "area", "density of DNA", "background of PolII"} <= set(found["uses"])
+
+
+@pytest.mark.parametrize(
+    ("feature", "strength", "says"),
+    [(0, 3, "The network is better"), (6, 0.3, "prefer them"), (2.5, 1.5, "is not shown to be better")],
+)
+def test_hand_made_features_are_compared_with_the_network_over_the_same_draws(feature, strength, says):
+    found = feature_audit(evidence(feature=feature, strength=strength))
+    assert says in found["says"]
+    assert not found["warning"]
+    assert set(found["models"]) == set(MODELS)
+    assert found["scores"] == found["models"][found["model"]]
+
+
+def test_a_network_that_needs_counts_is_warned_of_and_one_that_does_not_is_not():
+    blind = equal_counts_audit(evidence(controls={"unchanged": 2.0, "equal_counts": 0.0}))
+    assert blind["warning"]
+    assert "counts may explain the result" in blind["says"]
+    seeing = equal_counts_audit(evidence(controls={"unchanged": "same", "equal_counts": "same"}))
+    assert not seeing["warning"]
+    assert "no loss is shown" in seeing["says"]
+    assert seeing["difference"]["balanced_accuracy"]["value"] == 0
+
+
+def test_nothing_is_concluded_from_a_network_at_chance():
+    found = equal_counts_audit(evidence(strength=0, controls={"unchanged": 0.0, "equal_counts": 0.0}))
+    assert "nothing can be said of counts" in found["says"]
+
+
+def test_densities_cannot_be_thinned_and_the_audit_says_so():
+    made = evidence()
+    made = replace(made, dataset=replace(made.dataset, image=made.dataset.image.astype(np.float32)))
+    assert "Not done" in equal_counts_audit(made)["says"]
+
+
+def test_an_outline_that_tells_the_classes_apart_is_warned_of():
+    assert outline_audit(evidence(controls={"outline": 2.0}))["warning"]
+    assert not outline_audit(evidence(controls={"outline": 0.0}))["warning"]
+    assert outline_audit(evidence()) is None
+
+
+def test_a_signature_of_the_replicate_is_found_and_named():
+    found = replicate_audit(evidence(signature=6.0))
+    assert found["p"] < 0.05
+    assert next(iter(found["separated_by"])) == "DNA: staining"
+    assert not found["warning"]
+    assert replicate_audit(evidence(signature=6.0, follow=True))["warning"]
+    assert replicate_audit(evidence())["p"] > 0.05
+
+
+def test_a_class_with_one_replicate_says_that_nothing_can_be_said():
+    made = evidence(n=6)
+    assert "cannot be told" in replicate_audit(made)["says"]
+
+
+def test_the_whole_is_reproducible_and_its_warnings_are_those_of_the_audits():
+    made = evidence(counts=0.5, controls={"outline": 2.0, "unchanged": "same", "equal_counts": "same"})
+    by_count = made.predictions.assign(share=0.5)
+    found = evaluate_audited(made, by_count, [], 20, None)
+    assert found == evaluate_audited(made, by_count, [], 20, None)
+    assert [audit["audit"] for audit in found["audits"]] == [
+        "confounders",
+        "features",
+        "equal_counts",
+        "outline",
+        "replicate",
+    ]
+    for name in ("Counts, area and recording alone", "Network on the outline alone"):
+        assert any(text.startswith(name) for text in found["warnings"])
+    assert set(found["baselines"]) == {"confounders", "features"}
+    assert found["score_by_count"]["points"][0]["share"] == 1
+    assert found["test"] is None
+
+
+def test_confounders_hold_counts_area_densities_and_the_recording():
+    made = evidence()
+    assert list(confounders(made.dataset, made.acquisition)) == [
+        "localizations of PolII",
+        "localizations of DNA",
+        "area",
+        "density of PolII",
+        "density of DNA",
+        "background of PolII",
+        "acquisition length",
+    ]
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_a_cheap_classifier_predicts_every_nucleus_once_and_is_the_same_every_time(name):
+    made = evidence(feature=3)
+    values = made.features.to_numpy(copy=True)
+    values[::7, 0] = np.nan
+    tables = [cross_validated(MODELS[name], values, made.dataset, made.folds, CLASSES, 1) for _ in range(2)]
+    assert tables[0].equals(tables[1])
+    assert sorted(tables[0]["nucleus"]) == sorted(made.dataset.nucleus)
+    assert (tables[0]["predicted"] == tables[0]["label"]).mean() > 0.8
+
+
+def test_the_ridge_classifier_gives_each_arrangement_what_it_would_alone():
+    made = evidence(feature=3)
+    code = made.dataset.codes(CLASSES)
+    labels = np.stack([code, np.random.default_rng(0).permutation(code)])
+    values = made.features.to_numpy()
+    together = ridge_calls(values, labels, made.dataset.nucleus, made.folds)
+    for own, called in zip(labels, together, strict=True):
+        assert np.array_equal(ridge_calls(values, own[None], made.dataset.nucleus, made.folds)[0], called)
+    told = balanced_accuracies(together, labels, 2)
+    assert told[0] > 0.8
+    assert told[1] < 0.7
+
+
+def test_every_audit_is_made_in_the_order_of_the_page():
+    audits = all_audits(evidence())
+    assert [audit["audit"] for audit in audits] == ["confounders", "features", "replicate"]
+    for audit in audits:
+        assert audit["says"].endswith(".")
+        assert isinstance(audit["warning"], bool)

@@ -1,0 +1,62 @@
+"""The locked hold-out: scored once, and every further look is remembered."""
+
+import numpy as np
+import pytest
+from audited import CLASSES, informative, predictions
+from spots import dataset, spots
+
+from ainu.evaluation.hold_out import digest_of_models, digest_of_nuclei, hold_out_warnings, labelled, record, score
+from ainu.files import read_json
+
+
+def looks(number: int) -> list[dict[str, str]]:
+    return [{"when": "2026-01-01T00:00:00+00:00", "models": f"m{k}", "nuclei": "n"} for k in range(number)]
+
+
+def test_a_hold_out_is_scored_with_an_interval_and_recorded_as_looked_at_once():
+    found = score(predictions(*informative()), CLASSES, 1, looks(1))
+    assert found["looks"] == 1
+    assert found["metrics"]["balanced_accuracy"]["value"] > 0.9
+    assert "nuclei that no model has seen" in found["says"]
+    assert hold_out_warnings(found) == hold_out_warnings(None) == []
+
+
+def test_a_second_look_by_other_models_is_warned_of():
+    (said,) = hold_out_warnings(score(predictions(*informative()), CLASSES, 1, looks(2)))
+    assert "looked at 2 times" in said
+
+
+def test_a_hold_out_without_a_class_has_no_score_and_says_so():
+    p, label, replicate = informative()
+    own = label == CLASSES[0]
+    found = score(predictions(p[own], label[own], replicate[own]), CLASSES, 1, looks(1))
+    assert found["metrics"] == {}
+    assert "No nucleus of hiPSC" in found["says"]
+
+
+def test_the_same_models_at_the_same_nuclei_look_once_however_often_they_are_run(tmp_path):
+    path = tmp_path / "record.json"
+    first = record(path, "models", "nuclei")
+    assert record(path, "models", "nuclei") == first == read_json(path)
+    assert [look["models"] for look in record(path, "others", "nuclei")] == ["models", "others"]
+    assert [look["models"] for look in record(path, "models", "nuclei")] == ["others", "models"]
+    assert read_json(path)[1]["when"] == first[0]["when"]
+    assert len(record(path, "models", "more nuclei")) == 3
+
+
+def test_digests_tell_models_and_nuclei_apart(tmp_path):
+    for name, content in (("a", b"1"), ("b", b"2")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.safetensors").write_bytes(content)
+    both = [tmp_path / "a", tmp_path / "b"]
+    assert digest_of_models(both) == digest_of_models(both[::-1]) != digest_of_models(both[:1])
+    data = dataset(*spots(4))
+    assert digest_of_nuclei(data) != digest_of_nuclei(data[np.arange(3)])
+
+
+@pytest.mark.parametrize("classes", [["dim"], ["dim", "bright"]])
+def test_only_nuclei_of_the_classes_are_scored(classes):
+    data = labelled(dataset(*spots(8)), classes)
+    assert set(data.label) == set(classes)
+    for k in range(len(data)):
+        assert len(data.points.of(k).position) == data.image[k].sum()

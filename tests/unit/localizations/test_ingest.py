@@ -1,0 +1,176 @@
+"""From the sheet to a shard, whatever the files hold; a skipped sample goes through every later stage."""
+
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ainu.drift.correction import correct_shard
+from ainu.failures import LeftOut
+from ainu.images import dataset
+from ainu.images.render import voxelize_shard
+from ainu.localizations.formats.readers import thunderstorm
+from ainu.localizations.ingest import ingest_shard
+from ainu.localizations.table import Localizations
+from ainu.nuclei.find import find_shard
+from ainu.quality import summary as qc
+from ainu.quality.filters import filter_shard, read_quality
+from ainu.quality.spot_widths import filtered_columns
+from ainu.settings.check import check
+from ainu.shards import left_out
+
+SETTINGS = {
+    "pixel_size_nm": None,
+    "columns": None,
+    "use_corrected": False,
+    "crosstalk": None,
+    "alignment": None,
+}
+
+
+def nucleus(n=4000, seed=0, channels=("PolII", "DNA")):
+    rng = np.random.default_rng(seed)
+    angle, radius = rng.uniform(0, 2 * np.pi, n), 5000 * np.sqrt(rng.uniform(0, 1, n))
+    return Localizations(
+        x=10_000 + radius * np.cos(angle),
+        y=10_000 + radius * np.sin(angle),
+        frame=np.sort(rng.integers(0, 3000, n)),
+        photons=rng.gamma(3, 800, n) + 300,
+        precision=rng.uniform(5, 15, n),
+        sigma=rng.uniform(120, 160, n),
+        channel=rng.integers(0, len(channels), n),
+        channels=channels,
+    )
+
+
+def row(path, channels="0:PolII,1:DNA", **cells):
+    return {"path": str(path), "format": "", "pixel_size_nm": "", "channels": channels, "columns": "", **cells}
+
+
+@pytest.fixture
+def sheet(tmp_path):
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    thunderstorm.write(nucleus(), good)
+    bad.write_text("no localizations, just prose")
+    return {"good": [row(good)], "bad": [row(bad)]}
+
+
+def test_a_bad_file_costs_its_sample_alone_and_the_sample_is_named(tmp_path, sheet, capfd):
+    ingest_shard(sheet, tmp_path / "s.h5", SETTINGS)
+    told = capfd.readouterr().err
+    assert re.search(r"1 of 2 samples failed\s+bad: .*bad\.csv: content of no known format", told)
+    with pytest.raises(LeftOut, match=r"ingest: .*bad\.csv: content of no known format"):
+        Localizations.load(tmp_path / "s.h5", "bad")
+    assert len(Localizations.load(tmp_path / "s.h5", "good")) == 4000
+
+
+def test_the_other_samples_have_the_bytes_of_a_run_without_the_bad_one(tmp_path, sheet):
+    ingest_shard(sheet, tmp_path / "both.h5", SETTINGS)
+    ingest_shard({"good": sheet["good"]}, tmp_path / "one.h5", SETTINGS)
+    both, one = (Localizations.load(tmp_path / name, "good") for name in ("both.h5", "one.h5"))
+    assert both.meta == one.meta
+    assert {name: column.tobytes() for name, column in both.columns().items()} == {
+        name: column.tobytes() for name, column in one.columns().items()
+    }
+
+
+def test_a_shard_of_bad_files_alone_is_left_to_the_dataset_to_judge(tmp_path, sheet):
+    bad = dict.fromkeys(("a", "b"), sheet["bad"])
+    ingest_shard(bad, tmp_path / "s.h5", SETTINGS)
+    assert sorted(left_out([tmp_path / "s.h5"])) == ["a", "b"]
+
+
+def test_a_filter_on_a_column_works_where_files_of_any_format_have_it(tmp_path, sheet):
+    rated = tmp_path / "rated.csv"
+    header, *lines = (tmp_path / "good.csv").read_text().splitlines()
+    rated.write_text("\n".join([f'{header},"chi2 [a.u.]"', *(f"{line},{i % 4}" for i, line in enumerate(lines))]))
+    raw, drift, quality = (tmp_path / f"{name}.h5" for name in ("raw", "drift", "quality"))
+    config = {"extra": {"chi2": (None, 2), "z": (0, 1)}, "sigma_ratio": (None, None)}
+    samples = {"good": sheet["good"], "rated": [row(rated)]}
+    ingest_shard(samples, raw, SETTINGS, filtered=filtered_columns(config))
+    correct_shard(raw, drift, list(samples), {"method": "none"})
+    filter_shard(raw, drift, quality, list(samples), config)
+    assert read_quality(quality, "rated").counts["chi2"] == 1000
+    assert read_quality(quality, "good").not_applied == ("chi2", "z")
+    table = Localizations.load(raw, "good")
+    assert (list(table.extra), "intensity [photon]" in table.meta["columns"]) == ([], True)
+
+
+def test_one_bad_file_of_two_skips_the_whole_sample(tmp_path, sheet):
+    good, bad = sheet["good"][0], sheet["bad"][0]
+    rows = {"both": [row(good["path"], "PolII"), row(bad["path"], "DNA")]}
+    ingest_shard(rows, tmp_path / "s.h5", SETTINGS)
+    assert list(left_out([tmp_path / "s.h5"])) == ["both"]
+
+
+def test_a_skipped_sample_goes_through_all_stages_and_into_the_summary(tmp_path, sheet):
+    path = {name: tmp_path / f"{name}.h5" for name in ("raw", "drift", "quality", "nuclei", "voxels")}
+    config = check(
+        {"samples": "s.tsv", "channels": ["PolII", "DNA"], "experiments": {"a": {"classes": ["a", "b"], "folds": 2}}},
+        _written_sheet(tmp_path),
+    ).config
+    samples = list(sheet)
+    ingest_shard(sheet, path["raw"], SETTINGS)
+    correct_shard(path["raw"], path["drift"], samples, config["drift"])
+    filter_shard(path["raw"], path["drift"], path["quality"], samples, config["quality"])
+    inputs = {name: str(path[name]) for name in ("raw", "drift", "quality")}
+    nuclei = {key: value for key, value in config["nuclei"].items() if key != "roi_pixel_nm"}
+    find_shard(inputs, path["nuclei"], samples, nuclei, {})
+    inputs["nuclei"] = str(path["nuclei"])
+    voxelize_shard(inputs, path["voxels"], samples, config["renders"]["overview200"], ["PolII", "DNA"])
+    qc.qc_shard(inputs, tmp_path / "qc", samples)
+    qc.gather([tmp_path / "qc/summary.tsv"], tmp_path / "summary.tsv")
+    rows = [{"sample": name, "shard": "s", "replicate": name, "label": name} for name in samples]
+    found = dataset.assemble({"s": path["voxels"]}, rows, ["PolII", "DNA"], tmp_path / "dataset.h5")
+    assert found == 1
+    summary = pd.read_csv(tmp_path / "summary.tsv", sep="\t", index_col="sample", keep_default_na=False)
+    assert summary.loc["good", "skipped"] == ""
+    assert summary.loc["bad", "skipped"].startswith("ingest: ")
+    assert summary.loc["bad", "flags"] == f"skipped ({summary.loc['bad', 'skipped']})"
+    assert "no known format" in summary.loc["bad", "skipped"]
+    assert (summary.loc["good", "localizations"], summary.loc["bad", "localizations"]) == ("4000", "")
+    assert not (tmp_path / "qc/bad.png").exists()
+
+
+def _written_sheet(folder):
+    cells = [("s1", "a", "r1"), ("s2", "a", "r2"), ("s3", "b", "r1"), ("s4", "b", "r2")]
+    lines = ["sample\tpath\tchannels\tlabel\treplicate"]
+    for sample, label, replicate in cells:
+        shutil.copy(folder / "good.csv", folder / f"{sample}.csv")
+        lines.append(f"{sample}\t{sample}.csv\t0:PolII,1:DNA\t{label}\t{replicate}")
+    (folder / "s.tsv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_the_same_files_give_the_same_bytes_on_one_process_or_two(tmp_path, sheet):
+    ingest_shard(sheet, tmp_path / "a.h5", SETTINGS)
+    ingest_shard(sheet, tmp_path / "b.h5", SETTINGS, threads=2)
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+
+
+def test_crosstalk_is_dropped_counted_and_its_residual_reported(tmp_path, sheet):
+    settings = SETTINGS | {"crosstalk": {"fractions": {"PolII": {"DNA": 0.1}}, "radius_nm": 500}}
+    ingest_shard({"good": sheet["good"]}, tmp_path / "s.h5", settings)
+    table = Localizations.load(tmp_path / "s.h5", "good")
+    record = table.meta["crosstalk"]
+    assert table.meta["dropped"]["crosstalk"] == record["DNA"]["dropped"] == 4000 - len(table) > 0
+    assert record["PolII"]["dropped"] == 0
+
+
+def test_alignment_is_applied_and_recorded(tmp_path, sheet):
+    beads = ["bead,channel,x_nm,y_nm"]
+    for bead, (x, y) in enumerate([(0, 0), (20_000, 0), (0, 20_000), (20_000, 20_000)]):
+        beads += [f"{bead},PolII,{x},{y}", f"{bead},DNA,{x + 100},{y - 50}"]
+    (tmp_path / "beads.csv").write_text("\n".join(beads))
+    settings = SETTINGS | {"alignment": {"method": "beads", "bead_table": str(tmp_path / "beads.csv")}}
+    ingest_shard({"good": sheet["good"]}, tmp_path / "plain.h5", SETTINGS)
+    ingest_shard({"good": sheet["good"]}, tmp_path / "s.h5", settings)
+    plain, moved = (Localizations.load(tmp_path / name, "good") for name in ("plain.h5", "s.h5"))
+    dna = plain.channel == 1
+    np.testing.assert_allclose(moved.x[dna], plain.x[dna] - 100, atol=0.01)
+    np.testing.assert_allclose(moved.y[dna], plain.y[dna] + 50, atol=0.01)
+    np.testing.assert_array_equal(moved.x[~dna], plain.x[~dna])
+    assert moved.meta["alignment"]["channels"]["DNA"]["residual_nm"] == pytest.approx(0, abs=0.01)
+    assert "alignment" not in plain.meta

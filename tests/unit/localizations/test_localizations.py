@@ -1,0 +1,114 @@
+"""The table type and its HDF5 form."""
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ainu import AinuError, Localizations
+from ainu.localizations.table import load, merge, new_file, write_array
+
+
+def table(n: int = 6, **columns) -> Localizations:
+    x = np.arange(n, dtype=np.float32)
+    given = {"frame": np.arange(n), "meta": {"acquisition": [0, 0]}} | columns
+    return Localizations(x=x, y=x * 2, channel=np.arange(n) % 2, channels=("PolII", "DNA"), **given)
+
+
+def test_a_saved_table_comes_back_with_all_its_columns(tmp_path):
+    saved = table(photons=np.full(6, 7.0), z=np.zeros(6), extra={"cell": np.arange(6)}, meta={"source": "a.bin"})
+    saved.save(tmp_path / "a.h5")
+    loaded = Localizations.load(tmp_path / "a.h5")
+    assert loaded.channels == saved.channels
+    assert loaded.meta == saved.meta
+    assert {k: v.tolist() for k, v in loaded.columns().items()} == {k: v.tolist() for k, v in saved.columns().items()}
+
+
+def test_what_was_not_measured_is_absent_in_the_file(tmp_path):
+    table().save(tmp_path / "a.h5", "s")
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert set(file["s"]) == {"x", "y", "frame", "channel"}
+    assert Localizations.load(tmp_path / "a.h5").photons is None
+
+
+def test_the_same_table_gives_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        table(photons=np.ones(6)).save(tmp_path / name, "s")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_an_interrupted_write_leaves_no_file(tmp_path):
+    def interrupted():
+        with new_file(tmp_path / "a.h5") as file:
+            file.create_group("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_columns_of_different_lengths_are_refused():
+    with pytest.raises(AinuError, match="different lengths"):
+        table(photons=np.ones(5))
+
+
+def test_a_missing_sample_is_named_together_with_those_that_exist(tmp_path):
+    table().save(tmp_path / "a.h5", "here")
+    with pytest.raises(AinuError, match=r"no sample 'there'.*here"):
+        Localizations.load(tmp_path / "a.h5", "there")
+
+
+@given(st.lists(st.booleans(), min_size=6, max_size=6))
+def test_a_mask_chooses_the_same_rows_of_every_column(mask):
+    chosen = table(photons=np.arange(6), extra={"cell": np.arange(6)})[np.array(mask)]
+    rows = np.flatnonzero(mask)
+    assert chosen.x.tolist() == rows.tolist()
+    assert chosen.photons.tolist() == chosen.extra["cell"].tolist() == rows.tolist()
+
+
+def test_merging_files_keeps_every_localization_and_its_channel():
+    first = Localizations(x=np.ones(3), y=np.ones(3), channel=np.zeros(3), channels=("PolII",), photons=np.ones(3))
+    second = Localizations(x=np.zeros(2), y=np.zeros(2), channel=np.zeros(2), channels=("DNA",))
+    merged = merge([first, second])
+    assert len(merged) == 5
+    assert (len(merged.of_channel("PolII")), len(merged.of_channel("DNA"))) == (3, 2)
+    assert merged.photons is None
+    assert merged.meta["acquisition"] == [0, 1]
+
+
+def test_merging_refuses_a_channel_that_two_files_hold():
+    one = Localizations(x=np.ones(1), y=np.ones(1), channel=np.zeros(1), channels=("DNA",))
+    with pytest.raises(AinuError, match="two files"):
+        merge([one, one])
+
+
+def test_load_applies_drift_quality_and_nuclei(tmp_path):
+    table().save(tmp_path / "raw.h5", "s")
+    with new_file(tmp_path / "drift.h5") as file:
+        write_array(file.create_group("s").create_group("0"), "shift", np.stack([np.arange(6), np.ones(6)], 1))
+    with new_file(tmp_path / "quality.h5") as file:
+        write_array(file.create_group("s"), "reason", np.array([0, 0, 3, 0, 0, 1], np.uint8))
+    with new_file(tmp_path / "nuclei.h5") as file:
+        write_array(file.create_group("s"), "label", np.array([0, 1, 1, 1, 2, 2], np.uint16))
+    stages = {name: tmp_path / f"{name}.h5" for name in ("drift", "quality", "nuclei")}
+    loaded = load(tmp_path / "raw.h5", "s", **stages)
+    assert loaded.x.tolist() == [0, 0, 0, 0]
+    assert loaded.y.tolist() == [-1, 1, 5, 7]
+    assert loaded.nucleus.tolist() == [0, 1, 1, 2]
+
+
+def test_each_acquisition_is_corrected_by_its_own_drift(tmp_path):
+    table(meta={"acquisition": [0, 1]}).save(tmp_path / "raw.h5", "s")
+    with new_file(tmp_path / "drift.h5") as file:
+        for name, shift in (("0", 10.0), ("1", 20.0)):
+            write_array(file.create_group(f"s/{name}"), "shift", np.full((6, 2), shift))
+    moved = load(tmp_path / "raw.h5", "s", drift=tmp_path / "drift.h5")
+    assert moved.x.tolist() == [-10, -19, -8, -17, -6, -15]
+
+
+def test_a_file_that_is_no_hdf5_is_refused_by_name(tmp_path):
+    (tmp_path / "bad.h5").write_text("x,y\n")
+    with pytest.raises(AinuError, match=r"bad\.h5: cannot be read as HDF5"):
+        Localizations.load(tmp_path / "bad.h5")

@@ -1,0 +1,189 @@
+"""A trained experiment in one folder: what comes back is what went in, and nothing else is accepted."""
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from spots import CLASSES, dataset, folds_of, model, spots
+
+from ainu import AinuError
+from ainu.files import read_json, write_json
+from ainu.networks.model import load_model, make_network, save_model
+from ainu.prediction import bundle as pack
+from ainu.prediction.ensemble import fit_ensemble, out_of_fold, truth_of
+
+RENDER = {"voxel_nm": 100, "canvas_nm": 1600, "kernel": "count", "dimensions": 2}
+RENDER |= {"voxel_z_nm": None, "depth_nm": None, "align": "none"}
+METRIC = {"value": 0.9, "ci": [0.8, 1.0]}
+ORIGIN = pack.Origin(
+    experiment="dim-vs-bright",
+    render=RENDER,
+    preparation={"drift": {"method": "aim"}, "quality": {"photons": [300, None]}, "nuclei": {"method": "density"}},
+    nuclei={"dim": 24, "bright": 24},
+    metrics={
+        "n": 48,
+        "replicates": 4,
+        "metrics": dict.fromkeys(("balanced_accuracy", "auroc", "mcc"), METRIC),
+        "baselines": {"confounders": {"balanced_accuracy": {"value": 0.5, "ci": None}}},
+        "warnings": ["Class dim has 2 replicates; intervals from fewer than 3 mean little."],
+    },
+    ood_quantile=0.95,
+)
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    """A pack of two models with random weights, and the ensemble that went in. Do not change it: copy it."""
+    folder = tmp_path_factory.mktemp("packed")
+    sources = [folder / f"repeat0-fold{fold}" for fold in range(2)]
+    for fold, source in enumerate(sources):
+        network = make_network("ainu-small", 1, 2, (16, 16), fold)
+        save_model(source, network.state_dict(), model(network, network="ainu-small", fold=fold).info)
+    models, data = [load_model(source) for source in sources], dataset(*spots())
+    known = truth_of(out_of_fold(data, folds_of(data), models), CLASSES)
+    ensemble = fit_ensemble(models, data, folds_of(data), known, coverage=0.8, ood_quantile=0.95)
+    pack.write(folder / "ainu-model", ensemble, sources, ORIGIN)
+    shutil.rmtree(sources[0])
+    return folder / "ainu-model", ensemble
+
+
+@pytest.fixture
+def folder(packed, tmp_path):
+    """A copy, to be changed."""
+    return shutil.copytree(packed[0], tmp_path / "copied")
+
+
+def config(**changes):
+    return {"channels": ["DNA"], "renders": {"mine": dict(RENDER)}} | changes
+
+
+def test_a_pack_predicts_exactly_what_its_models_did(packed, folder):
+    new = dataset(*spots(10, seed=7))
+    pd.testing.assert_frame_equal(pack.read(folder).predict(new), packed[1].predict(new), check_exact=True)
+
+
+def test_packing_again_gives_the_same_bytes(packed, tmp_path):
+    folder, ensemble = packed
+    pack.write(
+        tmp_path / "again", ensemble, [folder / name for name in read_json(folder / pack.INFO)["models"]], ORIGIN
+    )
+    assert (tmp_path / "again" / pack.SUMS).read_bytes() == (folder / pack.SUMS).read_bytes()
+
+
+def test_the_digests_are_those_that_sha256sum_checks(folder):
+    done = subprocess.run(["sha256sum", "--check", "--strict", pack.SUMS], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert files == set(pack.listed_files(read_json(folder / pack.INFO)))
+
+
+def test_a_pack_holds_no_pickle(folder):
+    assert {path.suffix for path in folder.rglob("*") if path.is_file()} == {".json", ".safetensors", ".md", ""}
+
+
+@pytest.mark.parametrize("name", [pack.NOVELTY, pack.CARD, "models/repeat0-fold1/model.safetensors", pack.INFO])
+def test_a_damaged_file_is_refused_by_its_name(folder, name):
+    content = bytearray((folder / name).read_bytes())
+    content[-3] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(AinuError, match=f"{folder}/{name}: .*copy the pack again"):
+        pack.read(folder)
+
+
+@pytest.mark.parametrize("name", [pack.NOVELTY, "models/repeat0-fold0/model.json", pack.SUMS, pack.INFO])
+def test_a_missing_file_is_refused_by_its_name(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(AinuError, match=name):
+        pack.verify(folder)
+
+
+def test_a_file_that_no_digest_vouches_for_is_refused(folder):
+    lines = (folder / pack.SUMS).read_text().splitlines(keepends=True)
+    (folder / pack.SUMS).write_text("".join(line for line in lines if pack.NOVELTY not in line))
+    with pytest.raises(AinuError, match=f"does not list {pack.NOVELTY}"):
+        pack.verify(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": 2}, "found schema 2, allowed: 1"),
+        ({"schema": None}, "found schema None"),
+        ({"channels": ...}, "keys channels are missing"),
+        ({"models": ["../../secret"]}, "found models"),
+    ],
+)
+def test_a_pack_of_another_schema_is_refused(folder, change, message):
+    info = {key: value for key, value in (read_json(folder / pack.INFO) | change).items() if value is not ...}
+    write_json(folder / pack.INFO, info)
+    with pytest.raises(AinuError, match=message):
+        pack.read_info(folder)
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "{", ""])
+def test_something_else_under_the_name_of_a_pack_is_refused(folder, content):
+    (folder / pack.INFO).write_text(content)
+    with pytest.raises(AinuError, match=pack.INFO):
+        pack.read_info(folder)
+
+
+def test_a_config_with_more_channels_and_renders_than_needed_fits(folder):
+    renders = {"other": RENDER | {"voxel_nm": 50}, "any-name": dict(RENDER)}
+    rich, info = config(channels=["H3", "DNA"], renders=renders), pack.read_info(folder)
+    assert list(pack.mismatches(info, rich)) == []
+    assert pack.fitting_render(info, renders) == "any-name"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"channels": ["H3"]}, ["channels DNA", "found in `channels`: H3", "needed: DNA too"]),
+        ({"renders": {"mine": RENDER | {"voxel_nm": 50}}}, ["voxel_nm: 100", "mine (voxel_nm: 50)"]),
+        ({"renders": {"mine": RENDER | {"canvas_nm": 3200}}}, ["canvas_nm: 1600", "mine (canvas_nm: 3200)"]),
+        ({"renders": {"mine": RENDER | {"canvas_nm": "fitted"}}}, ["canvas_nm: 1600", "mine (canvas_nm: fitted)"]),
+        ({"renders": {"mine": RENDER | {"kernel": "gaussian"}}}, ["kernel: count", "mine (kernel: gaussian)"]),
+        ({"renders": {"mine": RENDER | {"align": "long_axis"}}}, ["align: none", "mine (align: long_axis)"]),
+        ({"renders": {"mine": RENDER | {"dimensions": 3}}}, ["dimensions: 2", "mine (dimensions: 3)"]),
+    ],
+)
+def test_a_config_that_makes_other_images_is_told_what_is_needed(folder, change, words):
+    (line,) = pack.mismatches(pack.read_info(folder), config(**change))
+    assert all(word in line for word in words)
+
+
+def test_a_fitted_canvas_is_packed_as_what_was_measured(packed):
+    origin = replace(ORIGIN, render=RENDER | {"canvas_nm": "fitted"})
+    assert pack.describe(packed[1], origin)["render"]["canvas_nm"] == 1600
+
+
+def test_other_preparation_is_told_key_by_key(folder):
+    other = {"drift": {"method": "rcc"}, "quality": {"photons": [300, None]}, "nuclei": {"method": "density"}}
+    (line,) = pack.other_preparation(pack.read_info(folder), other)
+    assert line == "drift.method: rcc; for the training data: aim"
+
+
+def test_what_was_calibrated_comes_back(packed, folder):
+    ensemble = pack.read(folder)
+    assert ensemble.calibration == packed[1].calibration
+    assert ensemble.ood_threshold == packed[1].ood_threshold
+    assert ensemble.calibration.holds_for_new_replicates
+    for (_, one), (_, other) in zip(ensemble.pairs, packed[1].pairs, strict=True):
+        for name, values in one.tensors().items():
+            assert values.dtype == np.float64
+            assert np.array_equal(values, other.tensors()[name])
+
+
+def test_the_card_says_what_it_is_for_how_good_and_what_is_not_promised(folder):
+    card, info = (folder / pack.CARD).read_text(), json.loads((folder / pack.INFO).read_text())
+    assert card.startswith("# dim-vs-bright: dim and bright")
+    assert "dim: 24, bright: 24" in card
+    assert "0.900 (0.800 to 1.000)" in card
+    assert "Class dim has 2 replicates" in card
+    assert "exchangeable" in card
+    assert f"above {info['ood']['threshold']:.3g}" in card
+    for name in ("r0", "r1", "r2", "r3"):
+        assert f"{name}: " in card

@@ -1,0 +1,119 @@
+"""What trained models say of nuclei that they have not seen."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from spots import CLASSES, dataset, folds_of, inputs, model, spots, trained
+
+from ainu import AinuError
+from ainu.images.views import inputs_of
+from ainu.prediction.ensemble import (
+    Ensemble,
+    call,
+    check_match,
+    feature_table,
+    fit_ensemble,
+    out_of_fold,
+    probabilities,
+    truth_of,
+)
+
+
+def test_test_time_augmentation_averages_over_copies_and_is_the_same_every_time():
+    network, _ = trained()
+    data, rows = dataset(*spots(8)), np.arange(8)
+    once = probabilities(model(network, augmentation={"test_time": 4}), data, rows)
+    assert np.array_equal(once, probabilities(model(network, augmentation={"test_time": 4}), data, rows))
+    assert np.allclose(once.sum(axis=1), 1)
+    assert not np.array_equal(once, probabilities(model(network), data, rows))
+
+
+def test_copies_of_images_are_not_smoothed_by_turning_them():
+    sharp = np.zeros((4, 1, 16, 16), np.uint16)
+    sharp[:, :, ::2, ::2] = 9
+    data, rows = dataset(sharp, np.zeros(4, int)), np.arange(4)
+    turned = {"test_time": 8, "rotate": "any", "shift_nm": 50.0}
+    seen = inputs(sharp, **turned)
+    copies = inputs_of(data, "densenet121", "share", seen.augmentation.of_copies).batch(rows, np.random.default_rng(0))
+    assert np.allclose(np.sort(copies.flatten(1)), np.sort(seen.batch(rows).flatten(1)), atol=1e-4)
+    assert not np.allclose(
+        np.sort(seen.batch(rows, np.random.default_rng(0)).flatten(1)), np.sort(copies.flatten(1)), atol=0.1
+    )
+
+
+def test_out_of_fold_predictions_cover_every_nucleus_once():
+    network, _ = trained()
+    data = dataset(*spots())
+    table = out_of_fold(data, folds_of(data), [model(network, fold=0), model(network, fold=1)])
+    assert table["nucleus"].tolist() == data.nucleus.tolist()
+    assert np.allclose(table[["p_dim", "p_bright"]].sum(axis=1), 1)
+    assert (table["predicted"] == table["label"]).mean() > 0.9
+
+
+def test_a_model_that_saw_a_test_replicate_is_refused():
+    network, _ = trained()
+    data = dataset(*spots())
+    with pytest.raises(AinuError, match=r"trained on test replicates: \['r1'\]"):
+        out_of_fold(data, folds_of(data), [model(network, training_replicates=["r1", "r3"])])
+
+
+def test_images_of_other_channels_voxels_or_canvas_are_refused():
+    network, _ = trained()
+    with pytest.raises(AinuError, match=r"trained on channels \['H3'\], the images have \['DNA'\]"):
+        check_match(model(network, channels=["H3"]), dataset(*spots(4)))
+    with pytest.raises(AinuError, match=r"trained on voxel_size_nm 50"):
+        check_match(model(network, voxel_size_nm=50), dataset(*spots(4)))
+    with pytest.raises(AinuError, match=r"trained on shape \[32, 32\], the images have \[16, 16\]"):
+        check_match(model(network, shape=[32, 32]), dataset(*spots(4)))
+
+
+def ensemble_of(*folds: int) -> Ensemble:
+    network, _ = trained()
+    data = dataset(*spots())
+    models = [model(network, fold=fold) for fold in folds]
+    known = truth_of(out_of_fold(data, folds_of(data), models), CLASSES)
+    return fit_ensemble(models, data, folds_of(data), known, coverage=0.9, ood_quantile=0.95)
+
+
+def test_the_ensemble_flags_what_it_has_not_seen_and_calls_it_no_class():
+    strange = np.random.default_rng(1).poisson(2.0, (6, 1, 16, 16)).astype(np.uint16)
+    strange[:, :, ::2] = 0
+    new = dataset(np.concatenate([spots(6, seed=5)[0], strange]), np.zeros(12, int))
+    table = ensemble_of(0, 1).predict(new)
+    assert table["unlike_training"].tolist() == [False] * 6 + [True] * 6
+    assert table["ood"][6:].min() > table["ood"][:6].max()
+    assert table["predicted"][:6].tolist() == ["dim", "bright"] * 3
+    assert set(table["predicted"][6:]) <= set(CLASSES)
+    assert table["call"][6:].tolist() == ["unlike training"] * 6
+    assert all(set(cell.split("|")) <= set(CLASSES) for cell in table["prediction_set"] if cell)
+
+
+def test_as_many_training_nuclei_are_flagged_when_held_out_as_the_quantile_lets_through():
+    ensemble, data = ensemble_of(0, 1), dataset(*spots())
+    folds, scores = folds_of(data), np.zeros(len(data))
+    for own, reference in ensemble.pairs:
+        held_out = np.flatnonzero(folds["fold"] == own.info["fold"])
+        scores[held_out] = reference.score(feature_table(own, data, held_out))
+    assert (scores > ensemble.ood_threshold).mean() == pytest.approx(0.05, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("members", "unlike", "said"),
+    [
+        (["dim"], False, "dim"),
+        (["dim", "bright"], False, "undecided"),
+        ([], False, "undecided"),
+        (["dim"], True, "unlike training"),
+    ],
+)
+def test_a_nucleus_is_called_by_a_class_only_where_one_class_is_left_and_it_is_no_stranger(members, unlike, said):
+    assert call(members, unlike) == said
+
+
+def test_the_temperature_changes_the_probabilities_of_the_ensemble_but_not_its_choice():
+    ensemble, new = ensemble_of(0, 1), dataset(*spots(8, seed=3))
+    hot = replace(ensemble, calibration=replace(ensemble.calibration, temperature=5.0))
+    one, other = ensemble.predict(new), hot.predict(new)
+    assert one["predicted"].tolist() == other["predicted"].tolist()
+    assert other[["p_dim", "p_bright"]].max(axis=1).max() < one[["p_dim", "p_bright"]].max(axis=1).min()

@@ -1,0 +1,43 @@
+"""What the rules ask for a shard: the file of rules is plain Python, given the settings."""
+
+from os.path import getsize
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+RULES = Path(__file__).parents[3] / "workflow" / "rules" / "shards.smk"
+
+
+@pytest.fixture
+def asked(tmp_path):
+    """Memory (MB) and minutes for a shard of files of so many MB, of a stage that takes them as they are."""
+
+    def ask(*sizes_mb: int, largest: int = 1, attempt: int = 1) -> tuple[int, int]:
+        files = {f"n{k}": tmp_path / f"{k}.csv" for k in range(len(sizes_mb))}
+        for file, size in zip(files.values(), sizes_mb, strict=True):
+            with file.open("wb") as made:
+                made.truncate(size * 2**20)
+        shards = {"s0001": tuple(files), "s0002": ("n0",) * largest}
+        known = SimpleNamespace(shards=shards, rows=lambda sample: [{"path": str(files[sample])}])
+        rules = {"SETTINGS": known, "getsize": getsize, "size_mb": lambda read: sum(map(getsize, read)) / 2**20}
+        exec(RULES.read_text(), rules)
+        memory = rules["shard_memory"](6)
+        shard = SimpleNamespace(shard="s0001")
+        return memory(shard, list(files.values()), attempt), rules["shard_minutes"](60)(shard, attempt)
+
+    return ask
+
+
+def test_a_shard_asks_for_the_memory_of_its_sixteen_largest_samples(asked):
+    assert asked(*[100] * 16)[0] == 6 * 1600
+    assert asked(*[100] * 63, 1000)[0] == 6 * (1000 + 15 * 100)
+
+
+def test_all_shards_ask_for_the_time_of_the_largest(asked):
+    assert [asked(1, largest=n)[1] for n in (1, 16, 17, 128, 1000)] == [60, 60, 120, 480, 480]
+
+
+def test_a_further_attempt_asks_for_more_of_both(asked):
+    first, second = asked(2000), asked(2000, attempt=2)
+    assert second == (2 * first[0], 2 * first[1])

@@ -1,0 +1,169 @@
+"""Runs of a sweep, choosing among them, and their comparison."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from spots import CLASSES, dataset, folds_of, spots
+
+from ainu.evaluation.comparison import NESTED, Outcome, compare, picture
+from ainu.figures import style as figures
+from ainu.files import read_json, read_table
+from ainu.networks.model import load_model
+from ainu.settings.sweep import choose, expand, nested
+from ainu.training.cross_validation import fold_fit, inner_fold, train_fold
+from ainu.training.learning_study import draw_nuclei, few, forget, predict_from_few, summarize, write_study
+
+
+def predictions(certain: float, *, right: float = 1.0, seed: int = 0, n: int = 80) -> pd.DataFrame:
+    """Out-of-fold predictions of 8 replicates in two folds, a share of them right."""
+    rng = np.random.default_rng(seed)
+    label = np.array(CLASSES)[np.arange(n) % 2]
+    correct = rng.random(n) < right
+    p_dim = np.where((label == "dim") == correct, certain, 1 - certain)
+    replicate = np.arange(n) // 10
+    return pd.DataFrame(
+        {
+            "nucleus": [f"n{k}" for k in range(n)],
+            "sample": "s",
+            "replicate": replicate.astype(str),
+            "label": label,
+            "repeat": 0,
+            "fold": replicate % 2,
+            "p_dim": p_dim,
+            "p_bright": 1 - p_dim,
+        }
+    )
+
+
+def test_a_sweep_makes_every_combination_with_a_readable_name():
+    over = {"network": ["vgg", "vit"], "training.epochs": [5, 10]}
+    made = expand({"x": {"folds": 3, "training": {"batch_size": 4}, "sweep": {"over": over}}, "y": None})
+    assert list(made) == ["x", *(f"x--network-{net}--epochs-{k}" for net in ("vgg", "vit") for k in (5, 10)), "y"]
+    run = made["x--network-vit--epochs-10"]
+    assert run == {"folds": 3, "training": {"batch_size": 4, "epochs": 10}, "network": "vit"}
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [(0.001, "a-0.001"), (["PolII", "DNA"], "a-PolII-DNA"), ({"flip": True, "rotate": "any"}, "a-True-any")],
+)
+def test_values_of_any_kind_give_names_that_files_can_have(value, name):
+    assert list(expand({"x": {"sweep": {"over": {"b.a": [value]}}}}))[1] == f"x--{name}"
+
+
+def test_each_fold_chooses_by_inner_predictions_alone():
+    good, bad = predictions(0.9), predictions(0.9, right=0.6)
+    inner = {
+        "one": pd.concat([good.assign(outer_fold=0), bad.assign(outer_fold=1)]).assign(outer_repeat=0),
+        "two": pd.concat([bad.assign(outer_fold=0), good.assign(outer_fold=1)]).assign(outer_repeat=0),
+    }
+    chosen = choose(inner, CLASSES)
+    assert chosen == {(0, 0): "one", (0, 1): "two"}
+    table = nested({"one": predictions(0.8), "two": predictions(0.7)}, chosen)
+    assert len(table) == 80
+    assert set(table.loc[table["fold"] == 0, "p_dim"].round(3)) == {0.8, 0.2}
+    assert set(table.loc[table["fold"] == 1, "p_dim"].round(3)) == {0.7, 0.3}
+
+
+def test_of_equally_right_runs_the_surer_one_is_chosen_then_the_first():
+    def inner(certain):
+        return predictions(certain).assign(outer_repeat=0, outer_fold=0)
+
+    assert choose({"a": inner(0.7), "b": inner(0.9), "c": inner(0.9)}, CLASSES) == {(0, 0): "b"}
+
+
+def test_differences_are_paired_over_the_same_draws_of_replicates():
+    base = predictions(0.9, right=0.7)
+    better = base.copy()
+    swap = better.index[better["p_dim"].gt(0.5).ne(better["label"].eq("dim"))][::2]
+    better.loc[swap, ["p_dim", "p_bright"]] = better.loc[swap, ["p_bright", "p_dim"]].to_numpy()
+    outcomes = {"x--a": Outcome(base, 10, 1.0), "x--b": Outcome(better, 20, None), NESTED: Outcome(base, None, None)}
+    table = compare(outcomes, {(0, 0): "x--b", (0, 1): "x--b"}, CLASSES, seed=1)
+    assert table["difference"].iloc[0] == 0
+    assert table["difference_low"].iloc[0] == table["difference_high"].iloc[0] == 0
+    assert table["difference_low"].iloc[1] > 0
+    assert table["difference_low"].iloc[1] > table["low"].iloc[1] - table["high"].iloc[0]
+    assert table["folds"].tolist() == [0, 2, 0]
+    assert figures.encode(picture(table, 0.5), "svg").startswith(b"<?xml")
+
+
+def experiment(**changes) -> dict:
+    training = {"epochs": 6, "batch_size": 8, "learning_rate": 0.01, "weight_decay": 0.0, "patience": 9}
+    training |= {"validation_fraction": 0.0, "device": "cpu"}
+    plain = {"classes": CLASSES, "network": "ainu-small", "intensity": "share", "training": training}
+    plain |= {"augmentation": {"flip": True, "rotate": "right"}, "transfer": {"mode": "finetune"}}
+    return plain | changes
+
+
+def fit_of(fold: int = 0, **changes):
+    data = dataset(*spots(48))
+    return fold_fit(data, folds_of(data), experiment(**changes), repeat=0, fold=fold, seed=1, threads=1)
+
+
+@pytest.mark.parametrize("network", ["ainu-small", "neighbourhoods"])
+def test_a_fold_is_trained_without_its_replicates_and_leaves_its_files(tmp_path, network):
+    train_fold(fit_of(network=network), tmp_path / "m", tmp_path / "speed.json")
+    model = load_model(tmp_path / "m")
+    assert model.info["training_replicates"] == ["r2", "r3"]
+    assert model.info["parameters"] == sum(v.numel() for v in model.network.parameters())
+    assert read_json(tmp_path / "speed.json")["seconds_per_epoch"] > 0
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == [
+        "history.tsv",
+        "model.json",
+        "model.safetensors",
+    ]
+
+
+def test_inner_folds_leave_the_outer_fold_out_and_cover_the_rest_once(tmp_path):
+    fit = fit_of()
+    for inner in range(2):
+        inner_fold(fit, inner, 2, tmp_path / f"{inner}.tsv")
+    table = pd.concat([read_table(tmp_path / f"{inner}.tsv") for inner in range(2)])
+    assert sorted(table["nucleus"]) == sorted(fit.dataset.nucleus[fit.rows])
+    assert not set(table["replicate"]) & fit.held_out
+    assert (table["predicted"] == table["label"]).mean() > 0.8
+    assert list(tmp_path.glob("*.pt")) == []
+
+
+def test_few_nuclei_are_drawn_per_class_and_trained_as_many_steps():
+    labels = ["a"] * 30 + ["b"] * 4
+    drawn = draw_nuclei(labels, 10, np.random.default_rng(0))
+    assert np.bincount(np.asarray(labels)[drawn] == "b").tolist() == [10, 4]
+    assert len(draw_nuclei(labels, "all", np.random.default_rng(0))) == 34
+    fit = fit_of()
+    small = few(fit, 4, draw=0)
+    assert len(small.rows) == 8
+    assert small.experiment["training"]["epochs"] == 3 * fit.experiment["training"]["epochs"]
+    assert set(small.rows) <= set(fit.rows)
+    assert set(few(fit, 4, draw=1).rows) != set(small.rows)
+
+
+def test_a_study_puts_sizes_in_order_and_draws_every_mode(tmp_path):
+    data = dataset(*spots(48))
+    paths = []
+    for size in ("all", "4"):
+        for mode in ("scratch", "finetune"):
+            table = predict_from_few(
+                data, folds_of(data), experiment(), mode=mode, size=size, draw=0, seed=1, threads=1, initial=[]
+            )
+            paths.append(str(tmp_path / f"{mode}-{size}.tsv"))
+            table.to_csv(paths[-1], sep="\t", index=False)
+    found = summarize(paths, CLASSES)
+    assert found["size"].astype(str).tolist() == ["4", "all", "4", "all"]
+    assert found["balanced_accuracy"].between(0, 1).all()
+    write_study(paths, CLASSES, tmp_path / "study.tsv", tmp_path / "study.svg")
+    assert "training nuclei per class" in (tmp_path / "study.svg").read_text()
+
+
+def test_a_part_of_a_study_goes_on_where_it_was_ended(tmp_path):
+    data, settings = dataset(*spots(48)), {"mode": "scratch", "size": "4", "draw": 0, "seed": 1, "threads": 1}
+    whole = predict_from_few(data, folds_of(data), experiment(), **settings, initial=[])
+    predict_from_few(data, folds_of(data), experiment(), **settings, initial=[], resume=tmp_path / "part.tsv")
+    kept = sorted(tmp_path.glob("*.pt"))
+    kept[-1].unlink()
+    before = kept[0].stat().st_mtime_ns
+    again = predict_from_few(data, folds_of(data), experiment(), **settings, initial=[], resume=tmp_path / "part.tsv")
+    pd.testing.assert_frame_equal(again, whole)
+    assert kept[0].stat().st_mtime_ns == before
+    forget(tmp_path / "part.tsv")
+    assert list(tmp_path.iterdir()) == []
