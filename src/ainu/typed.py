@@ -1,0 +1,30 @@
+"""Settings as frozen dataclasses: made from the plain mappings that the checked config holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import dacite
+
+Kind = TypeVar("Kind")
+AS_THEY_ARE = dacite.Config(strict=True, check_types=False, cast=[tuple])
+"""The JSON Schema has checked every value; lists become tuples where a field is one."""
+
+
+def typed(kind: type[Kind], settings: Mapping[str, Any]) -> Kind:
+    """The settings of a stage as its dataclass, nested mappings as the dataclasses of their fields.
+
+    Parameters
+    ----------
+    kind : type
+        A frozen dataclass whose fields have the names of the config's keys.
+    settings : mapping
+        A part of the checked config, every key filled.
+
+    Returns
+    -------
+    object
+        Of that dataclass; numbers and texts are taken as they are.
+    """
+    return dacite.from_dict(kind, dict(settings), AS_THEY_ARE)
