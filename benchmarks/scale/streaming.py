@@ -98,7 +98,7 @@ def splitting_many(folder: Path, nuclei: int) -> Callable[[], object]:
 def training(folder: Path, nuclei: int) -> Callable[[], object]:
     from ainu.folds.assign import read_folds
     from ainu.images import dataset
-    from ainu.images.augmentation import Augmentation
+    from ainu.images.settings import Augmentation
     from ainu.images.views import inputs_of
     from ainu.training.cross_validation import digest_of, fold_fit
     from ainu.training.loop import make_deterministic

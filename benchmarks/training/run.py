@@ -25,7 +25,7 @@ from torch import nn
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "src")]
 
-from ainu.images.augmentation import Augmentation  # noqa: E402
+from ainu.images.settings import Augmentation  # noqa: E402
 from ainu.images.views import Images  # noqa: E402
 from ainu.networks.model import make_network  # noqa: E402
 from ainu.training.checkpoint import ResumeFile  # noqa: E402

@@ -5,8 +5,8 @@ import pandas as pd
 import torch
 from torch import nn
 
-from ainu.images.augmentation import Augmentation
 from ainu.images.dataset import Dataset, Points
+from ainu.images.settings import Augmentation
 from ainu.images.views import Images
 from ainu.networks.model import Model
 from ainu.training.loop import Recipe, train

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ainu.errors import AinuError
-from ainu.images.augmentation import Augmentation, Moves, change_localizations, move_images, thin_counts
+from ainu.images.augmentation import Moves, change_localizations, move_images, thin_counts
 from ainu.images.dataset import Dataset, Points
 from ainu.images.render import flat_places
+from ainu.images.settings import Augmentation
 from ainu.networks.catalogue import POINT_NETWORKS
 from ainu.networks.model import fast_layout, normalise
 

@@ -15,8 +15,8 @@ import torch
 
 from ainu.files import write_json, write_table
 from ainu.folds.assign import assign_folds, split_validation, test_rows, training_rows
-from ainu.images.augmentation import Augmentation
 from ainu.images.dataset import Dataset
+from ainu.images.settings import Augmentation
 from ainu.images.views import Indices, inputs_of
 from ainu.networks.model import Model, make_network, save_model
 from ainu.prediction.ensemble import probabilities

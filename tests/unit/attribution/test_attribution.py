@@ -13,7 +13,7 @@ from ainu.attribution.explain import Explainer, Settings, attribute, completenes
 from ainu.attribution.maps import completeness_errors, read_exact, read_maps
 from ainu.attribution.point_networks import Weighed
 from ainu.attribution.relu_rewiring import rewired
-from ainu.images.augmentation import Augmentation
+from ainu.images.settings import Augmentation
 from ainu.images.views import Neighbours
 from ainu.networks.memory import activation_bytes, fitting
 from ainu.networks.model import make_network, margin_of, normalise

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from spots import dataset, inputs, points_of, spots
 
 from ainu import AinuError
-from ainu.images.augmentation import Augmentation, Moves, change_localizations, move_images
+from ainu.images.augmentation import Moves, change_localizations, move_images
 from ainu.images.dataset import Points
+from ainu.images.settings import Augmentation
 from ainu.images.views import Binned, Images, Neighbours, bin_counts, inputs_of, thinly_populated
 
 NONE = {"flip": False, "rotate": "none"}

@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from spots import CLASSES, CPU, dataset, model
 
-from ainu.images.augmentation import Augmentation
 from ainu.images.render import Render, voxelize
+from ainu.images.settings import Augmentation
 from ainu.images.views import Images
 from ainu.networks.model import Model, make_network
 from ainu.prediction.calibration import OutOfFold
