@@ -45,7 +45,7 @@ def rows(nuclei: int) -> list[dict[str, str]]:
 
 def write_shards(folder: Path, nuclei: int) -> None:
     from ainu.images.render import new_images
-    from ainu.localizations.table import new_file, write_array
+    from ainu.localizations.hdf5 import new_file, write_array
 
     rng = np.random.default_rng(0)
     for start in range(0, nuclei, PER_SHARD):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ainu.figures import style as figures
-from ainu.localizations.table import new_file, write_array
+from ainu.localizations.hdf5 import new_file, write_array
 from ainu.report.sources import Inputs
 
 CHANNELS = ["PolII", "DNA"]

@@ -19,7 +19,8 @@ from ainu.folds import duplicate_recordings as leakage
 from ainu.images import dataset
 from ainu.images import render as voxels
 from ainu.localizations import export
-from ainu.localizations.table import Localizations, new_file
+from ainu.localizations.hdf5 import new_file
+from ainu.localizations.table import Localizations
 from ainu.nuclei import find as nuclei
 from ainu.quality import filters as quality
 from ainu.quality import summary as qc

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ainu.evaluation.scores import interval
 from ainu.failures import reason_of
-from ainu.localizations.table import Localizations, open_file
+from ainu.localizations.hdf5 import open_file
+from ainu.localizations.table import Localizations
 
 DRAWS = 99
 MOST = 1000

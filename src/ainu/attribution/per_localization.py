@@ -17,7 +17,8 @@ from ainu.images.dataset import placed
 from ainu.images.render import flat_places, planes_of
 from ainu.localizations.export import ENDINGS, PIXEL_SIZE_NM, within
 from ainu.localizations.formats.readers import picasso, thunderstorm
-from ainu.localizations.table import Localizations, load, open_file
+from ainu.localizations.hdf5 import open_file
+from ainu.localizations.table import Localizations, load
 from ainu.nuclei.orientation import Pose
 from ainu.shards import write_shard
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ainu.figures.style import MARKERS, absent, class_colour, short, styled
-from ainu.localizations.table import open_file
+from ainu.localizations.hdf5 import open_file
 
 FEWEST = 5
 """Nuclei that make a map."""

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from ainu.errors import AinuError
 from ainu.failures import LeftOut
 from ainu.images.render import new_images, planes_of, split_by_nucleus
-from ainu.localizations.table import STORAGE, Localizations, load, new_file, open_file, write_array
+from ainu.localizations.hdf5 import STORAGE, new_file, open_file, write_array
+from ainu.localizations.table import Localizations, load
 from ainu.nuclei.find import read_nuclei
 from ainu.nuclei.orientation import Pose
 from ainu.shards import left_out, listed

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from ainu.failures import LeftOut, reason_of
 from ainu.files import whole
 from ainu.localizations.formats.readers import picasso, thunderstorm
-from ainu.localizations.table import Localizations, load, open_file
+from ainu.localizations.hdf5 import open_file
+from ainu.localizations.table import Localizations, load
 from ainu.shards import each
 
 PIXEL_SIZE_NM = 100.0

@@ -1,4 +1,4 @@
-"""The one table type: localizations as columns, and their canonical HDF5 form.
+"""The one table type: localizations as columns, and the form in which HDF5 holds them.
 
 A file holds one HDF5 group per sample and one 1-D dataset per column. What a source did not measure is absent, here
 and in the file. Later stages write files of their own (a shift per frame, a reason per dropped localization, a
@@ -8,8 +8,6 @@ nucleus per localization); `load` puts them together.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ainu.errors import AinuError, BrokenFileError
+from ainu.errors import AinuError
 from ainu.failures import require
-from ainu.files import whole
+from ainu.localizations.hdf5 import PLAIN, new_file, open_file, open_sample, write_array
 
 COLUMNS: dict[str, type] = {
     "x": np.float32,
@@ -34,12 +32,6 @@ COLUMNS: dict[str, type] = {
     "channel": np.uint8,
 }
 """Canonical columns and their types: positions, precision and sigma in nm, frames from 0, background in photons."""
-
-PLAIN: dict[str, Any] = {"track_times": False}
-"""How measured values are stored: gzip takes 17 % off the noise of a float32, and 30 times as long to write."""
-
-STORAGE: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "track_times": False}
-"""How array datasets are stored in every file of the pipeline: readable by any HDF5, and the same bytes every time."""
 
 
 @dataclass(frozen=True)
@@ -272,45 +264,3 @@ def _corrected(table: Localizations, drift: str | Path, sample: str) -> Localiza
             if z is not None and by_row.shape[1] > 2:
                 z[rows] -= by_row[:, 2]
     return replace(table, x=x, y=y, z=z)
-
-
-def write_array(group: h5py.Group, name: str, values: NDArray[Any]) -> None:
-    """Store an array compactly and reproducibly (strings as UTF-8)."""
-    values = np.asarray(values)
-    if values.dtype.kind in "UO":
-        group.create_dataset(name, data=values.astype(object), dtype=h5py.string_dtype(), track_times=False)
-    elif values.size == 0:
-        group.create_dataset(name, data=values, track_times=False)
-    else:
-        group.create_dataset(name, data=values, **STORAGE)
-
-
-@contextmanager
-def new_file(path: str | Path) -> Iterator[h5py.File]:
-    """An HDF5 file that appears under its name only when it is whole."""
-    with whole(path) as part, h5py.File(part, "w") as file:
-        yield file
-
-
-@contextmanager
-def open_file(path: str | Path) -> Iterator[h5py.File]:
-    """An HDF5 file of the pipeline, read only."""
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise BrokenFileError(f"{path}: cannot be read as HDF5 ({error})") from None
-    with file:
-        yield file
-
-
-@contextmanager
-def open_sample(path: str | Path, sample: str) -> Iterator[h5py.Group]:
-    """The group of a sample in the shard's file of a stage, read only.
-
-    Raises
-    ------
-    LeftOut
-        The sample failed in that stage or before.
-    """
-    with open_file(path) as file:
-        yield require(file[sample])

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ainu.errors import AinuError
-from ainu.localizations.table import Localizations, load, open_sample, write_array
+from ainu.localizations.hdf5 import open_sample, write_array
+from ainu.localizations.table import Localizations, load
 from ainu.nuclei.manual_outlines import read_labels, read_rois
 from ainu.nuclei.orientation import Pose
 from ainu.nuclei.segmentation import closed, segment, solidity

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ainu.folds.assign import test_rows
 from ainu.images.dataset import Dataset
 from ainu.images.views import Indices, inputs_of
-from ainu.localizations.table import new_file, write_array
+from ainu.localizations.hdf5 import new_file, write_array
 from ainu.networks.model import Model, features
 from ainu.prediction.ensemble import BATCH, settings_of
 

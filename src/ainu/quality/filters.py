@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
+from ainu.localizations.hdf5 import open_sample, write_array
 from ainu.localizations.neighbours import has_neighbours, local_counts
-from ainu.localizations.table import Localizations, Merged, load, open_sample, write_array
+from ainu.localizations.table import Localizations, Merged, load
 from ainu.quality.blinks import first_appearances, merge_blinks
 from ainu.quality.spot_widths import asymmetry
 from ainu.shards import write_shard

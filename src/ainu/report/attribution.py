@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.figures import style as figures
-from ainu.localizations.table import open_file
+from ainu.localizations.hdf5 import open_file
 from ainu.report.pictures import Picture, data_uri
 from ainu.report.sources import Dataset, read_json
 from ainu.report.tables import Table, table_of

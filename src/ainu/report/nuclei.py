@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ainu.figures import style as figures
-from ainu.localizations.table import open_file
+from ainu.localizations.hdf5 import open_file
 from ainu.report.pictures import data_uri
 from ainu.report.sources import Dataset, Inputs
 from ainu.report.text import number_text

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ainu.errors import AinuError
-from ainu.localizations.table import open_file
+from ainu.localizations.hdf5 import open_file
 
 WHO = ("nucleus", "sample", "replicate", "label")
 """Columns that say which nucleus it is, and what."""

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.localizations.formats.readers import insight3, nstorm, picasso, thunderstorm
-from ainu.localizations.table import Localizations, new_file, open_file, write_array
+from ainu.localizations.hdf5 import new_file, open_file, write_array
+from ainu.localizations.table import Localizations
 from ainu.shards import each
 
 CHANNELS = ("PolII", "DNA")

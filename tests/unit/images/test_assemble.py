@@ -5,7 +5,7 @@ import pytest
 
 from ainu import AinuError
 from ainu.images.dataset import assemble, read, read_table
-from ainu.localizations.table import new_file, write_array
+from ainu.localizations.hdf5 import new_file, write_array
 
 
 def write_voxels(path, nuclei: dict[str, int]) -> None:

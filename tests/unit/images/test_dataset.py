@@ -9,7 +9,7 @@ import pytest
 from ainu.attribution.ground_truth import canvas_positions
 from ainu.images.dataset import assemble, read
 from ainu.images.render import Render, fit_canvas, voxelize, voxelize_shard
-from ainu.localizations.table import new_file, write_array
+from ainu.localizations.hdf5 import new_file, write_array
 from ainu.nuclei.find import find_nuclei
 from ainu.nuclei.orientation import Pose
 from ainu.simulation.cells import Condition, simulate

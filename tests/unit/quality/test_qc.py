@@ -18,7 +18,8 @@ from ainu import Localizations, filter_quality, find_nuclei, simulate
 from ainu.drift.correction import Drift, correct_shard
 from ainu.figures import style as figures
 from ainu.files import read_table
-from ainu.localizations.table import load, new_file
+from ainu.localizations.hdf5 import new_file
+from ainu.localizations.table import load
 from ainu.nuclei.find import find_shard
 from ainu.quality.filters import filter_shard
 from ainu.quality.frc import ring_correlation

@@ -13,7 +13,7 @@ import pytest
 from experiment_files import EXPERIMENT, HOSTILE, make_inputs, score, with_everything, write_json
 
 from ainu.errors import AinuError
-from ainu.localizations.table import write_array
+from ainu.localizations.hdf5 import write_array
 from ainu.report import methods_text as methods
 from ainu.report import nuclei as nuclei_section
 from ainu.report.methods_text import DOI

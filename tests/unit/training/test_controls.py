@@ -10,7 +10,7 @@ from spots import CLASSES, dataset, folds_of, spots
 from ainu import Render, find_nuclei, simulate, voxelize
 from ainu.files import read_table
 from ainu.images.dataset import Dataset
-from ainu.localizations.table import new_file, write_array
+from ainu.localizations.hdf5 import new_file, write_array
 from ainu.nuclei.find import Nuclei
 from ainu.training.controls import control_dataset, train_controls, train_permuted
 

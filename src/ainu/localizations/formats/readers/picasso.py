@@ -16,7 +16,8 @@ from ainu.errors import AinuError
 from ainu.files import whole
 from ainu.localizations.formats import safe_hdf5 as hdf5
 from ainu.localizations.formats.raw import Raw, as_extra, geometric_mean, need_pixel_size, root_mean_square
-from ainu.localizations.table import Localizations, new_file
+from ainu.localizations.hdf5 import new_file
+from ainu.localizations.table import Localizations
 
 NAME = "picasso"
 EXTENSION = ".hdf5"
