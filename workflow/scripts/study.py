@@ -1,7 +1,7 @@
 """Put the trainings of a study together."""
 
 from ainu.errors import job
-from ainu.training.learning_study import write_study
+from ainu.evaluation.learning_study import write_study
 
 with job(snakemake.log[0]):
     write_study(list(snakemake.input), snakemake.params.classes, snakemake.output.table, snakemake.output.picture)

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ainu.evaluation.nested_choice import choose, nested
 from ainu.evaluation.scores import Draws, Floats, weighted_scores
 from ainu.figures.style import CLASS_COLOURS, save, short, styled
 from ainu.files import read_json, read_table, write_table
 from ainu.prediction.out_of_fold import pooled_truth
-from ainu.settings.sweep import choose, nested
 
 METRIC = "balanced_accuracy"
 NESTED = "chosen within each fold"

@@ -1,38 +1,16 @@
-"""Runs of a sweep, choosing among them, and their comparison."""
+"""Runs of a sweep, and their trainings."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from spots import CLASSES, dataset, folds_of, spots
 
-from ainu.evaluation.comparison import NESTED, Outcome, compare, picture
-from ainu.figures import style as figures
+from ainu.evaluation.learning_study import summarize, write_study
 from ainu.files import read_json, read_table
 from ainu.networks.model import load_model
-from ainu.settings.sweep import choose, expand, nested
+from ainu.settings.sweep import expand
 from ainu.training.cross_validation import fold_fit, inner_fold, train_fold
-from ainu.training.learning_study import draw_nuclei, few, forget, predict_from_few, summarize, write_study
-
-
-def predictions(certain: float, *, right: float = 1.0, seed: int = 0, n: int = 80) -> pd.DataFrame:
-    """Out-of-fold predictions of 8 replicates in two folds, a share of them right."""
-    rng = np.random.default_rng(seed)
-    label = np.array(CLASSES)[np.arange(n) % 2]
-    correct = rng.random(n) < right
-    p_dim = np.where((label == "dim") == correct, certain, 1 - certain)
-    replicate = np.arange(n) // 10
-    return pd.DataFrame(
-        {
-            "nucleus": [f"n{k}" for k in range(n)],
-            "sample": "s",
-            "replicate": replicate.astype(str),
-            "label": label,
-            "repeat": 0,
-            "fold": replicate % 2,
-            "p_dim": p_dim,
-            "p_bright": 1 - p_dim,
-        }
-    )
+from ainu.training.learning_study import draw_nuclei, few, forget, predict_from_few
 
 
 def test_a_sweep_makes_every_combination_with_a_readable_name():
@@ -49,42 +27,6 @@ def test_a_sweep_makes_every_combination_with_a_readable_name():
 )
 def test_values_of_any_kind_give_names_that_files_can_have(value, name):
     assert list(expand({"x": {"sweep": {"over": {"b.a": [value]}}}}))[1] == f"x--{name}"
-
-
-def test_each_fold_chooses_by_inner_predictions_alone():
-    good, bad = predictions(0.9), predictions(0.9, right=0.6)
-    inner = {
-        "one": pd.concat([good.assign(outer_fold=0), bad.assign(outer_fold=1)]).assign(outer_repeat=0),
-        "two": pd.concat([bad.assign(outer_fold=0), good.assign(outer_fold=1)]).assign(outer_repeat=0),
-    }
-    chosen = choose(inner, CLASSES)
-    assert chosen == {(0, 0): "one", (0, 1): "two"}
-    table = nested({"one": predictions(0.8), "two": predictions(0.7)}, chosen)
-    assert len(table) == 80
-    assert set(table.loc[table["fold"] == 0, "p_dim"].round(3)) == {0.8, 0.2}
-    assert set(table.loc[table["fold"] == 1, "p_dim"].round(3)) == {0.7, 0.3}
-
-
-def test_of_equally_right_runs_the_surer_one_is_chosen_then_the_first():
-    def inner(certain):
-        return predictions(certain).assign(outer_repeat=0, outer_fold=0)
-
-    assert choose({"a": inner(0.7), "b": inner(0.9), "c": inner(0.9)}, CLASSES) == {(0, 0): "b"}
-
-
-def test_differences_are_paired_over_the_same_draws_of_replicates():
-    base = predictions(0.9, right=0.7)
-    better = base.copy()
-    swap = better.index[better["p_dim"].gt(0.5).ne(better["label"].eq("dim"))][::2]
-    better.loc[swap, ["p_dim", "p_bright"]] = better.loc[swap, ["p_bright", "p_dim"]].to_numpy()
-    outcomes = {"x--a": Outcome(base, 10, 1.0), "x--b": Outcome(better, 20, None), NESTED: Outcome(base, None, None)}
-    table = compare(outcomes, {(0, 0): "x--b", (0, 1): "x--b"}, CLASSES, seed=1)
-    assert table["difference"].iloc[0] == 0
-    assert table["difference_low"].iloc[0] == table["difference_high"].iloc[0] == 0
-    assert table["difference_low"].iloc[1] > 0
-    assert table["difference_low"].iloc[1] > table["low"].iloc[1] - table["high"].iloc[0]
-    assert table["folds"].tolist() == [0, 2, 0]
-    assert figures.encode(picture(table, 0.5), "svg").startswith(b"<?xml")
 
 
 def experiment(**changes) -> dict:
