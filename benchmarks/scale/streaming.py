@@ -67,14 +67,15 @@ def write_shards(folder: Path, nuclei: int) -> None:
 
 
 def assembling(folder: Path, nuclei: int) -> Callable[[], object]:
-    from ainu.images.dataset import assemble
+    from ainu.images.assemble import assemble
 
     shards = {path.stem: path for path in sorted(folder.glob("s*.h5"))}
     return lambda: assemble(shards, rows(nuclei), CHANNELS, folder / "dataset.h5")
 
 
 def splitting(folder: Path, replicates: int | None = None) -> None:
-    from ainu.folds.assign import assign_folds, write_folds
+    from ainu.folds.assign import assign_folds
+    from ainu.folds.table import write_folds
     from ainu.images.dataset import read_table
 
     table = read_table(folder / "dataset.h5")
@@ -96,7 +97,7 @@ def splitting_many(folder: Path, nuclei: int) -> Callable[[], object]:
 
 
 def training(folder: Path, nuclei: int) -> Callable[[], object]:
-    from ainu.folds.assign import read_folds
+    from ainu.folds.table import read_folds
     from ainu.images import dataset
     from ainu.images.settings import Augmentation
     from ainu.images.views import inputs_of

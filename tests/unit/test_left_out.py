@@ -18,6 +18,7 @@ from ainu.files import read_table
 from ainu.folds import duplicate_recordings as leakage
 from ainu.images import dataset
 from ainu.images import render as voxels
+from ainu.images.assemble import assemble
 from ainu.localizations import export
 from ainu.localizations.hdf5 import new_file
 from ainu.localizations.table import Localizations
@@ -74,7 +75,7 @@ def chain(folder, tables, render=RENDER) -> dict[str, str]:
 def assembled(paths, folder, samples, **settings):
     rows = [{"sample": name, "shard": "s", "replicate": name, "label": name} for name in samples]
     of = {"fingerprints": [paths["fingerprints"]]} | settings
-    dataset.assemble({"s": paths["voxels"]}, rows, ["PolII", "DNA"], folder / "dataset.h5", **of)
+    assemble({"s": paths["voxels"]}, rows, ["PolII", "DNA"], folder / "dataset.h5", **of)
     return dataset.read(folder / "dataset.h5")
 
 

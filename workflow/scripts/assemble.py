@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ainu.errors import job
-from ainu.images.dataset import assemble
+from ainu.images.assemble import assemble
 
 with job(snakemake.log[0]):
     params = snakemake.params

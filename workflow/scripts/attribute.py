@@ -4,7 +4,7 @@ import torch
 
 from ainu.attribution import explain as attribution
 from ainu.errors import job
-from ainu.folds import assign as folds
+from ainu.folds.table import read_folds
 from ainu.images import dataset
 from ainu.networks.model import load_model
 
@@ -13,7 +13,7 @@ with job(snakemake.log[0]):
     paths, params = snakemake.input, snakemake.params
     attribution.attribute(
         dataset.read(paths.dataset),
-        folds.read_folds(paths.folds),
+        read_folds(paths.folds),
         map(load_model, params.models),
         params.settings["methods"],
         attribution.Settings.of(params.settings, params.seed),

@@ -6,7 +6,7 @@ from ainu import files
 from ainu.attribution import explain as attribution
 from ainu.attribution import sanity
 from ainu.errors import job
-from ainu.folds import assign as folds
+from ainu.folds.table import read_folds
 from ainu.images import dataset
 from ainu.networks.model import load_model
 
@@ -15,7 +15,7 @@ with job(snakemake.log[0]):
     paths, params = snakemake.input, snakemake.params
     found = sanity.examine(
         dataset.read(paths.dataset),
-        folds.read_folds(paths.folds),
+        read_folds(paths.folds),
         [load_model(folder) for folder in params.models],
         params.settings["methods"],
         attribution.Settings.of(params.settings, params.seed),

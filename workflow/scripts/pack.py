@@ -2,7 +2,7 @@
 
 from ainu import files
 from ainu.errors import job
-from ainu.folds import assign as folds
+from ainu.folds.table import read_folds
 from ainu.images import dataset
 from ainu.networks.model import load_model
 from ainu.prediction import bundle as pack
@@ -20,5 +20,5 @@ with job(snakemake.log[0]):
         metrics=files.read_json(paths.metrics),
         ood_quantile=params.ood_quantile,
     )
-    ensemble = fit_ensemble(models, nuclei, folds.read_folds(paths.folds), known, params.coverage, params.ood_quantile)
+    ensemble = fit_ensemble(models, nuclei, read_folds(paths.folds), known, params.coverage, params.ood_quantile)
     pack.write(snakemake.output[0], ensemble, params.models, origin)

@@ -2,17 +2,17 @@
 
 from ainu import files
 from ainu.errors import job
-from ainu.folds import assign as folds
+from ainu.folds.table import read_folds
 from ainu.images import dataset
-from ainu.images.thinning import thinned_predictions
 from ainu.networks.model import load_model
 from ainu.prediction.embedding import relative_features, write_relative
 from ainu.prediction.ensemble import out_of_fold
+from ainu.prediction.thinned import thinned_predictions
 
 with job(snakemake.log[0]):
     seed, out = snakemake.params.seed, snakemake.output
     models = [load_model(folder) for folder in snakemake.params.models]
-    nuclei, split = dataset.read(snakemake.input.dataset), folds.read_folds(snakemake.input.folds)
+    nuclei, split = dataset.read(snakemake.input.dataset), read_folds(snakemake.input.folds)
     files.write_table(out.predictions, out_of_fold(nuclei, split, models))
     write_relative(out.embedding, nuclei, relative_features(nuclei, split, models, seed))
     files.write_table(out.thinned, thinned_predictions(nuclei, split, models, seed))

@@ -3,8 +3,8 @@
 from ainu import files
 from ainu.errors import job
 from ainu.evaluation import hold_out
-from ainu.folds import assign as folds
 from ainu.folds.duplicate_recordings import refuse_leaks
+from ainu.folds.table import read_folds
 from ainu.images import dataset
 from ainu.networks.model import load_model
 from ainu.prediction.ensemble import fit_ensemble, truth_of
@@ -15,7 +15,7 @@ with job(snakemake.log[0]):
     models = [load_model(folder) for folder in params.models]
     classes = models[0].classes
     known = truth_of(files.read_table(paths.predictions), classes)
-    nuclei, split = dataset.read(paths.dataset), folds.read_folds(paths.folds)
+    nuclei, split = dataset.read(paths.dataset), read_folds(paths.folds)
     ensemble = fit_ensemble(models, nuclei, split, known, params.coverage, params.ood_quantile)
     locked = hold_out.labelled(dataset.read(paths.unseen), classes)
     table = ensemble.predict(locked)

@@ -1,8 +1,9 @@
 """Deal the replicates of an experiment into folds, once no recording can be on both sides of a split."""
 
 from ainu.errors import job
-from ainu.folds.assign import assign_folds, write_folds
+from ainu.folds.assign import assign_folds
 from ainu.folds.duplicate_recordings import check_and_write
+from ainu.folds.table import write_folds
 from ainu.images.dataset import read_table
 
 with job(snakemake.log[0]):

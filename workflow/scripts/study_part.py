@@ -2,7 +2,7 @@
 
 from ainu import files
 from ainu.errors import job
-from ainu.folds import assign as folds
+from ainu.folds.table import read_folds
 from ainu.images import dataset
 from ainu.training.learning_study import forget, predict_from_few
 
@@ -10,7 +10,7 @@ with job(snakemake.log[0]):
     params, which = snakemake.params, snakemake.wildcards
     table = predict_from_few(
         dataset.read(snakemake.input.dataset, memory_gb=params.experiment["training"]["memory_gb"]),
-        folds.read_folds(snakemake.input.folds),
+        read_folds(snakemake.input.folds),
         params.experiment,
         mode=which.mode,
         size=which.size,

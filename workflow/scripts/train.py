@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ainu.errors import job
-from ainu.folds import assign as folds
+from ainu.folds.table import read_folds
 from ainu.images import dataset
 from ainu.training.cross_validation import fold_fit, train_fold
 
@@ -11,7 +11,7 @@ with job(snakemake.log[0]):
     params, which = snakemake.params, snakemake.wildcards
     fit = fold_fit(
         dataset.read(snakemake.input.dataset, memory_gb=params.experiment["training"]["memory_gb"]),
-        folds.read_folds(snakemake.input.folds),
+        read_folds(snakemake.input.folds),
         params.experiment,
         repeat=int(which.repeat),
         fold=int(which.fold),

@@ -1,7 +1,7 @@
 """Train the control networks of one fold, and predict the nuclei held out."""
 
 from ainu.errors import job
-from ainu.folds import assign as folds
+from ainu.folds.table import read_folds
 from ainu.images import dataset
 from ainu.training.controls import train_controls
 
@@ -9,7 +9,7 @@ with job(snakemake.log[0]):
     params = snakemake.params
     train_controls(
         dataset.read(snakemake.input.dataset, memory_gb=params.experiment["training"]["memory_gb"]),
-        folds.read_folds(snakemake.input.folds),
+        read_folds(snakemake.input.folds),
         params.experiment,
         params.controls,
         params.masks,

@@ -1,7 +1,7 @@
 """Train the control network of every fold on exchanged labels, and predict the nuclei held out."""
 
 from ainu.errors import job
-from ainu.folds import assign as folds
+from ainu.folds.table import read_folds
 from ainu.images import dataset
 from ainu.training.controls import train_permuted
 
@@ -9,7 +9,7 @@ with job(snakemake.log[0]):
     params = snakemake.params
     train_permuted(
         dataset.read(snakemake.input.dataset, memory_gb=params.experiment["training"]["memory_gb"]),
-        folds.read_folds(snakemake.input.folds),
+        read_folds(snakemake.input.folds),
         params.experiment,
         draw=int(snakemake.wildcards.draw),
         seed=params.seed,

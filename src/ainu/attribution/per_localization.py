@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.attribution.maps import EXACT
-from ainu.images.dataset import placed
-from ainu.images.render import flat_places, planes_of
+from ainu.images.binning import flat_places, planes_of
+from ainu.images.render import placed
 from ainu.localizations.export import ENDINGS, PIXEL_SIZE_NM, within
 from ainu.localizations.formats.readers import picasso, thunderstorm
 from ainu.localizations.hdf5 import open_file

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ainu.images.binning import flat_places
 from ainu.images.dataset import Dataset, Points
-from ainu.images.render import flat_places
 from ainu.images.views import Described, Neighbours
 from ainu.networks.memory import fitting
 from ainu.networks.model import Model, margin_of

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ainu.folds.assign import test_rows, training_rows
+from ainu.folds.table import test_rows, training_rows
 from ainu.images.dataset import Dataset
 from ainu.prediction.out_of_fold import with_probabilities
 

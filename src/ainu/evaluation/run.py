@@ -19,7 +19,7 @@ from ainu.evaluation.metrics import evaluate_audited
 from ainu.evaluation.scores import Draws
 from ainu.figures import style as figures
 from ainu.files import read_json, read_table, write_json, write_table
-from ainu.folds.assign import read_folds
+from ainu.folds.table import read_folds
 from ainu.images.dataset import read
 from ainu.prediction.out_of_fold import pooled_truth
 

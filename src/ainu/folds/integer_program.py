@@ -20,73 +20,69 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+
+from ainu.folds.local_search import Counts, Problem, greedy, search
 
 # Limits of the work, so that the folds do not depend on how busy the machine is; the clock is the second limit. Of
 # CBC: nodes times integer variables. Forty hard replicates in five folds then take 3000 nodes; where these do not
 # prove the optimum, 20000 rarely do, and the local search finds better folds in that time.
 LEVEL_WORK, SPREAD_WORK, TIE_WORK, COVER_WORK = 600_000, 50_000, 10_000, 600_000
 FEWEST_NODES = 10
-FIRST_SEARCH_WORK, LONG_SEARCH_WORK, VALIDATION_WORK = 20_000_000, 200_000_000, 20_000_000
-VALIDATION_LEVEL_WORK = 20_000
+FIRST_SEARCH_WORK, LONG_SEARCH_WORK = 20_000_000, 200_000_000
 TIE_DRAWS = 5
 COVER_SECONDS = 20.0
 OPTIMAL = "Result - Optimal solution found"
 
-Counts = NDArray[np.int64]
+# --- from a table of nuclei and back ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Replicates of T kinds to be put into F parts, each of which should hold a given share of each of C columns.
+class Replicates:
+    """The replicates of a table by kind: sorted names, so that the order of the rows does not matter."""
 
-    The first columns are the classes, which every part must hold; others are only to be spread. An assignment is a
-    (T, F) array: how many replicates of each kind a part gets.
-    """
+    classes: list[str]
+    names: list[list[str]]  # per kind
+    kinds: Counts
+    problem: Problem
 
-    kinds: Counts  # (T, C) nuclei of each column in one replicate of the kind
-    number: Counts  # (T,) replicates of the kind
-    shares: tuple[Fraction, ...]  # (F,)
-    classes: int  # columns that are classes
+    @classmethod
+    def of(cls, nuclei: pd.DataFrame, shares: Sequence[Fraction]) -> Replicates:
+        classes = pd.crosstab(nuclei["replicate"], nuclei["label"]).sort_index(axis=0).sort_index(axis=1)
+        counts = pd.concat([classes, _batches(nuclei)], axis=1).fillna(0)
+        kinds, kind_of = np.unique(counts.to_numpy(np.int64), axis=0, return_inverse=True)
+        order = np.argsort(-(kinds / counts.to_numpy().sum(axis=0)).max(axis=1), kind="stable")
+        names = [[str(name) for name in counts.index[kind_of.ravel() == kind]] for kind in order]
+        number = np.array([len(members) for members in names], np.int64)
+        problem = Problem(kinds[order], number, tuple(shares), classes.shape[1])
+        return cls([str(name) for name in classes.columns], names, kinds[order], problem)
 
-    @property
-    def totals(self) -> Counts:
-        """(C,) nuclei of each column."""
-        return self.number @ self.kinds
+    def holding(self, column: int) -> list[str]:
+        """Names of the replicates that hold a class."""
+        return sorted(itertools.chain(*itertools.compress(self.names, self.kinds[:, column] > 0)))
 
-    @property
-    def alike(self) -> bool:
-        """Whether the parts can be exchanged."""
-        return len(set(self.shares)) == 1
 
-    @property
-    def targets(self) -> list[list[Fraction]]:
-        """(F, C) nuclei that would be exactly the share."""
-        return [[share * int(total) for total in self.totals] for share in self.shares]
+def _batches(nuclei: pd.DataFrame) -> pd.DataFrame:
+    """Nuclei per replicate (rows) of each class in each batch (columns) that can be spread: of several replicates."""
+    if "batch" not in nuclei:
+        return pd.DataFrame(index=pd.Index([], name="replicate"))
+    told = nuclei[nuclei["batch"].astype(str) != ""]
+    counts = pd.crosstab(told["replicate"], [told["label"], told["batch"]]).sort_index(axis=1)
+    replicates = (counts > 0).sum(axis=0).to_numpy()
+    of_class = nuclei.groupby("label")["replicate"].nunique()[counts.columns.get_level_values("label")].to_numpy()
+    spread = counts.to_numpy()[:, (replicates > 1) & (replicates < of_class)]
+    return pd.DataFrame(spread, index=counts.index)
 
-    def counts(self, assignment: Counts) -> Counts:
-        """(F, C) nuclei of each column in each part."""
-        return assignment.T @ self.kinds
 
-    def missing(self, assignment: Counts) -> int:
-        """How often a part lacks a class."""
-        return int((self.counts(assignment)[:, : self.classes] == 0).sum())
-
-    def deviations(self, assignment: Counts) -> list[Fraction]:
-        """Per part and column, how far its share of the column is from what it should be."""
-        rows = zip(self.counts(assignment), self.targets, strict=True)
-        pairs = [zip(row, targets, self.totals, strict=True) for row, targets in rows]
-        return [abs(int(n) - target) / int(total) for n, target, total in itertools.chain(*pairs)]
-
-    def quality(self, assignment: Counts) -> tuple[int, Fraction, Fraction]:
-        """What is minimised, most important first: missing classes, largest deviation, sum of the deviations."""
-        deviations = self.deviations(assignment)
-        return self.missing(assignment), max(deviations), sum(deviations, Fraction())
-
-    def valid(self, assignment: Counts) -> bool:
-        """Whether each replicate is in one part and each part has each class."""
-        whole = bool((assignment >= 0).all()) and np.array_equal(assignment.sum(axis=1), self.number)
-        return whole and self.missing(assignment) == 0
+def deal(replicates: Replicates, assignment: Counts, rng: np.random.Generator) -> dict[str, int]:
+    """Deal the replicates of each kind to the parts by chance; parts that are alike are numbered by chance."""
+    parts = np.arange(assignment.shape[1])
+    numbers = rng.permutation(parts) if replicates.problem.alike else parts
+    dealt: dict[str, int] = {}
+    for names, row in zip(replicates.names, assignment, strict=True):
+        dealt.update(zip(rng.permutation(names).tolist(), np.repeat(numbers, row).tolist(), strict=True))
+    return dealt
 
 
 # --- the best assignment --------------------------------------------------------------------------------------------
@@ -118,7 +114,7 @@ def another(problem: Problem, best: Best, rng: np.random.Generator, work: int, d
     """An assignment no worse than the best known: another optimum, or what a search of its own finds."""
     if best.proven:
         return _other_optimum(problem, best.assignment, rng, deadline)
-    return _better(problem, best.assignment, _search(problem, _greedy(problem), best.floor, rng, work, deadline))
+    return _better(problem, best.assignment, search(problem, greedy(problem), best.floor, rng, work, deadline))
 
 
 def part_of_time(deadline: float, part: float) -> float:
@@ -168,107 +164,13 @@ def _next_attainable(problem: Problem, bound: float, best: Fraction) -> Fraction
 
 def _start(problem: Problem, floor: Fraction, rng: np.random.Generator, deadline: float) -> Counts | None:
     """A good assignment by greedy choice and local search; where that leaves classes out, from the exact cover."""
-    found = _search(problem, _greedy(problem), floor, rng, FIRST_SEARCH_WORK, deadline)
+    found = search(problem, greedy(problem), floor, rng, FIRST_SEARCH_WORK, deadline)
     if not problem.missing(found):
         return found
     cover = best_cover(problem)
     if cover.lacking.any():
         return None
-    return _search(problem, cover.assignment, floor, rng, FIRST_SEARCH_WORK, deadline)
-
-
-def _greedy(problem: Problem) -> Counts:
-    """Replicates from large to small, each into the part that costs least afterwards."""
-    assignment = np.zeros((len(problem.kinds), len(problem.shares)), np.int64)
-    counts = problem.counts(assignment)
-    for kind, number in enumerate(problem.number):
-        for _ in range(number):
-            fill = (counts + problem.kinds[kind]) / problem.totals / np.array(problem.shares, float)[:, None]
-            new = (counts == 0) & (problem.kinds[kind] > 0)
-            part = int(np.argmin((fill**2).sum(axis=1) - new.sum(axis=1)))
-            assignment[kind, part] += 1
-            counts[part] += problem.kinds[kind]
-    return assignment
-
-
-# --- local search ---------------------------------------------------------------------------------------------------
-
-
-def _search(
-    problem: Problem, start: Counts, floor: Fraction, rng: np.random.Generator, work: int, deadline: float
-) -> Counts:
-    """Descend, kick a few replicates at random out of the best found, descend again (iterated local search)."""
-    best = _descend(problem, start, deadline)
-    quality = problem.quality(best)
-    work_per_kick = len(_slots(problem, best)[0]) ** 2 * len(problem.totals) + 100_000
-    for _ in range(work // work_per_kick):
-        if quality[:2] <= (0, floor) or time.monotonic() > deadline:
-            break
-        tried = _descend(problem, _kick(best, rng), deadline)
-        if problem.quality(tried) < quality:
-            best, quality = tried, problem.quality(tried)
-    return best
-
-
-def _kick(assignment: Counts, rng: np.random.Generator) -> Counts:
-    kicked = assignment.copy()
-    for _ in range(3):
-        kind, part = rng.choice(np.argwhere(kicked > 0))
-        kicked[kind, part] -= 1
-        kicked[kind, rng.integers(kicked.shape[1])] += 1
-    return kicked
-
-
-def _descend(problem: Problem, assignment: Counts, deadline: float) -> Counts:
-    """Make the best exchange of two replicates, or move of one, until none helps."""
-    while time.monotonic() < deadline:
-        improved = _improve(problem, assignment)
-        if improved is None:
-            break
-        assignment = improved
-    return assignment
-
-
-def _slots(problem: Problem, assignment: Counts) -> tuple[Counts, Counts, Counts]:
-    """Kind, part and (n, C) nuclei of what can be exchanged; each part also has an empty place, of kind -1."""
-    kind, part = np.nonzero(assignment)
-    parts = np.arange(assignment.shape[1])
-    empty = np.zeros((len(parts), problem.kinds.shape[1]), np.int64)
-    contents = np.concatenate([problem.kinds[kind], empty])
-    return np.append(kind, np.full(len(parts), -1)), np.append(part, parts), contents
-
-
-def _improve(problem: Problem, assignment: Counts) -> Counts | None:
-    kind, part, contents = _slots(problem, assignment)
-    one, two = np.triu_indices(len(kind), 1)
-    apart = part[one] != part[two]
-    one, two = one[apart], two[apart]
-    counts, change = problem.counts(assignment), contents[two] - contents[one]
-    before = _cost(problem, counts, np.arange(len(counts)))
-    after = _cost(problem, counts[part[one]] + change, part[one]) + _cost(
-        problem, counts[part[two]] - change, part[two]
-    )
-    gain = before[part[one]] + before[part[two]] - after
-    best = int(np.argmax(gain))
-    if gain[best] <= 1e-9 * before.sum():
-        return None
-    return _exchanged(assignment, kind, part, int(one[best]), int(two[best]))
-
-
-def _exchanged(assignment: Counts, kind: Counts, part: Counts, one: int, two: int) -> Counts:
-    changed = assignment.copy()
-    for slot, to in ((one, part[two]), (two, part[one])):
-        if kind[slot] >= 0:
-            changed[kind[slot], part[slot]] -= 1
-            changed[kind[slot], to] += 1
-    return changed
-
-
-def _cost(problem: Problem, counts: Counts, parts: Counts) -> NDArray[np.float64]:
-    """(n,) cost of parts with these (n, C) nuclei: a smooth largest deviation, and more per missing class."""
-    off = np.abs(counts / problem.totals - np.array(problem.shares, float)[parts, None])
-    eighth_power = np.square(np.square(np.square(off)))
-    return eighth_power.sum(axis=1) + 2.0 * (counts[:, : problem.classes] == 0).sum(axis=1)
+    return search(problem, cover.assignment, floor, rng, FIRST_SEARCH_WORK, deadline)
 
 
 # --- the integer program --------------------------------------------------------------------------------------------

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
-from ainu.failures import LeftOut
-from ainu.images.render import new_images, planes_of, split_by_nucleus
-from ainu.localizations.hdf5 import STORAGE, new_file, open_file, write_array
-from ainu.localizations.table import Localizations, load
-from ainu.nuclei.find import read_nuclei
-from ainu.nuclei.orientation import Pose
-from ainu.shards import left_out, listed
+from ainu.localizations.hdf5 import open_file
 
 SCHEMA = 2
 BLOCK_BYTES = 1 << 24
@@ -140,150 +131,6 @@ class Dataset:
         """(N,) index of each label in `classes`, -1 where it is none of them."""
         places = {name: index for index, name in enumerate(classes)}
         return np.array([places.get(str(name), -1) for name in self.label], np.int64)
-
-
-def assemble(
-    shards: Mapping[str, str | Path],
-    samples: Iterable[Mapping[str, str]],
-    channels: Sequence[str],
-    output: str | Path,
-    tables: Mapping[str, Mapping[str, str]] | None = None,
-    *,
-    fingerprints: Iterable[str | Path] = (),
-    on_bad_file: str = "skip",
-) -> int:
-    """Gather the nuclei of some samples from their shards, streaming: one sample in memory at a time.
-
-    Samples that failed before are left out, and told.
-
-    Parameters
-    ----------
-    shards : mapping
-        Voxel file of each shard.
-    samples : iterable of mapping
-        `sample`, `shard`, `replicate`, `label`, and where known `batch`, in the order of the result.
-    channels : sequence of str
-        Planes to take, in this order.
-    output : path
-        The dataset.
-    tables : mapping, optional
-        `raw`, `drift`, `quality` and `nuclei` files of each shard: given where the localizations are to go in as well.
-    fingerprints : paths
-        Of the shards (`ainu.leakage`): a sample without one cannot be told from a copy, and is left out.
-    on_bad_file : str
-        "skip", or "fail": stop where a sample has a file that could not be read.
-
-    Returns
-    -------
-    int
-        Number of nuclei.
-
-    Raises
-    ------
-    AinuError
-        When no sample has a nucleus, all failed, or one has a file that could not be read and that is to stop the run.
-    """
-    samples = list(samples)
-    failed = left_out([*shards.values(), *fingerprints])
-    absent = {row["sample"]: failed[row["sample"]] for row in samples if row["sample"] in failed}
-    _refuse(output, absent, len(samples), on_bad_file)
-    columns: dict[str, list[NDArray]] = {name: [] for name in ("nucleus", *NUMBERS)}
-    rows: list[tuple[str, str, str, str]] = []
-    with new_file(output) as file:
-        there = [row for row in samples if row["sample"] not in absent]
-        for name, members in groupby(there, itemgetter("shard")):
-            with open_file(shards[name]) as shard:
-                for row in members:
-                    taken = _append(file, shard[row["sample"]], list(channels), columns)
-                    if tables:
-                        _append_points(file, shard[row["sample"]], tables[name], row["sample"], channels)
-                    rows += [(row["sample"], row["replicate"], row["label"], row.get("batch", ""))] * taken
-        if not rows:
-            told = f"\nsamples that failed:\n{listed(absent)}" if absent else ""
-            raise AinuError(f"{output}: no nucleus was found in any sample; see results/qc and the key nuclei{told}")
-        for name, parts in columns.items():
-            write_array(file, name, np.concatenate(parts))
-        for name, values in zip((*TEXT[1:], "batch"), zip(*rows, strict=True), strict=True):
-            if name != "batch" or any(values):
-                write_array(file, name, np.array(values, dtype=object))
-        file.attrs.update(channels=list(channels), schema=SCHEMA)
-    return len(rows)
-
-
-def _refuse(output: str | Path, absent: Mapping[str, list[LeftOut]], number: int, on_bad_file: str) -> None:
-    """Tell which samples a dataset is without, or stop: all failed, or files are bad and that is to stop the run."""
-    bad = {sample: why for sample, why in absent.items() if any(reason.stage == "ingest" for reason in why)}
-    if bad and on_bad_file == "fail":
-        raise AinuError(
-            f"{output}: the files of {len(bad)} of {number} samples could not be read\n{listed(bad)}\nmend them (what "
-            "the other shards have done stays), or set ingest.on_bad_file: skip to go on without these samples"
-        )
-    if len(absent) == number:
-        raise AinuError(f"{output}: all samples failed\n{listed(absent)}")
-    if absent:
-        print(f"ainu: {len(absent)} of {number} samples are left out\n{listed(absent)}", file=sys.stderr)
-
-
-def _append(file: h5py.File, group: h5py.Group, channels: list[str], columns: dict[str, list[NDArray]]) -> int:
-    planes = [list(group.attrs["channels"]).index(name) for name in channels]
-    source = group["image"]
-    if "image" not in file:
-        new_images(file, (len(planes), *source.shape[2:]), source.dtype, 0)
-        file.attrs.update({name: group.attrs[name] for name in ("voxel_size_nm", "voxel_z_nm") if name in group.attrs})
-    image, before = file["image"], len(file["image"])
-    image.resize(before + len(source), axis=0)
-    for index in range(len(source)):
-        image[before + index] = source[index][planes]
-    for name, parts in columns.items():
-        values = group[name].asstr()[()] if name == "nucleus" else group[name][()]
-        parts.append(values[:, planes] if name == "localizations" else values)
-    return len(source)
-
-
-def _append_points(
-    file: h5py.File, images: h5py.Group, paths: Mapping[str, str], sample: str, channels: Sequence[str]
-) -> None:
-    table = load(paths["raw"], sample, drift=paths["drift"], quality=paths["quality"], nuclei=paths["nuclei"])
-    parts = split_by_nucleus(table, len(read_nuclei(paths["nuclei"], sample).table))
-    half = images["image"].shape[-1] * images.attrs["voxel_size_nm"] / 2
-    group = file.require_group("points")
-    for part, corner, angle in zip(parts, images["origin_nm"][()], images["angle_rad"][()], strict=True):
-        c, s = np.cos(angle), np.sin(angle)
-        pose = Pose(corner[0] + half * (c - s), corner[1] + half * (s + c), float(angle))
-        plane = planes_of(part.channels, channels)[part.channel]
-        _extend(group, placed(part, pose)[plane >= 0], plane[plane >= 0].astype(np.uint8), part, plane >= 0)
-
-
-def placed(localizations: Localizations, pose: Pose) -> NDArray[np.float32]:
-    """(n, 2 or 3) x, y and z in nm from the middle of the canvas of a nucleus."""
-    axes = list(pose.seen(localizations.x, localizations.y))
-    if localizations.z is not None:
-        axes.append(localizations.z - np.float32(localizations.z.mean(dtype=np.float64)))
-    return np.stack(axes, axis=1).astype(np.float32)
-
-
-def _extend(
-    group: h5py.Group,
-    position: NDArray[np.float32],
-    channel: NDArray[np.uint8],
-    part: Localizations,
-    taken: NDArray[np.bool_],
-) -> None:
-    unknown = np.full(len(part), np.nan, np.float32)
-    columns: dict[str, NDArray[Any]] = {
-        "position": position,
-        "channel": channel,
-        "precision": (unknown if part.precision is None else part.precision)[taken],
-        "count": np.array([len(position)], np.int64),
-    }
-    for name, values in columns.items():
-        if name not in group:
-            chunks = (1 << 12 if name == "count" else 1 << 16, *values.shape[1:])
-            shape = (0, *values.shape[1:])
-            group.create_dataset(name, shape, values.dtype, maxshape=(None, *shape[1:]), chunks=chunks, **STORAGE)
-        before = len(group[name])
-        group[name].resize(before + len(values), axis=0)
-        group[name][before:] = values
 
 
 def _read_points(file: h5py.File, *, mapped: bool) -> Points | None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ainu.errors import AinuError
 from ainu.failures import reason_of
 from ainu.files import read_json, write_json
+from ainu.images.binning import planes_of
 from ainu.localizations.hdf5 import STORAGE, open_file, write_array
 from ainu.localizations.table import Localizations, load
 from ainu.nuclei.find import read_nuclei
@@ -283,30 +284,6 @@ def _weights(
     return index, share
 
 
-def flat_places(
-    position: NDArray[np.float32],
-    channel: NDArray[np.uint8],
-    shape: tuple[int, ...],
-    voxel_nm: float,
-    voxel_z_nm: float | None = None,
-) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """(m,) place of each localization in the flat image, and whether it lies on the canvas at all."""
-    flat = channel.astype(np.int32)
-    inside = np.ones(len(flat), bool)
-    sizes = [voxel_nm, voxel_nm, voxel_z_nm or 1.0]
-    for axis in reversed(range(len(shape) - 1)):
-        n = shape[len(shape) - 1 - axis]
-        place = position[:, axis] * np.float32(1 / sizes[axis]) + np.float32(n / 2)
-        inside &= (place >= 0) & (place < n)
-        flat = flat * n + place.astype(np.int32)
-    return flat, inside
-
-
-def planes_of(own: Sequence[str], wanted: Sequence[str]) -> NDArray[np.int32]:
-    """Plane of the image for each channel of the table, -1 for none."""
-    return np.array([wanted.index(name) if name in wanted else -1 for name in own], np.int32)
-
-
 def fit_canvas(nuclei: Iterable[str | Path], render: Mapping[str, Any], output: str | Path) -> None:
     """Measure the fitted canvas of a render: the smallest multiple of its voxel that holds every nucleus of the run.
 
@@ -393,6 +370,14 @@ def _per_channel(localizations: Localizations, channels: Sequence[str]) -> NDArr
     """(C,) localizations of each of the channels."""
     plane = planes_of(localizations.channels, channels)[localizations.channel]
     return np.bincount(plane + 1, minlength=len(channels) + 1)[1:]
+
+
+def placed(localizations: Localizations, pose: Pose) -> NDArray[np.float32]:
+    """(n, 2 or 3) x, y and z in nm from the middle of the canvas of a nucleus."""
+    axes = list(pose.seen(localizations.x, localizations.y))
+    if localizations.z is not None:
+        axes.append(localizations.z - np.float32(localizations.z.mean(dtype=np.float64)))
+    return np.stack(axes, axis=1).astype(np.float32)
 
 
 def split_by_nucleus(localizations: Localizations, count: int) -> list[Localizations]:

@@ -7,19 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
+from ainu.images.binning import bin_counts
 from ainu.images.dataset import Dataset, Points
-from ainu.images.views import bin_counts
-from ainu.networks.model import Model
-from ainu.prediction.ensemble import out_of_fold
 
 THIN_SEED = 0xC0
 """Keeps the draws of thinning apart from those of training."""
-SHARES = (0.5, 0.25, 0.1)
-"""Of the localizations that nuclei held out keep, to see how the score depends on their number."""
 
 
 def equal_counts(dataset: Dataset, seed: int) -> Dataset:
@@ -72,18 +67,3 @@ def _rebinned(dataset: Dataset, points: Points) -> NDArray[Any]:
     parts = map(points.of, range(len(dataset)))
     images = [bin_counts(part.position, part.channel, shape, *sizes) for part in parts]
     return np.stack(images).astype(dataset.image.dtype)
-
-
-def thinned_predictions(dataset: Dataset, folds: pd.DataFrame, models: Sequence[Model], seed: int) -> pd.DataFrame:
-    """Out-of-fold predictions of nuclei that keep a share of their localizations, with a column `share`.
-
-    Without rows where the images are densities.
-    """
-    columns = [*folds.columns, "predicted", *(f"p_{name}" for name in models[0].classes)]
-    if not dataset.counted:
-        return pd.DataFrame(columns=[*columns, "share"])
-    counts, parts = dataset.image_counts, []
-    for share in SHARES:
-        left = thinned(dataset, np.ceil(counts * share).astype(np.int64), seed)
-        parts.append(out_of_fold(left, folds, models).assign(share=share))
-    return pd.concat(parts, ignore_index=True)

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ainu.errors import AinuError
 from ainu.images.augmentation import Moves, change_localizations, move_images, thin_counts
+from ainu.images.binning import bin_counts
 from ainu.images.dataset import Dataset, Points
-from ainu.images.render import flat_places
 from ainu.images.settings import Augmentation
 from ainu.networks.catalogue import POINT_NETWORKS
 from ainu.networks.model import fast_layout, normalise
@@ -89,20 +89,6 @@ class Binned:
         position, left = change_localizations(own.position, own.precision, sparse, moves, number, augmentation, rng)
         channel = own.channel if left is None else own.channel[left]
         return bin_counts(position, channel, shape, self.plain.voxel_nm, self.voxel_z_nm)
-
-
-def bin_counts(
-    position: NDArray[np.float32],
-    channel: NDArray[np.uint8],
-    shape: tuple[int, ...],
-    voxel_nm: float,
-    voxel_z_nm: float | None = None,
-) -> NDArray[np.float32]:
-    """Count (m, 2 or 3) positions, in nm from the middle, into an image of `shape` (C, Y, X) or (C, Z, Y, X)."""
-    flat, inside = flat_places(position, channel, shape, voxel_nm, voxel_z_nm)
-    total = int(np.prod(shape))
-    counts = np.bincount(flat if inside.all() else flat[inside], minlength=total)
-    return counts.astype(np.float32).reshape(shape)
 
 
 def thinly_populated(position: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -50,6 +50,13 @@ def last_layer(network: nn.Module) -> nn.Linear:
     return [module for module in network.modules() if isinstance(module, nn.Linear)][-1]
 
 
+def first_filters(network: nn.Module) -> str | None:
+    """Name of the weights of the convolution that reads the image, if it has one."""
+    convolutions = (nn.Conv2d, nn.Conv3d)
+    names = [name for name, module in network.named_modules() if isinstance(module, convolutions)]
+    return f"{names[0]}.weight" if names else None
+
+
 def features(network: nn.Module, inputs: Tensor) -> Tensor:
     """(N, d) activations that go into the last linear layer."""
     seen: list[Tensor] = []

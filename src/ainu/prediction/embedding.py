@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from ainu.folds.assign import test_rows
+from ainu.folds.table import test_rows
 from ainu.images.dataset import Dataset
 from ainu.images.views import Indices, inputs_of
 from ainu.localizations.hdf5 import new_file, write_array

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ainu.errors import AinuError
-from ainu.folds.assign import test_rows, training_rows
+from ainu.folds.table import test_rows, training_rows
 from ainu.images.dataset import Dataset
 from ainu.images.views import Indices, inputs_of, settings_of
-from ainu.networks.model import Model, features
+from ainu.networks.model import Model, features, first_filters
 from ainu.prediction.calibration import Calibration, OutOfFold, calibrate
 from ainu.prediction.out_of_distribution import Reference
 from ainu.prediction.out_of_fold import pooled_truth, with_probabilities
-from ainu.training.transfer import first_filters
 
 BATCH = 32
 UNLIKE, UNDECIDED = "unlike training", "undecided"

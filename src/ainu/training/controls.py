@@ -16,8 +16,8 @@ import pandas as pd
 
 from ainu.errors import AinuError
 from ainu.files import write_table
-from ainu.folds.assign import test_rows
 from ainu.folds.label_permutation import Exchange
+from ainu.folds.table import test_rows
 from ainu.images.dataset import Dataset, canvas_positions
 from ainu.images.thinning import equal_counts
 from ainu.nuclei.find import read_nuclei

@@ -14,7 +14,9 @@ import pandas as pd
 import torch
 
 from ainu.files import write_json, write_table
-from ainu.folds.assign import assign_folds, split_validation, test_rows, training_rows
+from ainu.folds.assign import assign_folds
+from ainu.folds.table import test_rows, training_rows
+from ainu.folds.validation import split_validation
 from ainu.images.dataset import Dataset
 from ainu.images.settings import Augmentation
 from ainu.images.views import Indices, inputs_of

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ainu.folds.assign import test_rows
+from ainu.folds.table import test_rows
 from ainu.images.dataset import Dataset
 from ainu.images.views import Indices
 from ainu.training.cross_validation import Fit, fold_fit, own_seed

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ainu.errors import AinuError
-from ainu.networks.model import Model, last_layer, load_model
+from ainu.networks.model import Model, first_filters, last_layer, load_model
 
 
 @dataclass(frozen=True)
@@ -125,13 +125,6 @@ def match_channels(
         parts = [filters[:, own.index(c)] if c in own else filters.mean(1) for c in channels]
         weights[name] = torch.stack(parts, 1) * (len(own) / len(channels))
     return weights, matched
-
-
-def first_filters(network: nn.Module) -> str | None:
-    """Name of the weights of the convolution that reads the image, if it has one."""
-    convolutions = (nn.Conv2d, nn.Conv3d)
-    names = [name for name, module in network.named_modules() if isinstance(module, convolutions)]
-    return f"{names[0]}.weight" if names else None
 
 
 def weights_of_file(path: str | Path, network: nn.Module) -> dict[str, Tensor]:

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from ainu import read
 from ainu.attribution.clustering import DRAWS, gathering, matched, pairs, top
 from ainu.attribution.per_localization import COLUMNS, shared_out
-from ainu.images.render import flat_places
-from ainu.images.views import bin_counts
+from ainu.images.binning import bin_counts, flat_places
 from ainu.localizations.formats.readers import picasso, thunderstorm
 from ainu.localizations.table import Localizations
 

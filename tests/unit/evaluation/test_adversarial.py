@@ -17,8 +17,9 @@ from ainu import Render, find_nuclei, simulate, voxelize
 from ainu.evaluation.audits import Audit, Evidence
 from ainu.evaluation.features import Window, acquisition, nucleus_features
 from ainu.evaluation.metrics import evaluate_audited
-from ainu.folds.assign import assign_folds, test_rows
+from ainu.folds.assign import assign_folds
 from ainu.folds.label_permutation import Exchange
+from ainu.folds.table import test_rows
 from ainu.images.dataset import Dataset
 from ainu.localizations.table import Localizations
 from ainu.simulation.cells import Condition

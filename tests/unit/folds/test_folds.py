@@ -14,11 +14,13 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+import ainu
 from ainu.errors import AinuError
-from ainu.folds import assign as folds_module
-from ainu.folds.assign import assign_folds, read_folds, split_validation, test_rows, training_rows, write_folds
+from ainu.folds.assign import assign_folds
+from ainu.folds.table import read_folds, test_rows, training_rows, write_folds
+from ainu.folds.validation import split_validation
 
-SOURCE = Path(folds_module.__file__).parents[2]
+SOURCE = Path(ainu.__file__).parents[1]
 
 
 def nuclei(counts, classes="ABCDEFG"):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ainu import AinuError
-from ainu.images.dataset import assemble, read, read_table
+from ainu.images.assemble import assemble
+from ainu.images.dataset import read, read_table
 from ainu.localizations.hdf5 import new_file, write_array
 
 

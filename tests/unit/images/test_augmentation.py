@@ -9,9 +9,10 @@ from spots import dataset, inputs, points_of, spots
 
 from ainu import AinuError
 from ainu.images.augmentation import Moves, change_localizations, move_images
+from ainu.images.binning import bin_counts
 from ainu.images.dataset import Points
 from ainu.images.settings import Augmentation
-from ainu.images.views import Binned, Images, Neighbours, bin_counts, inputs_of, thinly_populated
+from ainu.images.views import Binned, Images, Neighbours, inputs_of, thinly_populated
 
 NONE = {"flip": False, "rotate": "none"}
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from ainu.attribution.ground_truth import canvas_positions
-from ainu.images.dataset import assemble, read
+from ainu.images.assemble import assemble
+from ainu.images.dataset import read
 from ainu.images.render import Render, fit_canvas, voxelize, voxelize_shard
 from ainu.localizations.hdf5 import new_file, write_array
 from ainu.nuclei.find import find_nuclei

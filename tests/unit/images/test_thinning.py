@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spots import dataset, folds_of, model, points_of, spots, trained
+from spots import dataset, points_of, spots
 
 from ainu import AinuError
-from ainu.images.thinning import SHARES, equal_counts, thinned, thinned_predictions
-from ainu.images.views import bin_counts
+from ainu.images.binning import bin_counts
+from ainu.images.thinning import equal_counts, thinned
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
@@ -52,15 +52,3 @@ def test_densities_cannot_be_thinned():
     data = replace(dataset(*spots(4)), image=np.ones((4, 1, 8, 8), np.float32))
     with pytest.raises(AinuError, match="kernel gaussian"):
         equal_counts(data, seed=1)
-    network, _ = trained()
-    assert thinned_predictions(data, folds_of(data), [model(network)], 1).empty
-
-
-def test_nuclei_held_out_are_predicted_with_every_share_left():
-    network, _ = trained()
-    data = dataset(*spots(16))
-    folds = folds_of(data)
-    models = [model(network, fold=fold) for fold in (0, 1)]
-    table = thinned_predictions(data, folds, models, 1)
-    assert sorted(table["share"].unique(), reverse=True) == list(SHARES)
-    assert table.groupby("share")["nucleus"].nunique().tolist() == [16] * len(SHARES)

@@ -9,7 +9,7 @@ import pytest
 
 from ainu.drift.correction import correct_shard
 from ainu.failures import LeftOut
-from ainu.images import dataset
+from ainu.images.assemble import assemble
 from ainu.images.render import voxelize_shard
 from ainu.localizations.formats.readers import thunderstorm
 from ainu.localizations.ingest import ingest_shard
@@ -123,7 +123,7 @@ def test_a_skipped_sample_goes_through_all_stages_and_into_the_summary(tmp_path,
     qc.qc_shard(inputs, tmp_path / "qc", samples)
     qc.gather([tmp_path / "qc/summary.tsv"], tmp_path / "summary.tsv")
     rows = [{"sample": name, "shard": "s", "replicate": name, "label": name} for name in samples]
-    found = dataset.assemble({"s": path["voxels"]}, rows, ["PolII", "DNA"], tmp_path / "dataset.h5")
+    found = assemble({"s": path["voxels"]}, rows, ["PolII", "DNA"], tmp_path / "dataset.h5")
     assert found == 1
     summary = pd.read_csv(tmp_path / "summary.tsv", sep="\t", index_col="sample", keep_default_na=False)
     assert summary.loc["good", "skipped"] == ""
