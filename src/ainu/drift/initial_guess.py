@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from ainu.localizations.correlation_peak import parabola_vertex
+
 Array = NDArray[np.float64]
 BLOCK = 1 << 16
 """Localizations that are looked at in one go: what is known of each stays in the cache and takes no memory."""
@@ -184,9 +186,9 @@ def _peaks(correlations: NDArray[np.float32]) -> tuple[Array, Array]:
     return np.stack([column - reach + _vertex(*across), row - reach + _vertex(*along)], axis=1), height
 
 
-def _vertex(left: Array, top: Array, right: Array) -> Array:
-    curvature = np.minimum(left - 2 * top + right, -1e-12)
-    return np.clip(0.5 * (left - right) / curvature, -1, 1)
+def _vertex(left: Array, middle: Array, right: Array) -> Array:
+    """Of a correlation that still rises at its border, the border."""
+    return parabola_vertex(left, middle, right, otherwise=np.sign(right - left))
 
 
 def _at_nodes(positions: Array) -> Array:

@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from ainu.drift.initial_guess import guess_path
 from ainu.drift.smoothing import Estimate
+from ainu.localizations.correlation_peak import parabola_vertex
 from ainu.localizations.table import Localizations
 
 
@@ -125,14 +126,8 @@ def _peaks(correlations: NDArray[np.float32]) -> NDArray[np.float64]:
     vertices = []
     for step in np.eye(2, dtype=int)[:, :, None]:
         around = [correlations[each, *(place + k * step)] for k in (-1, 0, 1)]
-        vertices.append(_vertex(*(np.log(np.maximum(values, least)).astype(np.float64) for values in around)))
+        vertices.append(parabola_vertex(*(np.log(np.maximum(values, least)).astype(np.float64) for values in around)))
     return (place + vertices - shape[:, None] // 2)[::-1].T
-
-
-def _vertex(left: NDArray[np.float64], top: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    curvature = left - 2 * top + right
-    inside = curvature < 0
-    return np.where(inside, np.clip(0.5 * (left - right) / np.where(inside, curvature, -1), -1, 1), 0)
 
 
 def _solve_pairs(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from ainu.drift.initial_guess import BLOCK, some_tiles
 from ainu.drift.smoothing import Estimate
+from ainu.localizations.fourier_ring import THRESHOLD, half_images, ring_sizes, ring_sums
 from ainu.localizations.table import Localizations
 
 PIXEL_NM = 5.0
@@ -197,35 +196,20 @@ def sharpness(x: NDArray[np.float32], y: NDArray[np.float32], frame: NDArray[np.
     """
     block = int(np.clip(int(frame.max()) // 400, 1, 50))
     cells = 192 if len(x) < 100_000 else 512
-    half = (frame // np.uint32(block)) & 1
+    half = ((frame // np.uint32(block)) & 1).astype(np.int32)
     column, row = (np.floor(axis * np.float32(1 / PIXEL_NM)).astype(np.int32) % np.int32(cells) for axis in (x, y))
-    flat = (half.astype(np.int32) * np.int32(cells) + row) * np.int32(cells) + column
-    image = np.bincount(flat, minlength=2 * cells**2).reshape(2, cells, cells)
-    first, second = fft.rfft2(image.astype(np.float32), overwrite_x=True)
-    joint, power, other = (
-        np.bincount(_rings(cells), (a.real * b.real + a.imag * b.imag).ravel(), minlength=cells)
-        for a, b in ((first, second), (first, first), (second, second))
-    )
     ring = np.arange(4, cells // 2)
-    correlation = joint[ring] / np.maximum(np.sqrt(power[ring] * other[ring]), 1e-9)
+    correlation = ring_sums(half_images(half, row, column, cells)).correlation[ring]
     detail_nm = PIXEL_NM * cells / ring
     chosen = (detail_nm >= BAND_NM[0]) & (detail_nm <= BAND_NM[1])
-    members = np.bincount(_rings(cells), minlength=cells)[ring]
-    variance = (1 - correlation**2) ** 2 / members
+    variance = (1 - correlation**2) ** 2 / ring_sizes(cells)[ring]
     error = float(np.sqrt(variance[chosen].sum()) / chosen.sum())
     return Sharpness(_resolution(correlation, detail_nm), float(correlation[chosen].mean()), error)
 
 
 def _resolution(correlation: NDArray[np.float64], detail_nm: NDArray[np.float64], wide: int = 7) -> float | None:
     smooth = np.convolve(np.pad(correlation, wide // 2, mode="edge"), np.full(wide, 1 / wide), mode="valid")
-    below = np.flatnonzero(smooth < 1 / 7)
+    below = np.flatnonzero(smooth < THRESHOLD)
     if not len(below):
         return float(detail_nm[-1])
     return float(detail_nm[below[0]]) if below[0] > 0 else None
-
-
-@cache
-def _rings(cells: int) -> NDArray[np.int64]:
-    """Ring of each element of a flat half spectrum; a corner beyond the last ring counts with it."""
-    radius = np.hypot(fft.fftfreq(cells)[:, None], fft.rfftfreq(cells)) * cells
-    return np.minimum(radius + 0.5, cells - 1).astype(np.int64).ravel()

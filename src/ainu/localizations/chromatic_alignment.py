@@ -14,6 +14,7 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter
 
 from ainu.errors import AinuError
+from ainu.localizations.correlation_peak import parabola_vertex
 from ainu.localizations.table import Localizations
 
 METHODS = ("beads", "cross_correlation")
@@ -203,10 +204,4 @@ def _peak(values: NDArray[np.float64]) -> NDArray[np.float64]:
     place = np.unravel_index(int(values.argmax()), values.shape)
     row, column = (int(np.clip(at, 1, n - 2)) for at, n in zip(place, values.shape, strict=True))
     across, down = values[row, column - 1 : column + 2], values[row - 1 : row + 2, column]
-    return np.array([column + _vertex(across), row + _vertex(down)])
-
-
-def _vertex(values: NDArray[np.float64]) -> float:
-    left, top, right = (float(value) for value in values)
-    curvature = left - 2 * top + right
-    return float(np.clip(0.5 * (left - right) / curvature, -1, 1)) if curvature < 0 else 0.0
+    return np.array([column + parabola_vertex(*across), row + parabola_vertex(*down)])

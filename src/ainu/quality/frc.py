@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal.windows import tukey
 
+from ainu.localizations.fourier_ring import THRESHOLD, half_images, ring_sums
 from ainu.localizations.table import Localizations
-
-THRESHOLD = 1 / 7
-"""Correlation at which detail counts as lost (Nieuwenhuizen et al. 2013)."""
 
 BLOCKS = 50
 """Blocks of frames that the halves are made of, fewer where there are fewer frames."""
@@ -98,15 +97,10 @@ def _halves(localizations: Localizations) -> NDArray[np.intp] | None:
 
 
 def _correlate(positions: NDArray[np.float32], half: NDArray[np.intp], pixel_nm: float) -> Resolution:
-    rings = _rings()
-    cross, first, second = (np.zeros(TILE // 2) for _ in range(3))
-    for rows in _densest_tiles(positions, pixel_nm * TILE):
-        one, two = _spectra(positions[rows], half[rows], pixel_nm)
-        cross += _ring_sums(one.real * two.real + one.imag * two.imag, rings)
-        first += _ring_sums(one.real**2 + one.imag**2, rings)
-        second += _ring_sums(two.real**2 + two.imag**2, rings)
+    tiles = _densest_tiles(positions, pixel_nm * TILE)
+    sums = reduce(add, (ring_sums(_windowed_images(positions[rows], half[rows], pixel_nm)) for rows in tiles))
     # Ring 0 is the mean of the image, which says nothing.
-    correlation = _smooth(cross[1:] / np.maximum(np.sqrt(first[1:] * second[1:]), 1e-12))
+    correlation = gaussian_filter1d(sums.correlation[1:], 3, mode="nearest")
     frequency = np.arange(1, TILE // 2) / (TILE * pixel_nm)
     return Resolution(_crossing(frequency, correlation), frequency, correlation)
 
@@ -124,30 +118,12 @@ def _densest_tiles(positions: NDArray[np.float32], edge_nm: float) -> list[NDArr
     return [np.flatnonzero(tile == number) for number in chosen if held[number] >= held[chosen[0]] / 4]
 
 
-def _spectra(
-    positions: NDArray[np.float32], half: NDArray[np.intp], pixel_nm: float
-) -> tuple[NDArray[np.complex64], NDArray[np.complex64]]:
+def _windowed_images(positions: NDArray[np.float32], half: NDArray[np.intp], pixel_nm: float) -> NDArray[np.float32]:
+    """(2, TILE, TILE) images of the halves, which fade to 0 at the border."""
     window = tukey(TILE, 0.25).astype(np.float32)
     middle = (positions.min(axis=0) + positions.max(axis=0)) / 2
     column, row = np.clip(np.floor((positions - middle) / pixel_nm).astype(int) + TILE // 2, 0, TILE - 1).T
-    flat = (half * TILE + row) * TILE + column
-    images = np.bincount(flat, minlength=2 * TILE * TILE).reshape(2, TILE, TILE).astype(np.float32)
-    one, two = fft.rfft2(images * window * window[:, None])
-    return one, two
-
-
-def _rings() -> NDArray[np.intp]:
-    """(TILE, TILE // 2 + 1) ring of each Fourier coefficient; those beyond the last ring are in one of their own."""
-    y, x = np.fft.fftfreq(TILE, 1 / TILE), np.arange(TILE // 2 + 1)
-    return np.minimum(np.rint(np.hypot(y[:, None], x)).astype(np.intp), TILE // 2)
-
-
-def _ring_sums(values: NDArray[np.float32], rings: NDArray[np.intp]) -> NDArray[np.float64]:
-    return np.bincount(rings.ravel(), values.ravel(), TILE // 2 + 1)[: TILE // 2].astype(np.float64)
-
-
-def _smooth(correlation: NDArray[np.float64]) -> NDArray[np.float64]:
-    return gaussian_filter1d(correlation, 3, mode="nearest")
+    return half_images(half, row, column, TILE) * window * window[:, None]
 
 
 def _crossing(frequency: NDArray[np.float64], correlation: NDArray[np.float64]) -> float | None:

@@ -28,9 +28,10 @@ from ainu.figures.style import (
     short,
     styled,
 )
+from ainu.localizations.fourier_ring import THRESHOLD
 from ainu.nuclei.find import outlines
 from ainu.quality.filters import Quality
-from ainu.quality.frc import THRESHOLD, Resolution
+from ainu.quality.frc import Resolution
 from ainu.quality.nena import Precision
 from ainu.quality.spot_widths import asymmetry
 from ainu.quality.warnings import Sample
