@@ -23,8 +23,11 @@ from ainu.images.views import Images
 from ainu.networks.model import Model, make_network
 from ainu.prediction import ensemble as prediction
 from ainu.prediction.calibration import OutOfFold
+from ainu.settings.defaults import section
 from ainu.simulation.cells import Condition, simulate
-from ainu.training.loop import Recipe, train
+from ainu.training.loop import train
+from ainu.training.recipe import Recipe, Transfer
+from ainu.typed import typed
 
 RENDER = Render(voxel_nm=200, canvas_nm=12800)
 KNOWN = {"somatic": {}, "hiPSC": {"nucleolar_share": 0.3}}
@@ -77,9 +80,11 @@ def dataset(counts: np.ndarray, codes: np.ndarray, replicate: np.ndarray) -> Dat
 def trained(data: Dataset, codes: np.ndarray, held_out: np.ndarray, fold: int) -> Model:
     """The model of one fold."""
     network = make_network("ainu-small", 2, 2, (64, 64), fold)
-    recipe = Recipe(epochs=10, batch_size=8, learning_rate=0.003, weight_decay=0.01, patience=99, seed=fold)
+    recipe = typed(Recipe, section("training", epochs=10, learning_rate=0.003, patience=99))
+    start = typed(Transfer, section("transfer"))
     rows, none, cpu = np.flatnonzero(~held_out), np.array([], int), torch.device("cpu")
-    done = train(network, Images(data.image, "share", Augmentation(), 200.0), codes, rows, none, recipe, cpu)
+    inputs = Images(data.image, "share", Augmentation(), 200.0)
+    done = train(network, inputs, codes, rows, none, recipe, cpu, seed=fold, transfer=start)
     network.load_state_dict(done.weights)
     return Model(network.eval(), INFO | {"fold": fold})
 

@@ -101,15 +101,21 @@ def training(folder: Path, nuclei: int) -> Callable[[], object]:
     from ainu.images import dataset
     from ainu.images.settings import Augmentation
     from ainu.images.views import inputs_of
-    from ainu.training.cross_validation import digest_of, fold_fit
+    from ainu.settings.defaults import section
+    from ainu.training.cross_validation import CrossValidation, digest_of
     from ainu.training.loop import make_deterministic
+    from ainu.training.recipe import Design
+    from ainu.typed import typed
 
     make_deterministic(threads=1)
 
     def epoch() -> None:
         nuclei = dataset.read(folder / "dataset.h5", memory_gb=MEMORY_GB)
-        experiment = {"classes": ["somatic", "hiPSC"], "training": {"validation_fraction": 0.15}}
-        fit = fold_fit(nuclei, read_folds(folder / "folds.tsv"), experiment, repeat=0, fold=0, seed=1, threads=1)
+        sections = {name: section(name) for name in ("training", "augmentation", "transfer")}
+        sections["training"] |= {"validation_fraction": 0.15}
+        plain = {"classes": ["somatic", "hiPSC"], "network": "ainu-small", "intensity": "share"}
+        folds, design = read_folds(folder / "folds.tsv"), typed(Design, plain | sections)
+        fit = CrossValidation(nuclei, folds, design, seed=1, threads=1).fit(0, 0)
         digest_of(nuclei, fit.rows)
         inputs = inputs_of(nuclei, "ainu-small", "share", Augmentation())
         order = np.random.default_rng(1).permutation(fit.rows[~fit.validation()])

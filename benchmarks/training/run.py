@@ -28,9 +28,11 @@ sys.path[:0] = [str(HERE.parents[1] / "src")]
 from ainu.images.settings import Augmentation  # noqa: E402
 from ainu.images.views import Images  # noqa: E402
 from ainu.networks.model import make_network  # noqa: E402
+from ainu.settings.defaults import section  # noqa: E402
 from ainu.training.checkpoint import ResumeFile  # noqa: E402
-from ainu.training.loop import Recipe, Run, make_deterministic  # noqa: E402
-from ainu.training.transfer import Transfer  # noqa: E402
+from ainu.training.loop import Run, make_deterministic  # noqa: E402
+from ainu.training.recipe import Recipe, Transfer  # noqa: E402
+from ainu.typed import typed  # noqa: E402
 
 NUCLEI, BATCH, CHANNELS = 96, 8, 2
 CPU = torch.device("cpu")
@@ -39,9 +41,9 @@ BAR = 0.95
 
 def ours(name: str, counts: np.ndarray, labels: np.ndarray) -> Run:
     inputs = Images(counts, "share", Augmentation(), voxel_nm=200.0)
-    recipe = Recipe(epochs=1000, batch_size=BATCH, learning_rate=1e-3, weight_decay=0.01, patience=1000, seed=1)
+    recipe = typed(Recipe, section("training", epochs=1000, batch_size=BATCH, patience=1000))
     network = make_network(name, CHANNELS, 2, counts.shape[2:], seed=1)
-    return Run(network, inputs, labels, np.arange(NUCLEI), recipe, CPU, Transfer())
+    return Run(network, inputs, labels, np.arange(NUCLEI), recipe, CPU, 1, typed(Transfer, section("transfer")))
 
 
 def bare(

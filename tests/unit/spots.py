@@ -3,13 +3,17 @@
 import numpy as np
 import pandas as pd
 import torch
+from defaults import recipe as default_recipe
+from defaults import transfer as default_transfer
 from torch import nn
 
 from ainu.images.dataset import Dataset, Points
 from ainu.images.settings import Augmentation
 from ainu.images.views import Images
 from ainu.networks.model import Model
-from ainu.training.loop import Recipe, train
+from ainu.training.cross_validation import CrossValidation
+from ainu.training.loop import train
+from ainu.training.recipe import Design, Recipe
 
 CLASSES = ["dim", "bright"]
 CPU = torch.device("cpu")
@@ -44,8 +48,8 @@ class Finder(nn.Module):
 
 
 def recipe(**changes) -> Recipe:
-    settings = {"epochs": 8, "batch_size": 8, "learning_rate": 0.05, "weight_decay": 0.0, "patience": 8, "seed": 1}
-    return Recipe(**(settings | changes))
+    settings = {"epochs": 8, "batch_size": 8, "learning_rate": 0.05, "weight_decay": 0.0, "patience": 8}
+    return default_recipe(**(settings | changes))
 
 
 def spots(n: int = 48, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -61,7 +65,7 @@ def inputs(images: np.ndarray, **augmentation) -> Images:
     return Images(images, "share", Augmentation(**augmentation), voxel_nm=100.0)
 
 
-def trained(*, network=None, transfer=None, resume=None, augmentation=None, **changes):
+def trained(*, network=None, transfer=None, resume=None, augmentation=None, seed=1, **changes):
     """A tiny network trained on 36 of 48 images, 12 held back."""
     images, labels = spots()
     network = tiny() if network is None else network
@@ -74,7 +78,8 @@ def trained(*, network=None, transfer=None, resume=None, augmentation=None, **ch
         rows[36:],
         recipe(**changes),
         CPU,
-        transfer=transfer,
+        seed=seed,
+        transfer=transfer or default_transfer(),
         resume=resume,
     )
     network.load_state_dict(done.weights)
@@ -131,6 +136,12 @@ def model(trained_network, *, augmentation=None, **info) -> Model:
 def folds_of(data: Dataset) -> pd.DataFrame:
     """Two folds."""
     return data.table.assign(repeat=0, fold=[int(name[1]) // 2 for name in data.replicate])
+
+
+def cross_validation(design: Design, data: Dataset | None = None) -> CrossValidation:
+    """Two folds of spots, by this design."""
+    data = dataset(*spots(48)) if data is None else data
+    return CrossValidation(data, folds_of(data), design, seed=1, threads=1)
 
 
 def plain_weights(network: nn.Module) -> dict[str, torch.Tensor]:

@@ -3,20 +3,19 @@
 from pathlib import Path
 
 from ainu.errors import job
-from ainu.folds.table import read_folds
-from ainu.images import dataset
-from ainu.training.cross_validation import fold_fit, train_fold
+from ainu.training.cross_validation import CrossValidation, train_fold
+from ainu.training.recipe import Design
+from ainu.typed import typed
 
 with job(snakemake.log[0]):
     params, which = snakemake.params, snakemake.wildcards
-    fit = fold_fit(
-        dataset.read(snakemake.input.dataset, memory_gb=params.experiment["training"]["memory_gb"]),
-        read_folds(snakemake.input.folds),
-        params.experiment,
-        repeat=int(which.repeat),
-        fold=int(which.fold),
+    validation = CrossValidation.read(
+        snakemake.input.dataset,
+        snakemake.input.folds,
+        typed(Design, params.experiment),
         seed=params.seed,
         threads=snakemake.threads,
         initial=params.initial,
     )
+    fit = validation.fit(int(which.repeat), int(which.fold))
     train_fold(fit, Path(snakemake.output.weights).parent, snakemake.output.speed)

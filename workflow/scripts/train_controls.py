@@ -1,21 +1,19 @@
 """Train the control networks of one fold, and predict the nuclei held out."""
 
 from ainu.errors import job
-from ainu.folds.table import read_folds
-from ainu.images import dataset
 from ainu.training.controls import train_controls
+from ainu.training.cross_validation import CrossValidation
+from ainu.training.recipe import Design
+from ainu.typed import typed
 
 with job(snakemake.log[0]):
-    params = snakemake.params
-    train_controls(
-        dataset.read(snakemake.input.dataset, memory_gb=params.experiment["training"]["memory_gb"]),
-        read_folds(snakemake.input.folds),
-        params.experiment,
-        params.controls,
-        params.masks,
-        fold=int(snakemake.wildcards.fold),
+    params, fold = snakemake.params, int(snakemake.wildcards.fold)
+    validation = CrossValidation.read(
+        snakemake.input.dataset,
+        snakemake.input.folds,
+        typed(Design, params.experiment),
         seed=params.seed,
         threads=snakemake.threads,
         initial=params.initial,
-        output=snakemake.output[0],
     )
+    train_controls(validation, params.controls, params.masks, fold=fold, output=snakemake.output[0])

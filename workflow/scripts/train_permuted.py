@@ -1,18 +1,18 @@
-"""Train the control network of every fold on exchanged labels, and predict the nuclei held out."""
+"""Train the control network of every fold on permuted labels, and predict the nuclei held out."""
 
 from ainu.errors import job
-from ainu.folds.table import read_folds
-from ainu.images import dataset
 from ainu.training.controls import train_permuted
+from ainu.training.cross_validation import CrossValidation
+from ainu.training.recipe import Design
+from ainu.typed import typed
 
 with job(snakemake.log[0]):
     params = snakemake.params
-    train_permuted(
-        dataset.read(snakemake.input.dataset, memory_gb=params.experiment["training"]["memory_gb"]),
-        read_folds(snakemake.input.folds),
-        params.experiment,
-        draw=int(snakemake.wildcards.draw),
+    validation = CrossValidation.read(
+        snakemake.input.dataset,
+        snakemake.input.folds,
+        typed(Design, params.experiment),
         seed=params.seed,
         threads=snakemake.threads,
-        output=snakemake.output[0],
     )
+    train_permuted(validation, draw=int(snakemake.wildcards.draw), output=snakemake.output[0])

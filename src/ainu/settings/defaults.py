@@ -20,6 +20,11 @@ def with_defaults(given: Tree) -> Tree:
     return config
 
 
+def section(name: str, **changes: Any) -> Tree:
+    """A section of an experiment (`training`, ...) as the schema fills it in, but for what is changed."""
+    return _filled({}, child(child(schema_of("config"), "defaults"), name)) | changes
+
+
 def _filled(given: Tree | None, spec: Tree) -> Tree:
     given = given or {}
     filled = {key: _value(given, key, child(spec, key)) for key in spec.get("properties", {})}

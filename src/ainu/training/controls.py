@@ -1,7 +1,7 @@
-"""Control trainings: the same cross-validation on nuclei from which something was taken, or with labels exchanged.
+"""Control trainings: the same cross-validation on nuclei from which something was taken, or with permuted labels.
 
 What a network achieves on nuclei of equal counts it owes to no difference in counts; what it achieves on outlines it
-owes to size and shape alone; what it achieves on exchanged labels is chance.
+owes to size and shape alone; what it achieves on permuted labels is chance.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,15 +16,14 @@ import pandas as pd
 from ainu.errors import AinuError
 from ainu.files import write_table
 from ainu.folds.label_permutation import Exchange
-from ainu.folds.table import test_rows
 from ainu.images.dataset import Dataset, canvas_positions
 from ainu.images.thinning import equal_counts
 from ainu.nuclei.find import read_nuclei
-from ainu.training.cross_validation import fold_fit
+from ainu.training.cross_validation import CrossValidation
+from ainu.training.held_out import predict_held_out
+from ainu.training.recipe import Design
 
 UNCHANGED, EQUAL_COUNTS, OUTLINE = "unchanged", "equal_counts", "outline"
-OF_AREAS = {"level": "voxels", "thin": 0.0, "jitter": 0.0, "drop_background": 0.0}
-"""Augmentation of outlines, which hold no localizations that could be moved or dropped."""
 
 
 def control_dataset(dataset: Dataset, control: str, masks: Mapping[str, str | Path], seed: int) -> Dataset:
@@ -64,29 +62,32 @@ def outlines(dataset: Dataset, masks: Mapping[str, str | Path]) -> Dataset:
     return replace(dataset, image=image, channels=("outline",), localizations=dataset.localizations[:, :1], points=None)
 
 
+def control_design(design: Design, control: str) -> Design:
+    """How a control network is trained: as the experiment's, but outlines hold no localizations to move or drop."""
+    if control != OUTLINE:
+        return design
+    changes = replace(design.augmentation, level="voxels", thin=0.0, jitter=0.0, drop_background=0.0)
+    return replace(design, augmentation=changes)
+
+
 def train_controls(
-    dataset: Dataset,
-    folds: pd.DataFrame,
-    experiment: Mapping[str, Any],
+    validation: CrossValidation,
     controls: Sequence[str],
     masks: Mapping[str, str | Path],
     *,
     fold: int,
-    seed: int,
-    threads: int,
-    initial: Sequence[str | Path],
     output: str | Path,
 ) -> None:
-    """Train each control without a fold of the first repeat, and write what it says of the nuclei held out there.
+    """Train each control without a fold of the first repeat, and write what it predicts for the nuclei held out there.
 
     A job that dies goes on: what is trained and under way lies beside the output until that is whole.
 
     Parameters
     ----------
-    dataset, folds, experiment, seed, threads, initial :
-        As for `crossvalidation.fold_fit`; the network is the experiment's.
+    validation : CrossValidation
+        Of the experiment; its network is that of the controls.
     controls : sequence of str
-    masks :
+    masks : mapping
         As for `control_dataset`.
     fold : int
     output : path
@@ -95,52 +96,46 @@ def train_controls(
     parts, resumes = [], []
     for control in controls:
         resumes.append(Path(output).with_suffix(f".{control}.resume.pt"))
-        changed = control_dataset(dataset, control, masks, seed)
-        recipe, start = experiment, initial
-        if control == OUTLINE:
-            recipe, start = {**experiment, "augmentation": {**experiment["augmentation"], **OF_AREAS}}, ()
-        table = _trained(changed, folds, recipe, fold, seed, threads, start, resumes[-1])
+        own = replace(
+            validation,
+            dataset=control_dataset(validation.dataset, control, masks, validation.seed),
+            design=control_design(validation.design, control),
+            initial=() if control == OUTLINE else validation.initial,
+        )
+        table = predict_held_out(own.fit(0, fold), own.held_out(0, fold), resumes[-1])
         parts.append(table.assign(control=control))
     write_table(output, pd.concat(parts, ignore_index=True))
     for resume in resumes:
         resume.unlink(missing_ok=True)
 
 
-def _trained(
-    dataset: Dataset,
-    folds: pd.DataFrame,
-    experiment: Mapping[str, Any],
-    fold: int,
-    seed: int,
-    threads: int,
-    initial: Sequence[str | Path],
-    resume: Path | None = None,
-) -> pd.DataFrame:
-    fit = fold_fit(dataset, folds, experiment, repeat=0, fold=fold, seed=seed, threads=threads, initial=initial)
-    trained, info = fit.run(resume)
-    first = folds[folds["repeat"] == 0]
-    return fit.predict(trained, info, first[first["nucleus"].isin(test_rows(folds, 0, fold))])
+def train_permuted(validation: CrossValidation, *, draw: int, output: str | Path) -> None:
+    """Train all folds of the first repeat on permuted labels, and write what the networks predict out of fold.
 
+    Parameters
+    ----------
+    validation : CrossValidation
+        With the true labels, and without initial weights.
+    draw : int
+        Which permutation.
+    output : path
+        Table of predictions.
 
-def train_permuted(
-    dataset: Dataset,
-    folds: pd.DataFrame,
-    experiment: Mapping[str, Any],
-    *,
-    draw: int,
-    seed: int,
-    threads: int,
-    output: str | Path,
-) -> None:
-    """Train all folds of the first repeat on exchanged labels, and write what the networks say out of fold."""
-    first = folds[folds["repeat"] == 0]
-    labels = Exchange.of(first).once(seed=seed, draw=draw)
+    Raises
+    ------
+    AinuError
+        No permutation leaves each fold every class to train on.
+    """
+    first = validation.folds[validation.folds["repeat"] == 0]
+    labels = Exchange.of(first).once(seed=validation.seed, draw=draw)
     if labels is None:
-        raise AinuError("audit.network_permutations: no exchange of labels leaves each fold every class to train on")
+        raise AinuError("audit.network_permutations: no permutation of labels leaves each fold every class to train on")
     by_nucleus = pd.Series(labels, index=first["nucleus"])
-    relabelled = replace(dataset, label=by_nucleus.loc[dataset.nucleus.tolist()].to_numpy(dtype=str))
-    other = folds.assign(label=folds["nucleus"].map(by_nucleus))
-    parts = [
-        _trained(relabelled, other, experiment, int(fold), seed, threads, ()) for fold in sorted(first["fold"].unique())
-    ]
+    dataset = validation.dataset
+    permuted = replace(
+        validation,
+        dataset=replace(dataset, label=by_nucleus.loc[dataset.nucleus.tolist()].to_numpy(dtype=str)),
+        folds=validation.folds.assign(label=validation.folds["nucleus"].map(by_nucleus)),
+    )
+    parts = [predict_held_out(permuted.fit(0, fold), permuted.held_out(0, fold)) for fold in permuted.first_folds]
     write_table(output, pd.concat(parts).sort_index(kind="stable").reset_index(drop=True))

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ainu.folds.table import test_rows
-from ainu.images.dataset import Dataset
 from ainu.images.views import Indices
-from ainu.training.cross_validation import Fit, fold_fit, own_seed
+from ainu.training.cross_validation import CrossValidation, Fit, own_seed
+from ainu.training.held_out import predict_held_out
 
 ALL = "all"
 LONGER = 10
@@ -37,61 +35,46 @@ def few(fit: Fit, size: int | str, draw: int) -> Fit:
     """
     rng = np.random.default_rng([fit.seed, draw])
     rows = fit.rows[draw_nuclei(fit.dataset.label[fit.rows].tolist(), size, rng)]
-    training = dict(fit.experiment["training"])
-    batches = [math.ceil(len(part) / training["batch_size"]) for part in (fit.rows, rows)]
-    epochs = training["epochs"] * min(LONGER, max(1, round(batches[0] / batches[1])))
-    training |= {"epochs": epochs, "validation_fraction": 0}
-    return replace(fit, rows=rows, experiment={**fit.experiment, "training": training}, seed=own_seed(fit.seed, draw))
+    recipe = fit.design.training
+    batches = [math.ceil(len(part) / recipe.batch_size) for part in (fit.rows, rows)]
+    epochs = recipe.epochs * min(LONGER, max(1, round(batches[0] / batches[1])))
+    design = replace(fit.design, training=replace(recipe, epochs=epochs, validation_fraction=0))
+    return replace(fit, rows=rows, design=design, seed=own_seed(fit.seed, draw))
 
 
 def predict_from_few(
-    dataset: Dataset,
-    folds: pd.DataFrame,
-    experiment: Mapping[str, Any],
+    validation: CrossValidation,
     *,
     mode: str,
     size: int | str,
     draw: int,
-    seed: int,
-    threads: int,
-    initial: Sequence[str | Path],
     resume: str | Path | None = None,
 ) -> pd.DataFrame:
     """Out-of-fold predictions of the first repeat by networks that are trained on few nuclei.
 
     Parameters
     ----------
-    dataset, folds, experiment :
-        As for `crossvalidation.fold_fit`.
+    validation : CrossValidation
     mode : str
         "finetune", "frozen" or "scratch".
     size : int or "all"
         Training nuclei of each class.
     draw : int
         Which nuclei; the same ones for every mode.
-    seed, threads, initial :
-        As for `crossvalidation.fold_fit`.
     resume : path, optional
         Where the training under way is kept, a file `{resume}.fold{k}.pt` for each fold that was begun; they are there
         until `forget` removes them, so that a part that is ended in the middle goes on with the fold that it was at.
+
+    Returns
+    -------
+    DataFrame
+        A row per nucleus, as `held_out.predict_held_out` gives it, with `mode`, `size` and `draw`.
     """
-    transfer = {**experiment["transfer"], "mode": mode}
-    first = folds[folds["repeat"] == 0]
-    parts = []
-    for fold in sorted(first["fold"].unique()):
-        whole = fold_fit(
-            dataset,
-            folds,
-            {**experiment, "transfer": transfer},
-            repeat=0,
-            fold=int(fold),
-            seed=seed,
-            threads=threads,
-            initial=initial,
-        )
-        fit = few(whole, size, draw)
-        trained, info = fit.run(f"{resume}.fold{fold}.pt" if resume else None)
-        parts.append(fit.predict(trained, info, first[first["nucleus"].isin(test_rows(folds, 0, int(fold)))]))
+    design = replace(validation.design, transfer=replace(validation.design.transfer, mode=mode))
+    own, parts = replace(validation, design=design), []
+    for fold in own.first_folds:
+        kept = f"{resume}.fold{fold}.pt" if resume else None
+        parts.append(predict_held_out(few(own.fit(0, fold), size, draw), own.held_out(0, fold), kept))
     table = pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
     return table.assign(mode=mode, size=str(size), draw=draw)
 

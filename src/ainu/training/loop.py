@@ -9,8 +9,8 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, fields
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,8 +22,11 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ainu.images.views import Indices, Inputs
+from ainu.training.batch_norm import prepare, recalibrate
 from ainu.training.checkpoint import ResumeFile, stopping
-from ainu.training.transfer import Transfer, parameter_groups
+from ainu.training.precision import arithmetic, mixed
+from ainu.training.recipe import Recipe, Transfer
+from ainu.training.transfer import parameter_groups
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
@@ -33,54 +36,6 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 """The one-cycle schedule moves the momentum with the rate, between 0.85 and 0.95."""
 AHEAD_BYTES = 4 * 2**20
 """Small batches are made ahead until they fill so much."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train.
-
-    Attributes
-    ----------
-    epochs, batch_size, learning_rate, weight_decay :
-        Longest training, images per step, highest rate of the one-cycle schedule, decay of the weights.
-    patience : int
-        Epochs without a better validation loss after which training stops.
-    seed : int
-        Order of images, augmentation and dropout of every batch follow from it.
-    optimizer : str
-        Of `OPTIMIZERS`.
-    clip : float
-        Longest gradient; longer ones are shortened to it.
-    ema : float
-        Decay of the moving average of the weights that is kept instead of the weights; 0: none.
-    label_smoothing : float
-        Probability that the wanted output leaves to the other classes.
-    class_weights : bool
-        Whether rare classes weigh more.
-    precision : str
-        "float32", "bfloat16" (mixed), or "auto", as `arithmetic` tells.
-    compile : bool
-        Whether to compile the network: minutes at first, faster steps then.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    patience: int
-    seed: int
-    optimizer: str = "adamw"
-    clip: float = 5.0
-    ema: float = 0.0
-    label_smoothing: float = 0.0
-    class_weights: bool = True
-    precision: str = "auto"
-    compile: bool = False
-
-    @classmethod
-    def of(cls, training: Mapping[str, Any], seed: int) -> Recipe:
-        """From an experiment's settings."""
-        return cls(**{field.name: training[field.name] for field in fields(cls) if field.name in training}, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -157,7 +112,8 @@ def train(
     recipe: Recipe,
     device: torch.device,
     *,
-    transfer: Transfer | None = None,
+    seed: int,
+    transfer: Transfer,
     resume: ResumeFile | None = None,
 ) -> Trained:
     """Train a network; keep the weights of the epoch with the lowest validation loss.
@@ -173,7 +129,9 @@ def train(
         Nuclei to train on, and those that decide when to stop; where there are none of these, the last epoch is kept.
     recipe : Recipe
     device : torch.device
-    transfer : Transfer, optional
+    seed : int
+        Order of images, augmentation and dropout of every batch follow from it.
+    transfer : Transfer
         Which weights move, and how fast.
     resume : ResumeFile, optional
         Written every epoch, and before SIGTERM or SIGUSR1 ends the process (status 143 or 138); where there is one
@@ -183,7 +141,7 @@ def train(
     -------
     Trained
     """
-    run = Run(network.to(device), inputs, labels, rows, recipe, device, transfer or Transfer())
+    run = Run(network.to(device), inputs, labels, rows, recipe, device, seed, transfer)
     if resume and (state := resume.load()):
         run.restore(state)
     bar = tqdm(total=recipe.epochs, initial=run.epoch, desc="train", unit="epoch", file=sys.stderr, mininterval=2)
@@ -216,9 +174,11 @@ class Run:
         rows: Indices,
         recipe: Recipe,
         device: torch.device,
+        seed: int,
         transfer: Transfer,
     ) -> None:
         self.network, self.inputs, self.rows, self.recipe, self.device = network, inputs, rows, recipe, device
+        self.seed = seed
         self.labels = torch.as_tensor(labels, device=device)
         self.average = copy.deepcopy(network) if recipe.ema else None
         groups = parameter_groups(network, recipe.learning_rate, transfer)
@@ -244,7 +204,7 @@ class Run:
 
     def batches_of(self, epoch: int) -> list[Indices]:
         """Shuffled batches of nearly equal size (a batch of one would break batch normalisation)."""
-        order = np.random.default_rng([self.recipe.seed, epoch]).permutation(self.rows)
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
         return np.array_split(order, math.ceil(len(order) / self.recipe.batch_size))
 
     def batches(self) -> Iterator[Batch]:
@@ -262,7 +222,7 @@ class Run:
 
     def make(self, rows: Indices, number: int) -> Batch:
         """What batch `number` of the present epoch is: all that is random in it follows from seed, epoch and number."""
-        rng = np.random.default_rng([self.recipe.seed, self.epoch, number])
+        rng = np.random.default_rng([self.seed, self.epoch, number])
         seed = int(rng.integers(2**62))
         return Batch(seed, self.inputs.batch(rows, rng), self.labels[torch.as_tensor(rows, device=self.device)])
 
@@ -293,7 +253,7 @@ class Run:
         }
         self.epoch, self.batch, self.losses = self.epoch + 1, 0, []
         if len(held_back) or self.over:
-            recalibrate(judged, self.inputs, self.rows, self.recipe.batch_size, self.device)
+            recalibrate(judged, seen_by(self.inputs, self.rows, self.recipe.batch_size, self.device))
         self.history.append(row | self.validate(judged, held_back))
         losses = [past["validation_loss"] for past in self.history]
         if not len(held_back):
@@ -355,52 +315,12 @@ def faster(network: nn.Module, recipe: Recipe, device: torch.device) -> nn.Modul
     return nn.DataParallel(network) if several else network
 
 
-def arithmetic(precision: str, network: nn.Module, device: torch.device) -> str:
-    """What "auto" comes to: bfloat16 (mixed) where the device computes in it, which was measured to be faster.
-
-    On a CPU that does, steps took 0.5 to 0.8 of the time (`benchmarks/training`), but 1.6 times as long with depthwise
-    convolutions; on one that does not, bfloat16 is emulated.
-    """
-    if precision != "auto":
-        return precision
-    if device.type == "cuda":
-        able = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        abilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not tell
-        depthwise = any(getattr(module, "groups", 1) > 1 for module in network.modules())
-        able = not depthwise and any(abilities.get(name) for name in ("avx512_bf16", "amx_bf16"))
-    return "bfloat16" if able else "float32"
-
-
-def mixed(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """Mixed precision, if that is wanted."""
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
-
-
 def seed_dropout(seed: int, device: torch.device) -> None:
     """Seed what a step draws on its device (`torch.manual_seed` visits every kind of device, at each step)."""
     if device.type == "cpu":
         torch.default_generator.manual_seed(seed)
     else:
         torch.manual_seed(seed)
-
-
-def prepare(network: nn.Module) -> None:
-    """Training mode, but for the batch normalisation of layers that do not move."""
-    network.train()
-    for norm in norms_of(network):
-        if frozen(norm):
-            norm.eval()
-
-
-def frozen(norm: nn.Module) -> bool:
-    """Whether a layer is not to be trained."""
-    return any(not values.requires_grad for values in norm.parameters())
-
-
-def norms_of(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
-    """Its batch normalisations."""
-    return [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
 @torch.no_grad()
@@ -422,34 +342,13 @@ def class_weights(labels: Tensor) -> Tensor:
 def logits_of(network: nn.Module, inputs: Inputs, rows: Indices, batch_size: int, device: torch.device) -> Tensor:
     """(n, k) logits of nuclei as they are, batch by batch, in evaluation mode."""
     network.eval()
-    return torch.cat([network(inputs.batch(part).to(device)) for part in in_batches(rows, batch_size)])
+    return torch.cat([network(seen) for seen in seen_by(inputs, rows, batch_size, device)])
 
 
-def in_batches(rows: Indices, batch_size: int) -> list[Indices]:
-    """`rows` in order, in parts of at most `batch_size`."""
-    return np.array_split(rows, max(1, math.ceil(len(rows) / batch_size)))
-
-
-@torch.no_grad()
-def recalibrate(network: nn.Module, inputs: Inputs, rows: Indices, batch_size: int, device: torch.device) -> None:
-    """Set the statistics of batch normalisation to those of the training images under the present weights.
-
-    The running averages lag behind weights that change fast, and a small training set gives them few steps to catch
-    up: validation would judge statistics, not weights. (Wu and Johnson, arXiv 2105.07576, "precise BN".)
-    """
-    norms = [norm for norm in norms_of(network) if not frozen(norm)]
-    if not norms:
-        return
-    momenta = [norm.momentum for norm in norms]
-    network.eval()
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None
-        norm.train()
-    for part in in_batches(rows, batch_size):
-        network(inputs.batch(part).to(device))
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
+def seen_by(inputs: Inputs, rows: Indices, batch_size: int, device: torch.device) -> Iterator[Tensor]:
+    """Batches (n, C, ...) float32 of nuclei (N,) as they are, in order, of at most `batch_size` each."""
+    for part in np.array_split(rows, max(1, math.ceil(len(rows) / batch_size))):
+        yield inputs.batch(part).to(device)
 
 
 def snapshot(network: nn.Module) -> dict[str, Tensor]:

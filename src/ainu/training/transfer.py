@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +14,7 @@ from torch import Tensor, nn
 
 from ainu.errors import AinuError
 from ainu.networks.model import Model, first_filters, last_layer, load_model
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """What becomes of initial weights.
-
-    Attributes
-    ----------
-    mode : str
-        "finetune": all weights move; "frozen": only the last layer does; "scratch": initial weights are not used.
-    layer_decay : float
-        Factor of the learning rate from each stage of the network to the one before it; 1: the same rate everywhere.
-    weights : str, optional
-        File of weights (.safetensors) to start from where there is no experiment to start from.
-    """
-
-    mode: str = "finetune"
-    layer_decay: float = 1.0
-    weights: str | None = None
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Transfer:
-        """From an experiment's settings."""
-        return cls(**settings)
+from ainu.training.recipe import Transfer
 
 
 def initialise(

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from defaults import design
 from scipy.stats import binom
 
 from ainu import Render, find_nuclei, simulate, voxelize
@@ -19,12 +20,12 @@ from ainu.evaluation.features import Window, acquisition, nucleus_features
 from ainu.evaluation.metrics import evaluate_audited
 from ainu.folds.assign import assign_folds
 from ainu.folds.label_permutation import Exchange
-from ainu.folds.table import test_rows
 from ainu.images.dataset import Dataset
 from ainu.localizations.table import Localizations
 from ainu.simulation.cells import Condition
 from ainu.training.controls import control_dataset
-from ainu.training.cross_validation import fold_fit
+from ainu.training.cross_validation import CrossValidation
+from ainu.training.held_out import predict_held_out
 
 pytestmark = pytest.mark.slow
 
@@ -70,13 +71,9 @@ def measured(
 
 def predicted(data: Dataset, folds: pd.DataFrame, intensity: str) -> pd.DataFrame:
     """Out-of-fold predictions of ainu-small."""
-    experiment = {"classes": CLASSES, "network": "ainu-small", "intensity": intensity, "training": TRAINING}
-    experiment |= {"augmentation": AUGMENTATION, "transfer": {"mode": "scratch", "layer_decay": 1, "weights": None}}
-    parts = []
-    for fold in sorted(folds["fold"].unique()):
-        fit = fold_fit(data, folds, experiment, repeat=0, fold=int(fold), seed=1, threads=1)
-        held_out = folds[folds["nucleus"].isin(test_rows(folds, 0, int(fold)))]
-        parts.append(fit.predict(*fit.run(), held_out))
+    own = design(CLASSES, intensity=intensity, training=TRAINING, augmentation=AUGMENTATION)
+    validation = CrossValidation(data, folds, own, seed=1, threads=1)
+    parts = [predict_held_out(validation.fit(0, fold), validation.held_out(0, fold)) for fold in validation.first_folds]
     return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from defaults import recipe, transfer
 from sklearn.metrics import roc_auc_score
 from spots import CLASSES, CPU, dataset, model
 
@@ -15,7 +16,7 @@ from ainu.prediction.calibration import OutOfFold
 from ainu.prediction.ensemble import fit_ensemble
 from ainu.prediction.out_of_distribution import Reference
 from ainu.simulation.cells import Condition, simulate
-from ainu.training.loop import Recipe, train
+from ainu.training.loop import train
 
 RENDER = Render(voxel_nm=200, canvas_nm=12800)
 KNOWN = {"somatic": Condition(frames=400), "hiPSC": Condition(frames=400, nucleolar_share=0.3)}
@@ -101,9 +102,10 @@ def dataset_of(images, labels, replicate):
 
 def trained_without(images, labels, replicate, fold) -> Model:
     network = make_network("ainu-small", 2, len(CLASSES), images.shape[2:], fold)
-    recipe = Recipe(epochs=10, batch_size=8, learning_rate=0.003, weight_decay=0.01, patience=99, seed=fold)
+    own = recipe(epochs=10, learning_rate=0.003, patience=99)
     rows, none = np.flatnonzero(replicate // 2 != fold), np.array([], int)
-    done = train(network, Images(images, "share", Augmentation(), 200.0), labels, rows, none, recipe, CPU)
+    inputs = Images(images, "share", Augmentation(), 200.0)
+    done = train(network, inputs, labels, rows, none, own, CPU, seed=fold, transfer=transfer())
     network.load_state_dict(done.weights)
     known = {"channels": ["PolII", "DNA"], "shape": [64, 64], "voxel_size_nm": 200.0, "network": "ainu-small"}
     return model(network.eval(), fold=fold, **known)

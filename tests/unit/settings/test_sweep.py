@@ -3,13 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
-from spots import CLASSES, dataset, folds_of, spots
+from defaults import design
+from spots import CLASSES, cross_validation
 
 from ainu.evaluation.learning_study import summarize, write_study
 from ainu.files import read_json, read_table
 from ainu.networks.model import load_model
 from ainu.settings.sweep import expand
-from ainu.training.cross_validation import fold_fit, inner_fold, train_fold
+from ainu.training.cross_validation import CrossValidation, Fit, train_fold
+from ainu.training.inner_folds import train_inner_fold
 from ainu.training.learning_study import draw_nuclei, few, forget, predict_from_few
 
 
@@ -29,17 +31,14 @@ def test_values_of_any_kind_give_names_that_files_can_have(value, name):
     assert list(expand({"x": {"sweep": {"over": {"b.a": [value]}}}}))[1] == f"x--{name}"
 
 
-def experiment(**changes) -> dict:
+def validation(network: str = "ainu-small") -> CrossValidation:
     training = {"epochs": 6, "batch_size": 8, "learning_rate": 0.01, "weight_decay": 0.0, "patience": 9}
     training |= {"validation_fraction": 0.0, "device": "cpu"}
-    plain = {"classes": CLASSES, "network": "ainu-small", "intensity": "share", "training": training}
-    plain |= {"augmentation": {"flip": True, "rotate": "right"}, "transfer": {"mode": "finetune"}}
-    return plain | changes
+    return cross_validation(design(CLASSES, network, training=training, augmentation={"rotate": "right"}))
 
 
-def fit_of(fold: int = 0, **changes):
-    data = dataset(*spots(48))
-    return fold_fit(data, folds_of(data), experiment(**changes), repeat=0, fold=fold, seed=1, threads=1)
+def fit_of(fold: int = 0, network: str = "ainu-small") -> Fit:
+    return validation(network).fit(0, fold)
 
 
 @pytest.mark.parametrize("network", ["ainu-small", "neighbourhoods"])
@@ -59,7 +58,7 @@ def test_a_fold_is_trained_without_its_replicates_and_leaves_its_files(tmp_path,
 def test_inner_folds_leave_the_outer_fold_out_and_cover_the_rest_once(tmp_path):
     fit = fit_of()
     for inner in range(2):
-        inner_fold(fit, inner, 2, tmp_path / f"{inner}.tsv")
+        train_inner_fold(fit, inner, 2, tmp_path / f"{inner}.tsv")
     table = pd.concat([read_table(tmp_path / f"{inner}.tsv") for inner in range(2)])
     assert sorted(table["nucleus"]) == sorted(fit.dataset.nucleus[fit.rows])
     assert not set(table["replicate"]) & fit.held_out
@@ -75,19 +74,16 @@ def test_few_nuclei_are_drawn_per_class_and_trained_as_many_steps():
     fit = fit_of()
     small = few(fit, 4, draw=0)
     assert len(small.rows) == 8
-    assert small.experiment["training"]["epochs"] == 3 * fit.experiment["training"]["epochs"]
+    assert small.design.training.epochs == 3 * fit.design.training.epochs
     assert set(small.rows) <= set(fit.rows)
     assert set(few(fit, 4, draw=1).rows) != set(small.rows)
 
 
 def test_a_study_puts_sizes_in_order_and_draws_every_mode(tmp_path):
-    data = dataset(*spots(48))
     paths = []
     for size in ("all", "4"):
         for mode in ("scratch", "finetune"):
-            table = predict_from_few(
-                data, folds_of(data), experiment(), mode=mode, size=size, draw=0, seed=1, threads=1, initial=[]
-            )
+            table = predict_from_few(validation(), mode=mode, size=size, draw=0)
             paths.append(str(tmp_path / f"{mode}-{size}.tsv"))
             table.to_csv(paths[-1], sep="\t", index=False)
     found = summarize(paths, CLASSES)
@@ -98,13 +94,13 @@ def test_a_study_puts_sizes_in_order_and_draws_every_mode(tmp_path):
 
 
 def test_a_part_of_a_study_goes_on_where_it_was_ended(tmp_path):
-    data, settings = dataset(*spots(48)), {"mode": "scratch", "size": "4", "draw": 0, "seed": 1, "threads": 1}
-    whole = predict_from_few(data, folds_of(data), experiment(), **settings, initial=[])
-    predict_from_few(data, folds_of(data), experiment(), **settings, initial=[], resume=tmp_path / "part.tsv")
+    settings = {"mode": "scratch", "size": "4", "draw": 0}
+    whole = predict_from_few(validation(), **settings)
+    predict_from_few(validation(), **settings, resume=tmp_path / "part.tsv")
     kept = sorted(tmp_path.glob("*.pt"))
     kept[-1].unlink()
     before = kept[0].stat().st_mtime_ns
-    again = predict_from_few(data, folds_of(data), experiment(), **settings, initial=[], resume=tmp_path / "part.tsv")
+    again = predict_from_few(validation(), **settings, resume=tmp_path / "part.tsv")
     pd.testing.assert_frame_equal(again, whole)
     assert kept[0].stat().st_mtime_ns == before
     forget(tmp_path / "part.tsv")

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from spots import CLASSES, dataset, folds_of, spots
+from defaults import design
+from spots import CLASSES, cross_validation, dataset, folds_of, spots
 
 from ainu import Render, find_nuclei, simulate, voxelize
 from ainu.files import read_table
@@ -13,23 +14,22 @@ from ainu.images.dataset import Dataset
 from ainu.localizations.hdf5 import new_file, write_array
 from ainu.nuclei.find import Nuclei
 from ainu.training.controls import control_dataset, train_controls, train_permuted
+from ainu.training.cross_validation import CrossValidation
 
-EXPERIMENT = {
-    "classes": CLASSES,
-    "network": "ainu-small",
-    "intensity": "share",
-    "training": {
-        "epochs": 2,
-        "batch_size": 8,
-        "learning_rate": 0.01,
-        "weight_decay": 0.0,
-        "patience": 2,
-        "validation_fraction": 0,
-        "device": "cpu",
-    },
-    "augmentation": {"level": "localizations", "jitter": 0.5},
-    "transfer": {"mode": "scratch", "layer_decay": 1, "weights": None},
+TRAINING = {
+    "epochs": 2,
+    "learning_rate": 0.01,
+    "weight_decay": 0.0,
+    "patience": 2,
+    "validation_fraction": 0,
+    "device": "cpu",
 }
+
+
+def validation(data: Dataset, **augmentation) -> CrossValidation:
+    """A short training whose nuclei are changed localization by localization."""
+    changes = {"level": "localizations", "jitter": 0.5} | augmentation
+    return cross_validation(design(CLASSES, training=TRAINING, augmentation=changes), data)
 
 
 def write_nuclei(path, found: Nuclei) -> None:
@@ -76,8 +76,8 @@ def test_controls_are_trained_without_the_fold_and_predict_it(tmp_path):
     data = dataset(*spots(16))
     folds = folds_of(data)
     output = tmp_path / "fold1.tsv"
-    given = {"masks": {}, "fold": 1, "seed": 1, "threads": 1, "initial": ()}
-    settings = (data, folds, EXPERIMENT, ["unchanged", "equal_counts"])
+    given = {"masks": {}, "fold": 1}
+    settings = (validation(data), ["unchanged", "equal_counts"])
     train_controls(*settings, output=output, **given)
     table = read_table(output)
     assert set(table["nucleus"]) == set(folds.loc[folds["fold"] == 1, "nucleus"])
@@ -95,18 +95,16 @@ def test_outlines_are_turned_as_images_where_nuclei_are_turned_as_localizations(
     where = {"sample": np.full(16, "field"), "nucleus": np.array([f"field/{k + 1}" for k in range(16)])}
     data = replace(data, **where, voxel_size_nm=800.0)
     masks = {"field": tmp_path / "nuclei.h5"}
-    experiment = EXPERIMENT | {"augmentation": {**EXPERIMENT["augmentation"], "thin": 0.5, "test_time": 2}}
-    given = {"fold": 1, "seed": 1, "threads": 1, "initial": (), "output": tmp_path / "fold1.tsv"}
-    train_controls(data, folds_of(data), experiment, ["unchanged", "outline"], masks, **given)
+    own = validation(data, thin=0.5, test_time=2)
+    train_controls(own, ["unchanged", "outline"], masks, fold=1, output=tmp_path / "fold1.tsv")
     assert read_table(tmp_path / "fold1.tsv")["control"].value_counts().to_dict() == {"unchanged": 8, "outline": 8}
 
 
 def test_a_job_that_died_goes_on_from_what_it_had_trained(tmp_path, monkeypatch):
     from ainu.training import controls
 
-    data = dataset(*spots(16))
-    given = {"masks": {}, "fold": 0, "seed": 1, "threads": 1, "initial": ()}
-    settings = (data, folds_of(data), EXPERIMENT, ["unchanged", "equal_counts"])
+    given = {"masks": {}, "fold": 0}
+    settings = (validation(dataset(*spots(16))), ["unchanged", "equal_counts"])
     train_controls(*settings, output=tmp_path / "calm.tsv", **given)
     whole = controls.write_table
     with monkeypatch.context() as patch:
@@ -119,9 +117,9 @@ def test_a_job_that_died_goes_on_from_what_it_had_trained(tmp_path, monkeypatch)
     assert (tmp_path / "killed.tsv").read_bytes() == (tmp_path / "calm.tsv").read_bytes()
 
 
-def test_networks_on_exchanged_labels_are_judged_by_these(tmp_path):
+def test_networks_on_permuted_labels_are_judged_by_these(tmp_path):
     data = dataset(*spots(16))
-    train_permuted(data, folds_of(data), EXPERIMENT, draw=3, seed=1, threads=1, output=tmp_path / "draw3.tsv")
+    train_permuted(validation(data), draw=3, output=tmp_path / "draw3.tsv")
     table = read_table(tmp_path / "draw3.tsv")
     assert sorted(table["nucleus"]) == sorted(data.nucleus)
     true = pd.Series(data.label, index=data.nucleus)[table["nucleus"]].to_numpy()

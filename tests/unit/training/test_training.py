@@ -13,18 +13,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from defaults import transfer
 from spots import CPU, inputs, recipe, spots, tiny, trained
 from torch import nn
 
+from ainu.training.batch_norm import recalibrate
 from ainu.training.checkpoint import ResumeFile
 from ainu.training.cross_validation import flat
-from ainu.training.loop import OPTIMIZERS, Run, arithmetic, class_weights, recalibrate, train
-from ainu.training.transfer import Transfer
+from ainu.training.loop import OPTIMIZERS, Run, class_weights, seen_by, train
+from ainu.training.precision import arithmetic
+
+START = {"seed": 1, "transfer": transfer()}
 
 
 def run_of(**changes) -> Run:
     images, labels = spots(17)
-    return Run(tiny(), inputs(images), labels, np.arange(17), recipe(**changes), CPU, Transfer())
+    return Run(tiny(), inputs(images), labels, np.arange(17), recipe(**changes), CPU, 1, transfer())
 
 
 def ends_alike(one: Run, other: Run) -> bool:
@@ -48,7 +52,7 @@ def test_every_epoch_sees_each_nucleus_once_in_another_order_and_no_batch_holds_
 def test_recalibration_sets_the_statistics_of_the_training_images():
     images, _ = spots(32)
     network = nn.Sequential(nn.BatchNorm2d(1))
-    recalibrate(network, inputs(images), np.arange(32), 8, CPU)
+    recalibrate(network, seen_by(inputs(images), np.arange(32), 8, CPU))
     seen = inputs(images).batch(np.arange(32))
     assert network[0].running_mean.item() == pytest.approx(seen.mean().item(), rel=1e-4)
     assert network[0].momentum == 0.1
@@ -152,13 +156,24 @@ def test_a_signal_ends_training_and_the_next_attempt_gives_the_same_weights(tmp_
     images, labels = spots()
     rows = np.arange(48)
     settings = recipe(ema=0.9, epochs=5)
-    undisturbed = train(tiny(), inputs(images), labels, rows[:36], rows[36:], settings, CPU)
+    undisturbed = train(tiny(), inputs(images), labels, rows[:36], rows[36:], settings, CPU, **START)
     resume = ResumeFile(tmp_path / "resume.pt", {"seed": 1})
     disturbed = StopsAt(inputs(images), batches, number)
     with pytest.raises(SystemExit) as end:
-        train(tiny(), disturbed, labels, rows[:36], rows[36:], settings, CPU, resume=resume)
+        train(tiny(), disturbed, labels, rows[:36], rows[36:], settings, CPU, **START, resume=resume)
     assert end.value.code == status
-    again = train(tiny(seed=5), inputs(images), labels, rows[:36], rows[36:], settings, CPU, resume=resume)
+    again = train(
+        tiny(seed=5),
+        inputs(images),
+        labels,
+        rows[:36],
+        rows[36:],
+        settings,
+        CPU,
+        seed=1,
+        transfer=transfer(),
+        resume=resume,
+    )
     assert again.history.equals(undisturbed.history)
     assert all(torch.equal(again.weights[name], undisturbed.weights[name]) for name in undisturbed.weights)
 
@@ -169,6 +184,7 @@ import numpy as np
 import torch
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
+from defaults import transfer
 from spots import CPU, inputs, recipe, spots, tiny
 from ainu.training.checkpoint import ResumeFile
 from ainu.training.loop import make_deterministic, train
@@ -182,8 +198,8 @@ images, labels = spots()
 rows, folder = np.arange(48), Path(sys.argv[2])
 print("ready", flush=True)
 resume = ResumeFile(folder / "resume.pt", {"seed": 1})
-settings = recipe(epochs=40, patience=99)
-done = train(tiny(), Slow(inputs(images)), labels, rows[:36], rows[36:], settings, CPU, resume=resume)
+settings, START = recipe(epochs=40, patience=99), {"seed": 1, "transfer": transfer()}
+done = train(tiny(), Slow(inputs(images)), labels, rows[:36], rows[36:], settings, CPU, **START, resume=resume)
 torch.save(done.weights, folder / "weights.pt")
 done.history.to_csv(folder / "history.tsv", sep="\t", index=False)
 resume.path.unlink()
@@ -257,7 +273,7 @@ def test_training_stops_when_validation_no_longer_improves():
 def test_without_validation_the_last_epoch_is_kept():
     images, labels = spots(16)
     nobody = np.zeros(0, np.intp)
-    done = train(tiny(), inputs(images), labels, np.arange(16), nobody, recipe(epochs=3), CPU)
+    done = train(tiny(), inputs(images), labels, np.arange(16), nobody, recipe(epochs=3), CPU, **START)
     assert done.epoch == 3
     assert math.isnan(done.history["validation_loss"].iloc[-1])
 

@@ -1,0 +1,36 @@
+"""Networks that are trained only to predict what they held out: for controls, for choosing, for learning studies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from ainu.networks.model import Model
+from ainu.prediction.ensemble import probabilities
+from ainu.prediction.out_of_fold import with_probabilities
+from ainu.training.cross_validation import Fit, rows_of
+
+
+def predict_held_out(fit: Fit, rows: pd.DataFrame, resume: str | Path | None = None) -> pd.DataFrame:
+    """Train a network and predict nuclei that it has not seen.
+
+    Parameters
+    ----------
+    fit : Fit
+    rows : DataFrame
+        Rows of `folds` of the nuclei to predict.
+    resume : path, optional
+        As for `Fit.run`; the file stays.
+
+    Returns
+    -------
+    DataFrame
+        The rows with `predicted` and a column `p_{class}` per class.
+    """
+    trained, info = fit.run(resume)
+    network, _ = fit.start()
+    network.load_state_dict(trained.weights)
+    model = Model(network.requires_grad_(False).eval(), info)
+    places = rows_of(fit.dataset, rows["nucleus"])
+    return with_probabilities(rows, probabilities(model, fit.dataset, places), model.classes)
