@@ -1,4 +1,4 @@
-"""What the experiments below a results folder found: `python -m ainu [results]`."""
+"""The results of every experiment in a results folder: `python -m ainu [results]`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ainu.files import read_json
+from ainu.report.text import Interval
 
 
 def main(folder: Path) -> int:
-    """Print a paragraph per experiment."""
+    """Print a paragraph per experiment; the exit status is 1 where there is none."""
     found = sorted(folder.glob("experiments/*/metrics.json"))
     for path in found:
         print(summary(path.parent.name, read_json(path)))
@@ -24,17 +25,12 @@ def summary(name: str, metrics: dict[str, Any]) -> str:
     """An experiment in a few lines."""
     baseline = metrics["baselines"]["confounders"]["balanced_accuracy"]
     lines = [
-        f"{name}: {' against '.join(metrics['classes'])}, {metrics['n']} nuclei, {metrics['replicates']} replicates",
+        f"{name}: {' or '.join(metrics['classes'])}, {metrics['n']} nuclei, {metrics['replicates']} replicates",
         f"  balanced accuracy    {_interval(metrics['metrics']['balanced_accuracy'])}, out of fold",
         f"  AUROC                {_interval(metrics['metrics']['auroc'])}",
-        f"  counts and area only {_interval(baseline)} balanced accuracy",
+        f"  counts and area only {Interval.of(baseline).text(3)} balanced accuracy",
     ]
     return "\n".join(lines + [f"  warning              {text}" for text in metrics["warnings"]])
-
-
-def _interval(metric: dict[str, Any]) -> str:
-    low, high = metric["ci"] or (float("nan"), float("nan"))
-    return f"{metric['value']:.3f} (95 % interval {low:.3f} to {high:.3f})"
 
 
 if __name__ == "__main__":

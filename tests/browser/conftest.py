@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from experiment_files import EXPERIMENT, HOSTILE, make_inputs, with_everything
+from experiment_files import EXPERIMENT, HOSTILE, make_sources, with_everything
 
 from ainu.report import page
 
@@ -28,8 +28,8 @@ def chromium() -> Iterator:
 
 
 def _written(folder: Path, **what) -> Path:
-    inputs = with_everything(make_inputs(folder, **what))
-    page.write(folder / "report.html", page.build(EXPERIMENT, inputs))
+    sources = with_everything(make_sources(folder, **what))
+    page.write(folder / "report.html", page.build(EXPERIMENT, sources))
     return folder / "report.html"
 
 

@@ -129,9 +129,9 @@ def test_a_prediction_leads_to_its_nucleus(page):
     )
 
 
-def test_only_wrongly_predicted_nuclei_can_be_listed(page):
-    page.get_by_label("predicted wrongly only").check()
-    assert page.locator("#pick option").all_text_contents() == ["s0/0 (predicted wrongly)"]
+def test_only_misclassified_nuclei_can_be_listed(page):
+    page.get_by_label("misclassified only").check()
+    assert page.locator("#pick option").all_text_contents() == ["s0/0 (misclassified)"]
     page.get_by_role("link", name="s7/0").click()
     assert shown_nuclei(page) == ["s7/0"]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ainu.figures import style as figures
+from ainu.figures import style
 from ainu.localizations.hdf5 import new_file, write_array
-from ainu.report.sources import Inputs
+from ainu.report.sources import ReportSources
 
 CHANNELS = ["PolII", "DNA"]
 METHODS = ["grad_cam", "integrated_gradients"]
@@ -46,9 +46,9 @@ def metrics_of(classes: list[str], n: int) -> dict[str, object]:
     }
 
 
-def make_inputs(
+def make_sources(
     folder: Path, *, classes: tuple[str, ...] = ("somatic", "hiPSC"), tag: str = "s", n: int = 12, shape: tuple = SHAPE
-) -> Inputs:
+) -> ReportSources:
     """A finished experiment of n nuclei in 4 replicates; nucleus 0 is predicted wrongly."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(3)
@@ -92,9 +92,9 @@ def make_inputs(
         epochs = epochs.assign(validation_balanced_accuracy=0.8, learning_rate=0.001)
         epochs.to_csv(models[-1] / "history.tsv", sep="\t", index=False)
         write_json(models[-1] / "model.json", {"best_epoch": 3, "classes": list(classes)})
-    figures.save(figures.confusion(np.eye(len(classes), dtype=int), classes), folder / "confusion.svg")
-    figures.save(figures.training_curves({"repeat0-fold0": epochs}), folder / "training.svg")
-    return Inputs(
+    style.save(style.confusion(np.eye(len(classes), dtype=int), classes), folder / "confusion.svg")
+    style.save(style.training_curves({"repeat0-fold0": epochs}), folder / "training.svg")
+    return ReportSources(
         name="an-experiment",
         metrics=write_json(folder / "metrics.json", metrics_of(list(classes), n)),
         predictions=folder / "predictions.tsv",
@@ -144,10 +144,10 @@ def audit(name: str, title: str, value: float, *, warning: bool = False) -> dict
     }
 
 
-def with_everything(inputs: Inputs) -> Inputs:
+def with_everything(sources: ReportSources) -> ReportSources:
     """The same experiment after every audit, check of the attribution and prediction that there is."""
-    folder = inputs.metrics.parent
-    metrics = json.loads(inputs.metrics.read_text())
+    folder = sources.metrics.parent
+    metrics = json.loads(sources.metrics.read_text())
     classes = metrics["classes"]
     metrics |= {
         "audits": [
@@ -174,7 +174,7 @@ def with_everything(inputs: Inputs) -> Inputs:
             }
             for name in classes
         ],
-        "permutation": {"p": 0.004, "null": [0.5, 0.6], "what": "labels exchanged between replicates"},
+        "permutation": {"p": 0.004, "null": [0.5, 0.6], "what": "labels permuted between replicates"},
         "score_by_count": {
             "title": "Score against localizations left",
             "what": "nuclei thinned at random",
@@ -183,15 +183,15 @@ def with_everything(inputs: Inputs) -> Inputs:
         "test": {
             "n": 8,
             "looks": 1,
-            "says": "The hold-out gives 0.88.",
+            "says": "The held-out test set gives 0.88.",
             "metrics": {"balanced_accuracy": score(0.88, 0.7, 0.95)},
         },
     }
-    write_json(inputs.metrics, metrics)
+    write_json(sources.metrics, metrics)
     fails = {
         "rank": 2,
         "verdict": "fails",
-        "reasons": ["hardly changes when the network is randomised"],
+        "reasons": ["the map hardly changes when weights are randomised"],
         "randomisation": 0.93,
     }
     scorecard = {
@@ -220,7 +220,7 @@ def with_everything(inputs: Inputs) -> Inputs:
     new = new.assign(prediction_set="|".join(classes), ood=1.5, unlike_training=False, call="undecided")
     new.to_csv(folder / "new.tsv", sep="\t", index=False)
     return replace(
-        inputs,
+        sources,
         scorecard=write_json(folder / "judged.json", scorecard),
         compartments=write_json(folder / "compartments.json", {"enrichment": rows}),
         new_predictions=folder / "new.tsv",

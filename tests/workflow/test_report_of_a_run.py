@@ -1,4 +1,4 @@
-"""What a finished run can be shown by: its pages, its figures, and Snakemake's report of everything."""
+"""Figures of a finished run, and Snakemake's report of everything."""
 
 import zipfile
 
@@ -20,5 +20,5 @@ def test_the_report_of_a_run_holds_the_page_and_the_figures_of_each_experiment(p
         names = {name.rpartition("/")[2] for name in archive.namelist()}
         page = archive.read("run/report.html").decode()
     assert {"report.html", "confusion.svg", "roc.svg", "class_means.svg", "n0.png"} <= names
-    for shown in ("Report (start here)", "Confusion matrix", "Quality", "whether it can be trusted"):
+    for shown in ("Report (start here)", "Confusion matrix", "Quality", "whether to trust it"):
         assert shown in page

@@ -1,4 +1,4 @@
-"""Where the evidence lies, and how far each method that says so can be believed."""
+"""Attribution: where in the nucleus the evidence lies, and which methods pass their checks."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ainu.figures import style as figures
+from ainu.figures.style import class_mean_maps, encode, method_name
 from ainu.localizations.hdf5 import open_file
 from ainu.report.pictures import Picture, data_uri
-from ainu.report.sources import Dataset, read_json
-from ainu.report.tables import Table, table_of
+from ainu.report.sources import DatasetSummary, JsonObject, read_result
+from ainu.report.tables import PageTable, table_of
 from ainu.report.text import Interval, as_number, listed, number_text, words
 
 SCORES = (
@@ -33,12 +33,12 @@ SCORES = (
 )
 """Columns of the scorecard, in the order of the page."""
 
-GAMES = {
+TRUTH_MEASURES = {
     "pointing_game": "pointing game",
     "share": "share of the evidence inside",
     "rank_accuracy": "rank accuracy",
 }
-"""Headings of what else is held against the planted truth, in the order of the page."""
+"""Headings of further comparisons with the simulated truth, in the order of the page."""
 
 _TITLES = {"methods": "Attribution methods, best first", "compartments": "Attribution by compartment of the nucleus"}
 
@@ -51,12 +51,12 @@ class Scorecard:
     ----------
     rows : tuple of mapping
         An entry per method, best first.
-    tables : tuple of Table
+    tables : tuple of PageTable
         Further lists of the file.
     """
 
-    rows: tuple[Mapping[str, Any], ...] = ()
-    tables: tuple[Table, ...] = ()
+    rows: tuple[JsonObject, ...] = ()
+    tables: tuple[PageTable, ...] = ()
 
     @property
     def judged(self) -> dict[str, str]:
@@ -65,6 +65,7 @@ class Scorecard:
 
     @property
     def passing(self) -> list[str]:
+        """Methods that pass every check, best first."""
         return [method for method, said in self.judged.items() if said == "passes"]
 
     def order(self, methods: Sequence[str]) -> tuple[str, ...]:
@@ -81,7 +82,7 @@ class Scorecard:
 
 def read_scorecard(path: Path | None) -> Scorecard:
     """The scorecard of a file; an empty one where there is none."""
-    content = {} if path is None else read_json(path)
+    content = {} if path is None else read_result(path)
     lists = {
         name: rows
         for name, rows in content.items()
@@ -93,38 +94,38 @@ def read_scorecard(path: Path | None) -> Scorecard:
     return Scorecard(tuple(methods), tables)
 
 
-def scorecard_tables(scorecard: Scorecard) -> list[Table]:
-    """The scorecard as tables; columns that no method fills are left out, and what is no more than a detail."""
+def scorecard_tables(scorecard: Scorecard) -> list[PageTable]:
+    """The scorecard as tables; columns that no method fills are left out, and so are details."""
     if not scorecard.rows:
         return []
     filled = [name for name in SCORES if any(row.get(name) not in (None, []) for row in scorecard.rows)]
     rows = [
         {name: row.get(name) for name in filled}
-        | {"method": figures.method_name(row["method"])}
+        | {"method": method_name(row["method"])}
         | ({"reasons": "; ".join(map(str, row.get("reasons") or []))} if "reasons" in filled else {})
         for row in scorecard.rows
     ]
     return [table_of(rows, _TITLES["methods"], order=SCORES), *scorecard.tables]
 
 
-def compartment_table(path: Path | None) -> Table | None:
+def compartment_table(path: Path | None) -> PageTable | None:
     """Attribution per compartment, channel and class."""
-    rows = [] if path is None else read_json(path).get("enrichment") or []
+    rows = [] if path is None else read_result(path).get("enrichment") or []
     if not rows:
         return None
     shown = [
         {key: value for key, value in row.items() if key not in ("value", "ci")}
-        | {"method": figures.method_name(row.get("method", ""))}
+        | {"method": method_name(row.get("method", ""))}
         | {"value": {"value": row.get("value"), "ci": row.get("ci")}}
         for row in rows
     ]
     order = ("compartment", "channel", "label", "method", "value", "p")
-    return table_of(shown, "Attribution per area, as a multiple of the rest of the nucleus's", order=order)
+    return table_of(shown, "Attribution per area, as a multiple of the rest of the nucleus", order=order)
 
 
-def gathering_sentence(path: Path | None) -> str:
-    """Whether the localizations that matter most lie together."""
-    content = {} if path is None else read_json(path)
+def clustering_sentence(path: Path | None) -> str:
+    """Whether the localizations with the highest attribution cluster."""
+    content = {} if path is None else read_result(path)
     ratio = content.get("ratio")
     if not ratio:
         return ""
@@ -138,23 +139,23 @@ def gathering_sentence(path: Path | None) -> str:
     )
 
 
-def truth(path: Path | None, channels: Sequence[str], scorecard: Scorecard) -> dict[str, Any] | None:
-    """How far attribution finds what the simulator planted."""
+def ground_truth(path: Path | None, channels: Sequence[str], scorecard: Scorecard) -> dict[str, Any] | None:
+    """How far attribution finds the difference that was simulated."""
     if path is None:
         return None
-    found = read_json(path)
+    found = read_result(path)
     enrichment = found["enrichment"]
     methods = scorecard.order(list(enrichment))
-    games = {title: found[name] for name, title in GAMES.items() if isinstance(found.get(name), Mapping)}
+    measures = {title: found[name] for name, title in TRUTH_MEASURES.items() if isinstance(found.get(name), Mapping)}
     rows = [
-        {"method": figures.method_name(method)}
+        {"method": method_name(method)}
         | enrichment[method]
-        | {title: values.get(method) for title, values in games.items()}
+        | {title: values.get(method) for title, values in measures.items()}
         for method in methods
     ]
     flat = [(value, method, name) for method, values in enrichment.items() for name, value in values.items()]
     best = max((entry for entry in flat if as_number(entry[0]) is not None), default=None)
-    caption = "Attribution inside the planted region per area, as a multiple of the rest of the nucleus"
+    caption = "Attribution per area where the difference was simulated, as a multiple of the rest of the nucleus"
     return {"table": table_of(rows, caption, order=("method", *channels), headings=False), "best": best}
 
 
@@ -167,22 +168,24 @@ def map_methods(path: Path | None, scorecard: Scorecard) -> tuple[str, ...]:
 
 
 def class_means(
-    path: Path | None, methods: Sequence[str], dataset: Dataset, classes: Sequence[str], scorecard: Scorecard
+    path: Path | None, methods: Sequence[str], dataset: DatasetSummary, classes: Sequence[str], scorecard: Scorecard
 ) -> list[Picture]:
     """The mean map of each class, a picture per method with its verdict."""
     return [_class_mean(Path(path), method, dataset, classes, scorecard) for method in methods if path is not None]
 
 
-def _class_mean(path: Path, method: str, dataset: Dataset, classes: Sequence[str], scorecard: Scorecard) -> Picture:
+def _class_mean(
+    path: Path, method: str, dataset: DatasetSummary, classes: Sequence[str], scorecard: Scorecard
+) -> Picture:
     labels = dataset.table.set_index("nucleus")["label"]
     with open_file(path) as file:
         own = labels.reindex(file["nucleus"].asstr()[()]).to_numpy()
         present = [name for name in classes if (own == name).any()]
         means = np.stack([_mean(file[method], np.flatnonzero(own == name)) for name in present])
-    figure = figures.class_mean_maps(means, present, classes, dataset.channels, dataset.voxel_nm)
-    title = f"Mean attribution per class, {figures.method_name(method)}"
+    figure = class_mean_maps(means, present, classes, dataset.channels, dataset.voxel_nm)
+    title = f"Mean attribution per class, {method_name(method)}"
     alt = f"{title}: a row per channel, a column per class. {scorecard.badge(method)}".strip()
-    return Picture(method, title, data_uri(figures.encode(figure, "png", dpi=90), "png"), alt)
+    return Picture(method, title, data_uri(encode(figure, "png", dpi=90), "png"), alt)
 
 
 def _mean(maps: Any, rows: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -193,12 +196,12 @@ def _mean(maps: Any, rows: NDArray[np.integer]) -> NDArray[np.float64]:
     return total / len(rows)
 
 
-def verdict_sentence(scorecard: Scorecard) -> str:
-    """Which methods may be believed."""
+def checks_sentence(scorecard: Scorecard) -> str:
+    """Which methods pass their checks."""
     if not scorecard.judged:
-        return "The methods were not put to the test in this run: a map may show what the network ignores."
-    names = [figures.method_name(name) for name in scorecard.passing]
+        return "The methods were not checked in this run: their maps may show what the network ignores."
+    names = [method_name(name) for name in scorecard.passing]
     if not names:
-        return "No method passes its checks; the maps below are drawn with their verdict and prove nothing."
+        return "No method passes its checks: the maps below are no evidence."
     count = number_text(len(scorecard.judged))
     return f"Of {count} methods, {listed(names)} {'passes' if len(names) == 1 else 'pass'} every check."

@@ -1,45 +1,21 @@
-"""What a run knows of itself, in sentences that answer the items of a checklist."""
+"""Answers to the items of a checklist, from what a run recorded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-
 from ainu.figures.style import method_name
-from ainu.report.attribution import Scorecard
+from ainu.report.facts import ExperimentFacts
 from ainu.report.methods_text import optimizer_name, versions
-from ainu.report.sources import Dataset
 from ainu.report.text import Interval, counted, listed, number_text, words
 from ainu.report.verdict import METRICS, audit_title, audits_of, confounder_score
 
 BY_AUTHORS = "to be filled in by the authors"
-"""Stands where no run can know the answer."""
-
-Settings = Mapping[str, Any]
+"""Stands where only the authors know the answer."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """What the checklists are filled in from."""
-
-    name: str
-    experiment: Settings
-    config: Settings
-    metrics: Settings
-    dataset: Dataset
-    models: Sequence[Settings]
-    scorecard: Scorecard
-    excluded: int
-
-    @property
-    def n_replicates(self) -> int:
-        return self.dataset.table["replicate"].nunique()
-
-
-def sizes(run: Run) -> str:
-    table = run.dataset.table
-    classes = [(name, table[table["label"] == name]) for name in run.metrics["classes"]]
+def sizes(facts: ExperimentFacts) -> str:
+    """How many nuclei and replicates there are of each class."""
+    table = facts.dataset.table
+    classes = [(name, table[table["label"] == name]) for name in facts.metrics["classes"]]
     each = "; ".join(
         f"{name}: {counted(len(own), 'nucleus', 'nuclei')} of {counted(own['replicate'].nunique(), 'replicate')}"
         for name, own in classes
@@ -47,45 +23,51 @@ def sizes(run: Run) -> str:
     return f"{each}. Origin: {BY_AUTHORS}"
 
 
-def splits(run: Run) -> str:
-    folds, repeats = run.experiment.get("folds"), run.experiment.get("repeats", 1)
+def splits(facts: ExperimentFacts) -> str:
+    """How nuclei were divided into training and test."""
+    folds, repeats = facts.experiment.get("folds"), facts.experiment.get("repeats", 1)
     if not folds:
         return BY_AUTHORS
     times = f", repeated {repeats} times" if repeats != 1 else ""
-    kept = f"{folds}-fold cross-validation{times} over {counted(run.n_replicates, 'replicate')}"
-    return f"{kept}; the epoch of each model was chosen on replicates of its training folds."
+    kept = f"{folds}-fold cross-validation{times} over {counted(facts.n_replicates, 'replicate')}"
+    return f"{kept}; the epoch of each model was chosen on validation replicates of its training folds."
 
 
-def independence(run: Run) -> str:
+def independence(facts: ExperimentFacts) -> str:
+    """Whether replicates were kept together."""
     return (
-        f"No: each of {counted(run.n_replicates, 'replicate')} is in one fold only, checked by every stage that reads "
-        "the folds and again when this page was made."
+        f"No: each of {counted(facts.n_replicates, 'replicate')} is in one fold only; every stage that reads the "
+        "folds checks this, and so does this report."
     )
 
 
-def algorithm(run: Run) -> str:
-    network = run.experiment.get("network")
+def algorithm(facts: ExperimentFacts) -> str:
+    """Network and optimizer."""
+    network = facts.experiment.get("network")
     if not network:
         return BY_AUTHORS
-    optimizer = optimizer_name(run.experiment.get("training") or {})
-    return f"{network}, {optimizer}, one-cycle learning rate; {counted(len(run.models), 'model')}."
+    optimizer = optimizer_name(facts.experiment.get("training") or {})
+    return f"{network}, {optimizer}, one-cycle learning rate; {counted(len(facts.models), 'model')}."
 
 
-def initial(run: Run) -> str:
-    initial = run.experiment.get("init_from")
+def initial(facts: ExperimentFacts) -> str:
+    """Where the weights started."""
+    initial = facts.experiment.get("init_from")
     return f"Weights start from those of {initial}." if initial else "No; weights start at random."
 
 
-def encoding(run: Run) -> str:
-    shape = " × ".join(map(str, run.dataset.shape[1:]))
+def encoding(facts: ExperimentFacts) -> str:
+    """How localizations became images."""
+    shape = " × ".join(map(str, facts.dataset.shape[1:]))
     return (
-        f"Localizations per voxel of {number_text(run.dataset.voxel_nm)} nm, {shape} voxels, channels "
-        f"{listed(run.dataset.channels)}; see Methods for drift, filters and scaling."
+        f"Localizations per voxel of {number_text(facts.dataset.voxel_nm)} nm, {shape} voxels, channels "
+        f"{listed(facts.dataset.channels)}; see Methods for drift, filters and scaling."
     )
 
 
-def parameters(run: Run) -> str:
-    training = run.experiment.get("training") or {}
+def parameters(facts: ExperimentFacts) -> str:
+    """Settings of the training."""
+    training = facts.experiment.get("training") or {}
     named = [
         f"{words(key)} {training[key]}"
         for key in ("epochs", "batch_size", "learning_rate", "weight_decay")
@@ -94,18 +76,21 @@ def parameters(run: Run) -> str:
     return f"Of the architecture named above. Settings: {', '.join(named)}." if named else BY_AUTHORS
 
 
-def features(run: Run) -> str:
-    return f"None selected: the image itself, {listed(run.dataset.channels)}."
+def features(facts: ExperimentFacts) -> str:
+    """What the network sees."""
+    return f"No selection; the network sees the whole image: {listed(facts.dataset.channels)}."
 
 
-def fitting(run: Run) -> str:
-    if (run.experiment.get("training") or {}).get("validation_fraction", 1) == 0:
-        return "The last epoch of each model, none chosen."
-    return "The best epoch of each model on held-back training replicates; curves under Training."
+def fitting(facts: ExperimentFacts) -> str:
+    """Which epoch was taken."""
+    if (facts.experiment.get("training") or {}).get("validation_fraction", 1) == 0:
+        return "The last epoch of each model was used."
+    return "The epoch of each model was chosen on validation replicates; curves under Training."
 
 
-def regularization(run: Run) -> str:
-    training, augmentation = run.experiment.get("training") or {}, run.experiment.get("augmentation") or {}
+def regularization(facts: ExperimentFacts) -> str:
+    """What was done against overfitting."""
+    training, augmentation = facts.experiment.get("training") or {}, facts.experiment.get("augmentation") or {}
     used = [f"weight decay {training['weight_decay']}"] if training.get("weight_decay") else []
     used += [f"early stopping after {training['patience']} epochs"] if training.get("patience") else []
     used += (
@@ -116,84 +101,97 @@ def regularization(run: Run) -> str:
     return f"{'; '.join(used)}." if used else BY_AUTHORS
 
 
-def interpretable(run: Run) -> str:
-    judged = run.scorecard.judged
-    if not run.scorecard.rows:
+def interpretable(facts: ExperimentFacts) -> str:
+    """Attribution methods, and those that pass their checks."""
+    judged = facts.scorecard.judged
+    if not facts.scorecard.rows:
         return "No attribution was computed."
-    names = listed(method_name(name) for name in run.scorecard.passing)
+    names = listed(method_name(name) for name in facts.scorecard.passing)
     if not judged:
-        return "Attribution maps, not put to the test."
-    names = names if run.scorecard.passing else "none"
-    return f"Attribution maps by {counted(len(judged), 'method')}; passing their checks: {names}."
+        return "Attribution maps by methods that were not checked."
+    names = names if facts.scorecard.passing else "none"
+    return f"Attribution maps by {counted(len(judged), 'method')}; passing all checks: {names}."
 
 
-def evaluation(run: Run) -> str:
-    test = run.metrics.get("test")
-    held = f"; held-out test of {counted(test.get('n') or 0, 'nucleus', 'nuclei')}, evaluated once" if test else ""
-    return f"Out-of-fold predictions of replicates that no model in question had seen{held}."
+def evaluation(facts: ExperimentFacts) -> str:
+    """On which nuclei the scores are."""
+    test = facts.metrics.get("test")
+    held = f"; held-out test set of {counted(test.get('n') or 0, 'nucleus', 'nuclei')}" if test else ""
+    return f"Out-of-fold predictions: each nucleus by models that had not seen its replicate{held}."
 
 
-def measures(run: Run) -> str:
-    return f"{', '.join(METRICS[name].split(' (')[0] for name in METRICS if name in run.metrics['metrics'])}."
+def measures(facts: ExperimentFacts) -> str:
+    """Names of the metrics."""
+    return f"{', '.join(METRICS[name].split(' (')[0] for name in METRICS if name in facts.metrics['metrics'])}."
 
 
-def comparison(run: Run) -> str:
-    audits, confounders = audits_of(run.metrics), confounder_score(run.metrics)
+def comparison(facts: ExperimentFacts) -> str:
+    """What the network is compared with."""
+    audits, confounders = audits_of(facts.metrics), confounder_score(facts.metrics)
     if not audits:
-        return f"Chance only. Other methods: {BY_AUTHORS}"
-    cheap = f" (confounders: {confounders})" if confounders.value is not None else ""
-    return f"Chance; {'; '.join(audit_title(audit) for audit in audits)}{cheap}. Other methods: {BY_AUTHORS}"
+        return f"Chance level only. Other methods: {BY_AUTHORS}"
+    score = f" (confounders: {confounders})" if confounders.value is not None else ""
+    return f"Chance level; {'; '.join(audit_title(audit) for audit in audits)}{score}. Other methods: {BY_AUTHORS}"
 
 
-def certainty(run: Run) -> str:
-    score = Interval.of(run.metrics["metrics"].get("balanced_accuracy"))
-    return f"95 % intervals by a bootstrap over replicates; balanced accuracy {score}."
+def certainty(facts: ExperimentFacts) -> str:
+    """The interval of the balanced accuracy."""
+    score = Interval.of(facts.metrics["metrics"].get("balanced_accuracy"))
+    return f"95 % intervals from a bootstrap over replicates; balanced accuracy {score}."
 
 
-def environment(run: Run) -> str:
-    pairs = ", ".join(f"{name} {number}" for name, number in versions(run.models).items())
-    return f"{pairs}; every pin in requirements.txt and envs/."
+def environment(facts: ExperimentFacts) -> str:
+    """Versions of the software."""
+    pairs = ", ".join(f"{name} {number}" for name, number in versions(facts.models).items())
+    return f"{pairs}; all versions in requirements.txt and envs/."
 
 
-def reproduce(run: Run) -> str:
-    seed = run.config.get("seed")
-    return f"snakemake results/experiments/{run.name}/report.html" + (f", seed {seed}." if seed is not None else ".")
+def reproduce(facts: ExperimentFacts) -> str:
+    """The command that makes this report."""
+    seed = facts.config.get("seed")
+    return f"snakemake results/experiments/{facts.name}/report.html" + (f", seed {seed}." if seed is not None else ".")
 
 
-def missing(run: Run) -> str:
-    skipped = counted(run.excluded, "sample") + " skipped, since a file could not be read or a stage failed"
+def missing(facts: ExperimentFacts) -> str:
+    """What was left out, by sample and by localization."""
+    skipped = counted(facts.skipped, "sample") + " skipped, since a file could not be read or a stage failed"
     return (
-        f"{skipped}; localizations dropped by each filter are counted in qc/summary.tsv. Chosen by hand: {BY_AUTHORS}"
+        f"{skipped}; localizations dropped by each filter are counted in qc/summary.tsv. Excluded by hand: {BY_AUTHORS}"
     )
 
 
-def broken(run: Run) -> str:
+def broken(facts: ExperimentFacts) -> str:
+    """What becomes of files that cannot be read."""
     return (
-        "An unreadable file stops the run, or its sample is skipped and named on this page, as is a sample that fails "
-        "in a later stage; positions that are no numbers are dropped and counted."
+        "A file that cannot be read stops the run, or its sample is skipped and named on this page, as is one that "
+        "fails in a later stage; localizations without a finite position are dropped and counted."
     )
 
 
-def hyperparameters(run: Run) -> str:
-    if run.experiment.get("sweep"):
-        return "Compared in a sweep; sweep.tsv has every run, and what choosing within each fold achieves."
-    return f"Set in the config before training. Why so: {BY_AUTHORS}"
+def hyperparameters(facts: ExperimentFacts) -> str:
+    """How settings were chosen."""
+    if facts.experiment.get("sweep"):
+        return "Compared in a sweep: sweep.tsv has the score of every run, and of choosing the run within each fold."
+    return f"Set in the config before training. Reasons: {BY_AUTHORS}"
 
 
-def legitimate(run: Run) -> str:
-    share = run.experiment.get("intensity") == "share"
-    seen = " The number of localizations is scaled out of the image." if share else ""
-    return f"The image alone; no metadata enters.{seen} What counts and area alone achieve stands under Audits."
+def legitimate(facts: ExperimentFacts) -> str:
+    """Whether anything but the image enters."""
+    share = facts.experiment.get("intensity") == "share"
+    seen = " Images are normalised by their number of localizations." if share else ""
+    return f"The image alone; no metadata enters.{seen} Scores of counts and area alone: see Audits."
 
 
-def tests(run: Run) -> str:
-    p = (run.metrics.get("permutation") or {}).get("p")
+def tests(facts: ExperimentFacts) -> str:
+    """The test by label permutation."""
+    p = (facts.metrics.get("permutation") or {}).get("p")
     return "None." if p is None else f"Permutation of the labels, p = {number_text(p)}."
 
 
-def beyond(run: Run) -> str:
-    test = run.metrics.get("test")
+def beyond(facts: ExperimentFacts) -> str:
+    """The score on the held-out test set."""
+    test = facts.metrics.get("test")
     if not test:
-        return f"None in this run: no samples of role test. Elsewhere: {BY_AUTHORS}"
+        return f"None in this run: no samples have the role test. Elsewhere: {BY_AUTHORS}"
     score = Interval.of((test.get("metrics") or {}).get("balanced_accuracy"))
-    return f"Held-out test: balanced accuracy {score} on {counted(test.get('n') or 0, 'nucleus', 'nuclei')}."
+    return f"Held-out test set: balanced accuracy {score} on {counted(test.get('n') or 0, 'nucleus', 'nuclei')}."

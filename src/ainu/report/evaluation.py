@@ -1,13 +1,14 @@
-"""How well the classes are told apart: tables and sentences of the section on the evaluation."""
+"""Evaluation: scores of the network, per class, replicate and fold, and on the held-out test set."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ainu.report.tables import Table, table_of
-from ainu.report.text import Interval, counted, number_text, words
-from ainu.report.verdict import METRICS, audit_title, audits_of, score_rows
+from ainu.report.sources import JsonObject
+from ainu.report.tables import PageTable, table_of
+from ainu.report.text import counted, number_text, words
+from ainu.report.verdict import METRICS, score_rows
 
 GROUPS = {
     "per_class": ("Scores per class", ("class", "label", "n", "replicates", "recall", "precision", "f1")),
@@ -17,20 +18,20 @@ GROUPS = {
 """Caption and first columns of the scores per group, in the order of the page."""
 
 
-COURSES = {
+CURVES = {
     "score_by_count": "Score when each nucleus keeps a share of its localizations",
-    "learning_curve": "Score against what was trained on",
+    "learning_curve": "Score against the number of training replicates",
 }
-"""Caption of the scores along a course, in the order of the page."""
+"""Captions of the scores against a quantity, in the order of the page."""
 
 
-def score_table(metrics: Mapping[str, Any]) -> Table:
+def score_table(metrics: JsonObject) -> PageTable:
     """Every metric, out of fold."""
     rows = score_rows(metrics["metrics"])
     return table_of(rows, "Scores out of fold, with 95 % intervals from a bootstrap over replicates")
 
 
-def group_tables(metrics: Mapping[str, Any]) -> list[Table]:
+def group_tables(metrics: JsonObject) -> list[PageTable]:
     """Scores per class, replicate and fold."""
     classes = metrics["classes"]
     return [
@@ -40,7 +41,7 @@ def group_tables(metrics: Mapping[str, Any]) -> list[Table]:
     ]
 
 
-def _by_class(row: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
+def _by_class(row: JsonObject, classes: Sequence[str]) -> dict[str, Any]:
     """The row with its counts of labels in the order of the classes: "somatic: 5, hiPSC: 5"."""
     labels = row.get("labels")
     if not isinstance(labels, Mapping):
@@ -48,12 +49,12 @@ def _by_class(row: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
     return dict(row) | {"labels": {name: labels[name] for name in classes if name in labels}}
 
 
-def course_tables(metrics: Mapping[str, Any]) -> list[Table]:
-    """Scores against the localizations that a nucleus keeps, and against the replicates in training."""
-    return [table for name, caption in COURSES.items() if (table := _course(metrics.get(name), caption))]
+def curve_tables(metrics: JsonObject) -> list[PageTable]:
+    """Scores against the localizations that a nucleus keeps, and against the training replicates."""
+    return [table for name, caption in CURVES.items() if (table := _curve(metrics.get(name), caption))]
 
 
-def _course(entry: Any, caption: str) -> Table | None:
+def _curve(entry: Any, caption: str) -> PageTable | None:
     """From `{"points": [{..., "value", "ci"}], "title", "what"}`, or its points alone."""
     points = (entry.get("points") if isinstance(entry, Mapping) else entry) or []
     rows = [
@@ -67,8 +68,8 @@ def _course(entry: Any, caption: str) -> Table | None:
     return table_of(rows, caption, order=order) if rows else None
 
 
-def test_result(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The held-out test: its sentence and its table."""
+def test_result(metrics: JsonObject) -> dict[str, Any] | None:
+    """The held-out test set: its sentence and its table."""
     test = metrics.get("test")
     if not test:
         return None
@@ -76,7 +77,7 @@ def test_result(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
     says = str(test.get("says") or f"{nuclei} of samples with the role “test”, which no model has seen.")
     rows = score_rows(test.get("metrics") or {})
     record = {"looks so far": test["looks"]} if "looks" in test else test.get("record")
-    table = table_of(rows, "Scores on the held-out test") if rows else None
+    table = table_of(rows, "Scores on the held-out test set") if rows else None
     return {"says": says, "record": _record(record), "table": table}
 
 
@@ -90,40 +91,3 @@ def _plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return number_text(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
-
-
-def audit_list(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Each audit: title, sentence, whether it warns."""
-    return [
-        {"title": audit_title(audit), "says": str(audit.get("says", "")), "warning": bool(audit.get("warning"))}
-        for audit in audits_of(metrics)
-    ]
-
-
-def audit_table(metrics: Mapping[str, Any]) -> Table | None:
-    """Scores of the audits beside the network's."""
-    scores = {audit_title(audit): audit.get("scores") or {} for audit in audits_of(metrics)}
-    if not scores:
-        return None
-    names = [name for name in ("balanced_accuracy", "auroc", "mcc") if any(name in own for own in scores.values())]
-    rows = [{"classifier": title} | {name: _entry(own.get(name)) for name in names} for title, own in scores.items()]
-    network = {"classifier": "Network, whole image"} | {name: _entry(metrics["metrics"].get(name)) for name in names}
-    return table_of([network, *rows], "Audits beside the network", order=("classifier", *names))
-
-
-def _entry(value: Any) -> dict[str, Any] | None:
-    interval = Interval.of(value)
-    ends = None if interval.low is None else [interval.low, interval.high]
-    return None if interval.value is None else {"value": interval.value, "ci": ends}
-
-
-def permutation_sentence(metrics: Mapping[str, Any]) -> str:
-    """What shuffled labels give."""
-    permutation = metrics.get("permutation") or {}
-    if permutation.get("p") is None:
-        return ""
-    draws = len(permutation.get("null") or [])
-    what = f" ({permutation['what']})" if permutation.get("what") else ""
-    times = f"{number_text(draws)} times " if draws else ""
-    p = number_text(permutation["p"])
-    return f"With labels shuffled {times}a score as high as this one comes up with p = {p}{what}."

@@ -1,4 +1,4 @@
-"""A methods paragraph ready for a paper, from the settings that the run really had."""
+"""Methods for a paper, from the settings of the run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 from markupsafe import Markup
 
 from ainu.figures.style import method_name
-from ainu.report.sources import Dataset
+from ainu.report.facts import ExperimentFacts
+from ainu.report.sources import DatasetSummary, JsonObject
 from ainu.report.text import as_number, counted, heading, listed, name_text, names_text, number_text, words
 from ainu.version import __version__
 
@@ -26,54 +27,45 @@ _NUCLEI = {
     "density": "from the local density of localizations",
     "roi": "by hand-drawn ImageJ outlines",
     "labels": "by label images",
-    "column": "by a segmentation that came with the tables",
+    "column": "by a segmentation in the localization files",
     "whole": "as whole fields of view, one nucleus each",
 }
 
-Settings = Mapping[str, Any]
 
-
-def versions(models: Sequence[Settings]) -> dict[str, str]:
-    """Versions of ainu and of what it builds on: those that trained the models where these tell, else the installed."""
+def versions(models: Sequence[JsonObject]) -> dict[str, str]:
+    """Versions of ainu and its dependencies: those in `model.json` of the first model, else those installed."""
     trained = dict(models[0].get("versions") or {}) if models else {}
     return {"ainu": __version__} | {name: trained.get(name) or version(name) for name in VERSIONS_OF}
 
 
-def paragraph(
-    experiment: Settings,
-    config: Settings,
-    metrics: Settings,
-    dataset: Dataset,
-    models: Sequence[Settings],
-    map_methods: Sequence[str],
-) -> list[Markup]:
-    """The methods, a paragraph per stage; what no setting tells is left out rather than guessed."""
+def paragraphs(facts: ExperimentFacts) -> list[Markup]:
+    """The methods, a paragraph per stage; what no setting says is left out rather than guessed."""
     stages = (
-        _localizations(config),
-        _images(experiment, config, dataset),
-        _training(experiment, metrics, models),
-        _evaluation(metrics),
-        _attribution(experiment, map_methods),
-        _software(config, models),
+        _localizations(facts.config),
+        _images(facts.experiment, facts.config, facts.dataset),
+        _training(facts.experiment, facts.metrics, facts.models),
+        _evaluation(facts.metrics),
+        _attribution(facts.experiment, facts.map_methods),
+        _software(facts.config, facts.models),
     )
     return [Markup(" ").join(sentences) for stage in stages if (sentences := list(stage))]
 
 
-def _localizations(config: Settings) -> Iterator[Markup]:
+def _localizations(config: JsonObject) -> Iterator[Markup]:
     drift, quality = config.get("drift") or {}, config.get("quality") or {}
     if method := drift.get("method"):
         yield _drift(method, drift)
     if kept := [_range(name, limits) for name, limits in quality.items() if _is_range(limits)]:
         yield Markup("Localizations were kept within these limits: {}.").format(Markup("; ").join(kept))
     if crowded := quality.get("crowded"):
-        yield _sentence("Crowded places (fiducials, aggregates) were dropped", crowded)
+        yield _sentence("Localizations in crowded places (fiducials, aggregates) were dropped", crowded)
     if isolated := quality.get("isolated"):
         yield _sentence("Isolated localizations were dropped as background", isolated)
     if merge := quality.get("merge"):
-        yield _sentence("Blinks of one emitter were merged", merge)
+        yield _sentence("Repeated localizations of one emitter (blinks) were merged", merge)
 
 
-def _drift(method: str, drift: Settings) -> Markup:
+def _drift(method: str, drift: JsonObject) -> Markup:
     if method == "none":
         return Markup("Drift was not corrected.")
     segments = (
@@ -102,7 +94,7 @@ def _range(name: str, limits: Sequence[Any]) -> Markup:
     return Markup("{} {}{}").format(heading(name).partition(" (")[0], ends, f" {unit}" if unit else "")
 
 
-def _images(experiment: Settings, config: Settings, dataset: Dataset) -> Iterator[Markup]:
+def _images(experiment: JsonObject, config: JsonObject, dataset: DatasetSummary) -> Iterator[Markup]:
     found = config.get("nuclei") or {}
     render = (config.get("renders") or {}).get(experiment.get("render")) or {}
     if method := found.get("method"):
@@ -122,10 +114,10 @@ def _images(experiment: Settings, config: Settings, dataset: Dataset) -> Iterato
         yield Markup("The network sees the logarithm of one plus the counts.")
 
 
-def _training(experiment: Settings, metrics: Settings, models: Sequence[Settings]) -> Iterator[Markup]:
+def _training(experiment: JsonObject, metrics: JsonObject, models: Sequence[JsonObject]) -> Iterator[Markup]:
     settings, n = experiment.get("training") or {}, len(models)
     network = Markup("A network of type {}").format(name_text(experiment.get("network", "not recorded")))
-    start = Markup("{} was trained to tell {} apart").format(network, names_text(metrics["classes"]))
+    start = Markup("{} was trained to distinguish {}").format(network, names_text(metrics["classes"]))
     if experiment.get("folds"):
         repeats = experiment.get("repeats", 1)
         times = f", repeated {repeats} times" if repeats != 1 else ""
@@ -147,13 +139,13 @@ def _training(experiment: Settings, metrics: Settings, models: Sequence[Settings
         yield Markup("Augmentation: {}.").format(", ".join(named))
 
 
-def optimizer_name(training: Settings) -> str:
-    """What the optimizer of an experiment's training is called."""
+def optimizer_name(training: JsonObject) -> str:
+    """Name of the optimizer of a training."""
     name = training.get("optimizer", "adamw")
     return {"adamw": "AdamW", "adam": "Adam", "sgd": "stochastic gradient descent with Nesterov momentum"}[name]
 
 
-def _schedule(settings: Settings) -> Markup:
+def _schedule(settings: JsonObject) -> Markup:
     optimizer = ""
     if "learning_rate" in settings:
         optimizer = f", by {optimizer_name(settings)} with a one-cycle learning rate of at most "
@@ -161,22 +153,22 @@ def _schedule(settings: Settings) -> Markup:
         optimizer += f" and a weight decay of {settings['weight_decay']}" if "weight_decay" in settings else ""
     batch = f" in batches of {settings['batch_size']}" if "batch_size" in settings else ""
     share = settings.get("validation_fraction", "")
-    chosen = "the last epoch was used" if share == 0 else "the best epoch was chosen on held-back training replicates"
+    chosen = "the last epoch was used" if share == 0 else "the best epoch was chosen on validation replicates"
     return Markup("Training took up to {} epochs{}{}; {}.").format(settings["epochs"], batch, optimizer, chosen)
 
 
-def _evaluation(metrics: Settings) -> Iterator[Markup]:
+def _evaluation(metrics: JsonObject) -> Iterator[Markup]:
     yield Markup(
-        "Scores are of pooled out-of-fold predictions, averaged over repeats; intervals are 95 % percentiles of a "
+        "Scores are those of the pooled out-of-fold predictions, averaged over repeats; 95 % intervals are from a "
         "bootstrap over replicates."
     )
     if (metrics.get("permutation") or {}).get("p") is not None:
-        yield Markup("Significance was judged by permuting the labels.")
+        yield Markup("Significance was tested by permutation of the labels.")
     if metrics.get("test"):
-        yield Markup("Samples kept aside as a test were evaluated once.")
+        yield Markup("Samples of a held-out test set were used for the final evaluation only.")
 
 
-def _attribution(experiment: Settings, map_methods: Sequence[str]) -> Iterator[Markup]:
+def _attribution(experiment: JsonObject, map_methods: Sequence[str]) -> Iterator[Markup]:
     if map_methods:
         steps = (experiment.get("attribution") or {}).get("steps")
         of_steps = {"integrated_gradients": f" ({steps} steps)"} if steps else {}
@@ -186,7 +178,7 @@ def _attribution(experiment: Settings, map_methods: Sequence[str]) -> Iterator[M
         ).format(names)
 
 
-def _software(config: Settings, models: Sequence[Settings]) -> Iterator[Markup]:
+def _software(config: JsonObject, models: Sequence[JsonObject]) -> Iterator[Markup]:
     if config.get("seed") is not None:
         yield Markup("Seed {}.").format(config["seed"])
     if seeds := [str(info["seed"]) for info in models if info.get("seed") is not None]:

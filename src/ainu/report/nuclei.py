@@ -1,4 +1,4 @@
-"""Nuclei to look at: channels and maps side by side, with what the network said."""
+"""Nuclei to look at: channels and maps side by side, with the prediction of the network."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 import pandas as pd
 
-from ainu.figures import style as figures
+from ainu.figures.style import Sprite, method_name, sprite
 from ainu.localizations.hdf5 import open_file
 from ainu.report.pictures import data_uri
-from ainu.report.sources import Dataset, Inputs
+from ainu.report.sources import DatasetSummary, JsonObject, ReportSources
 from ainu.report.text import number_text
 
 PICTURE_BYTES = 6_000_000
-"""What the pictures of all nuclei may take of the page; beyond it methods are left out, then tiles shrink, then nuclei
-are left out."""
+"""Largest size of the pictures of all nuclei. Beyond it methods are left out, then tiles shrink, then nuclei are left
+out."""
 
 _TILE_EDGES = (128, 96, 64, 48)
 _FEWEST_METHODS = 2
@@ -28,7 +28,7 @@ _ERRORS = 4
 
 @dataclass(frozen=True)
 class Nucleus:
-    """A nucleus to look at: its picture, what it is, what the network said."""
+    """A nucleus to look at: its picture, its class, and the prediction of the network."""
 
     anchor: str
     name: str
@@ -41,16 +41,17 @@ class Nucleus:
 
     @property
     def correct(self) -> bool:
+        """Whether the predicted class is the true one."""
         return self.label == self.predicted
 
     @property
-    def surest(self) -> float:
+    def confidence(self) -> float:
         """Probability of the predicted class."""
         return max(probability for _, probability in self.probabilities)
 
 
 @dataclass(frozen=True)
-class Shown:
+class DrawnNuclei:
     """The nuclei of the page, and the methods whose maps are drawn beside each."""
 
     nuclei: tuple[Nucleus, ...]
@@ -63,27 +64,27 @@ class _Images:
 
     images: Any
     image_rows: Mapping[str, int]
-    maps: Mapping[str, Any]
+    maps: JsonObject
     map_rows: Mapping[str, int]
 
     def __contains__(self, nucleus: str) -> bool:
         return nucleus in self.image_rows and (not self.maps or nucleus in self.map_rows)
 
-    def sprite(self, nucleus: str, edge: int, methods: Sequence[str]) -> figures.Sprite:
+    def sprite(self, nucleus: str, edge: int, methods: Sequence[str]) -> Sprite:
         image = self.images[self.image_rows[nucleus]]
         maps = {method: self.maps[method][self.map_rows[nucleus]] for method in methods}
-        return figures.sprite(image, maps, edge)
+        return sprite(image, maps, edge)
 
 
 @contextmanager
-def _open_images(inputs: Inputs, methods: Sequence[str]) -> Iterator[_Images]:
+def _open_images(sources: ReportSources, methods: Sequence[str]) -> Iterator[_Images]:
     with ExitStack() as stack:
-        data = stack.enter_context(open_file(inputs.dataset))
+        data = stack.enter_context(open_file(sources.dataset))
         rows = _rows_by_nucleus(data)
-        if inputs.maps is None:
+        if sources.maps is None:
             yield _Images(data["image"], rows, {}, {})
         else:
-            file = stack.enter_context(open_file(inputs.maps))
+            file = stack.enter_context(open_file(sources.maps))
             maps = {method: file[method] for method in methods}
             yield _Images(data["image"], rows, maps, _rows_by_nucleus(file))
 
@@ -92,12 +93,16 @@ def _rows_by_nucleus(file: Any) -> dict[str, int]:
     return {name: row for row, name in enumerate(file["nucleus"].asstr()[()])}
 
 
-def nuclei_of(
-    predictions: pd.DataFrame, classes: Sequence[str], dataset: Dataset, inputs: Inputs, methods: Sequence[str]
-) -> Shown:
-    """The nuclei to look at, in the order of the predictions; where they are too many, errors and sure ones stay."""
+def drawn_nuclei(
+    predictions: pd.DataFrame,
+    classes: Sequence[str],
+    dataset: DatasetSummary,
+    sources: ReportSources,
+    methods: Sequence[str],
+) -> DrawnNuclei:
+    """The nuclei to look at, in the order of the predictions; of too many, errors and confident ones stay."""
     records = predictions.to_dict("records")
-    with _open_images(inputs, methods) as images:
+    with _open_images(sources, methods) as images:
         drawable = [index for index, record in enumerate(records) if record["nucleus"] in images]
         drawn, edge = _fitting(images, [str(records[index]["nucleus"]) for index in drawable], methods)
         nuclei: dict[int, Nucleus] = {}
@@ -108,16 +113,16 @@ def nuclei_of(
             size += len(nuclei[index].source)
             if size > PICTURE_BYTES:
                 break
-    return Shown(tuple(nuclei[index] for index in sorted(nuclei)), drawn)
+    return DrawnNuclei(tuple(nuclei[index] for index in sorted(nuclei)), drawn)
 
 
 def _rank(record: Mapping[Any, Any], classes: Sequence[str]) -> tuple[bool, float]:
-    """Errors come first, and sure predictions before unsure ones."""
+    """Errors come first, and confident predictions before others."""
     return record["label"] == record["predicted"], -max(record[f"p_{name}"] for name in classes)
 
 
 def _fitting(images: _Images, names: Sequence[str], methods: Sequence[str]) -> tuple[tuple[str, ...], int]:
-    """As many methods, best first, and as large tiles as the pictures of all nuclei have room for, judged by a few."""
+    """As many methods, best first, and as large tiles as there is room for, estimated from a few nuclei."""
     fewest = min(_FEWEST_METHODS, len(methods))
     choices = [
         (tuple(methods[:count]), edge)
@@ -139,14 +144,14 @@ def _nucleus(
     index: int,
     row: Mapping[Any, Any],
     classes: Sequence[str],
-    dataset: Dataset,
-    sprite: figures.Sprite,
+    dataset: DatasetSummary,
+    sprite: Sprite,
     methods: Sequence[str],
 ) -> Nucleus:
     counts = zip(dataset.channels, sprite.count_limits, strict=True)
     signed = zip(methods, sprite.signed_limits, strict=True)
     limits = [(channel, f"0 to {number_text(round(limit))} localizations") for channel, limit in counts]
-    limits += [(figures.method_name(method), f"±{limit:.2g}") for method, limit in signed]
+    limits += [(method_name(method), f"±{limit:.2g}") for method, limit in signed]
     return Nucleus(
         anchor=f"nucleus-{index}",
         name=row["nucleus"],
@@ -160,11 +165,14 @@ def _nucleus(
 
 
 def gallery(nuclei: Sequence[Nucleus], classes: Sequence[str]) -> list[tuple[str, list[Nucleus]]]:
-    """The surest correct nuclei of each class, then the surest errors."""
-    ranked = sorted(nuclei, key=lambda nucleus: -nucleus.surest)
+    """The most confident correct nuclei of each class, then the most confident errors."""
+    ranked = sorted(nuclei, key=lambda nucleus: -nucleus.confidence)
     groups = [
-        (f"Surest correct: {name}", [nucleus for nucleus in ranked if nucleus.correct and nucleus.label == name])
+        (
+            f"Most confident, correct: {name}",
+            [nucleus for nucleus in ranked if nucleus.correct and nucleus.label == name],
+        )
         for name in classes
     ]
     shown = [(title, own[:_CORRECT_PER_CLASS]) for title, own in groups]
-    return [*shown, ("Surest errors", [nucleus for nucleus in ranked if not nucleus.correct][:_ERRORS])]
+    return [*shown, ("Most confident errors", [nucleus for nucleus in ranked if not nucleus.correct][:_ERRORS])]

@@ -11,19 +11,34 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ainu.figures import style as figures
+from ainu.figures.style import length_text, method_name, scale_bar_nm
 from ainu.files import whole
-from ainu.report import attribution, checklists, data, evaluation, nuclei, pictures, predictions
-from ainu.report import checklist_answers as known
-from ainu.report import methods_text as methods
-from ainu.report import verdict as answer
-from ainu.report.sources import Dataset, Inputs, read_dataset, read_json, read_new_predictions, read_predictions
+from ainu.report import (
+    attribution,
+    audits,
+    captions,
+    checklists,
+    data,
+    evaluation,
+    folds,
+    methods_text,
+    nuclei,
+    pictures,
+    predictions,
+    quality,
+    training,
+    verdict,
+)
+from ainu.report.facts import ExperimentFacts, read_facts
+from ainu.report.sources import JsonObject, ReportSources, read_new_predictions, read_predictions
 from ainu.report.text import Interval, number_text
+
+LOADED_AT_RUN_TIME = ("templates/*",)
 
 SECTIONS = {
     "data": "Data",
     "quality": "Quality",
-    "splits": "Splits",
+    "folds": "Folds",
     "training": "Training",
     "evaluation": "Evaluation",
     "audits": "Audits",
@@ -33,51 +48,41 @@ SECTIONS = {
     "methods": "Methods",
     "checklists": "Checklists",
 }
-"""Sections below the answer, in the order of the page."""
+"""Sections below the verdict, in the order of the page; each has a template of its name."""
 
 
-def build(experiment: Mapping[str, Any], inputs: Inputs) -> str:
+def build(experiment: JsonObject, sources: ReportSources) -> str:
     """The report of an experiment as one HTML page.
 
     Parameters
     ----------
     experiment : mapping
         The experiment's entry of the config, defaults filled in.
-    inputs : Inputs
-        The files it made.
+    sources : ReportSources
+        The files it made. A file that is missing or cannot be understood is an `AinuError`.
 
     Returns
     -------
     str
         HTML with everything embedded.
-
-    Raises
-    ------
-    AinuError
-        If a file is missing or cannot be understood.
     """
-    metrics, dataset = read_json(inputs.metrics), read_dataset(inputs.dataset)
-    scorecard, models = attribution.read_scorecard(inputs.scorecard), data.model_infos(inputs.models)
-    map_methods = attribution.map_methods(inputs.maps, scorecard)
+    facts = read_facts(experiment, sources)
     content = {
-        "name": inputs.name,
+        "name": facts.name,
         "sections": SECTIONS,
-        "metrics": metrics,
-        "dataset": dataset,
-        "methods_given": map_methods,
-        "doi": methods.DOI,
-        "versions": methods.versions(models),
-        "methods": methods.paragraph(experiment, inputs.config, metrics, dataset, models, map_methods),
+        "metrics": facts.metrics,
+        "dataset": facts.dataset,
+        "methods_given": facts.map_methods,
+        "doi": methods_text.DOI,
+        "versions": methods_text.versions(facts.models),
+        "methods": methods_text.paragraphs(facts),
+        "checklists": checklists.filled_in(facts),
     }
-    content |= _first_screen(inputs, metrics, dataset, scorecard)
-    content |= _what_went_in(inputs, metrics, dataset, models)
-    content |= _evaluation(inputs, metrics)
-    content |= _attribution(inputs, metrics, dataset, scorecard, map_methods)
-    content |= _nuclei(inputs, metrics, dataset, scorecard, map_methods)
-    run = known.Run(
-        inputs.name, experiment, inputs.config, metrics, dataset, models, scorecard, answer.count_skipped(inputs.qc)
-    )
-    content["checklists"] = checklists.filled_in(run)
+    content |= _verdict(sources, facts)
+    content |= _data_to_training(sources, facts)
+    content |= _evaluation_and_audits(sources, facts)
+    content |= _attribution(sources, facts)
+    content |= _nuclei_and_predictions(sources, facts)
     return _render(content)
 
 
@@ -87,92 +92,83 @@ def write(path: str | Path, html: str) -> None:
         part.write_text(html, encoding="utf-8", newline="\n")
 
 
-def _first_screen(
-    inputs: Inputs, metrics: Mapping[str, Any], dataset: Dataset, scorecard: attribution.Scorecard
-) -> dict[str, Any]:
-    new = read_new_predictions(inputs.new_predictions, metrics["classes"])
+def _verdict(sources: ReportSources, facts: ExperimentFacts) -> dict[str, Any]:
+    metrics = facts.metrics
+    new = read_new_predictions(sources.new_predictions, metrics["classes"])
     return {
-        "warnings": answer.warnings(metrics, inputs.qc, scorecard, new),
-        "verdict": answer.verdict(metrics),
+        "warnings": verdict.warnings(metrics, sources.qc, facts.scorecard, new),
+        "verdict": verdict.verdict(metrics),
         "score": Interval.of(metrics["metrics"].get("balanced_accuracy")),
         "auroc": Interval.of(metrics["metrics"].get("auroc")),
-        "confounders": answer.confounder_score(metrics),
-        "confounder_title": answer.confounder_title(metrics),
-        "chance": 1 / len(metrics["classes"]),
-        "n_replicates": dataset.table["replicate"].nunique(),
-        "bars": answer.bars(metrics),
-        "checks": answer.checks(metrics, dataset, inputs.folds is not None, scorecard),
+        "confounders": verdict.confounder_score(metrics),
+        "confounder_title": verdict.confounder_title(metrics),
+        "chance": verdict.chance_level(metrics),
+        "n_replicates": facts.n_replicates,
+        "bars": verdict.bars(metrics),
+        "checks": verdict.checks(metrics, facts.dataset, sources.folds is not None, facts.scorecard),
         "new": predictions.new_samples(new, metrics["classes"]),
     }
 
 
-def _what_went_in(
-    inputs: Inputs, metrics: Mapping[str, Any], dataset: Dataset, models: list[dict[str, Any]]
-) -> dict[str, Any]:
-    drawn = [path for path in inputs.figures if Path(path).stem in pictures.TRAINING]
+def _data_to_training(sources: ReportSources, facts: ExperimentFacts) -> dict[str, Any]:
+    drawn = [path for path in sources.figures if path.stem in captions.TRAINING]
     return {
-        "data": data.data_tables(dataset, metrics["classes"]),
-        "quality": data.quality_tables(inputs.qc, dataset),
-        "flags": data.flag_sentence(inputs.qc, dataset),
-        "splits": data.split_table(inputs.folds),
-        "leaks": data.leak_sentence(inputs.leakage),
-        "models": data.model_table(models),
-        "training": pictures.embedded(drawn, pictures.TRAINING),
-        "validation": data.best_validation(inputs.models),
+        "data": data.data_tables(facts.dataset, facts.metrics["classes"]),
+        "quality": quality.quality_tables(sources.qc, facts.dataset),
+        "flags": quality.flag_sentence(sources.qc, facts.dataset),
+        "folds": folds.fold_table(sources.folds),
+        "duplicates": folds.duplicates_sentence(sources.leakage),
+        "models": training.model_table(facts.models),
+        "training": pictures.embedded(drawn, captions.TRAINING),
+        "validation": training.best_validation(sources.models),
     }
 
 
-def _evaluation(inputs: Inputs, metrics: Mapping[str, Any]) -> dict[str, Any]:
-    drawn = [path for path in inputs.figures if Path(path).stem not in pictures.TRAINING]
+def _evaluation_and_audits(sources: ReportSources, facts: ExperimentFacts) -> dict[str, Any]:
+    metrics = facts.metrics
+    drawn = [path for path in sources.figures if path.stem not in captions.TRAINING]
     return {
         "scores": evaluation.score_table(metrics),
-        "evaluation": pictures.embedded(drawn, pictures.EVALUATION),
+        "evaluation": pictures.embedded(drawn, captions.EVALUATION),
         "groups": evaluation.group_tables(metrics),
-        "courses": evaluation.course_tables(metrics),
+        "curves": evaluation.curve_tables(metrics),
         "test": evaluation.test_result(metrics),
-        "audits": evaluation.audit_list(metrics),
-        "audit_table": evaluation.audit_table(metrics),
-        "permutation": evaluation.permutation_sentence(metrics),
+        "audits": audits.audit_list(metrics),
+        "audit_table": audits.audit_table(metrics),
+        "permutation": audits.permutation_sentence(metrics),
     }
 
 
-def _attribution(
-    inputs: Inputs,
-    metrics: Mapping[str, Any],
-    dataset: Dataset,
-    scorecard: attribution.Scorecard,
-    map_methods: tuple[str, ...],
-) -> dict[str, Any]:
-    drawn = [path for path in inputs.attribution_figures if Path(path).stem not in pictures.DRAWN_HERE]
+def _attribution(sources: ReportSources, facts: ExperimentFacts) -> dict[str, Any]:
+    scorecard = facts.scorecard
+    drawn = [path for path in sources.attribution_figures if path.stem not in captions.DRAWN_BY_THE_PAGE]
     return {
         "scorecard": attribution.scorecard_tables(scorecard),
-        "believable": attribution.verdict_sentence(scorecard),
-        "badges": {method: scorecard.badge(method) for method in map_methods},
-        "class_means": attribution.class_means(inputs.maps, map_methods, dataset, metrics["classes"], scorecard),
-        "attribution_figures": pictures.embedded(drawn, pictures.ATTRIBUTION),
-        "compartments": attribution.compartment_table(inputs.compartments),
-        "gathering": attribution.gathering_sentence(inputs.gathering),
-        "truth": attribution.truth(inputs.truth, dataset.channels, scorecard),
+        "methods_verdict": attribution.checks_sentence(scorecard),
+        "badges": {method: scorecard.badge(method) for method in facts.map_methods},
+        "class_means": attribution.class_means(
+            sources.maps, facts.map_methods, facts.dataset, facts.metrics["classes"], scorecard
+        ),
+        "class_means_caption": captions.DRAWN_BY_THE_PAGE["class_means"],
+        "attribution_figures": pictures.embedded(drawn, captions.ATTRIBUTION),
+        "compartments": attribution.compartment_table(sources.compartments),
+        "clustering": attribution.clustering_sentence(sources.gathering),
+        "truth": attribution.ground_truth(sources.truth, facts.dataset.channels, scorecard),
     }
 
 
-def _nuclei(
-    inputs: Inputs,
-    metrics: Mapping[str, Any],
-    dataset: Dataset,
-    scorecard: attribution.Scorecard,
-    map_methods: tuple[str, ...],
-) -> dict[str, Any]:
-    predicted = read_predictions(inputs.predictions, metrics["classes"])
-    shown = nuclei.nuclei_of(predicted, metrics["classes"], dataset, inputs, map_methods)
-    length = figures.scale_bar_nm(dataset.width_nm)
+def _nuclei_and_predictions(sources: ReportSources, facts: ExperimentFacts) -> dict[str, Any]:
+    classes, width_nm = facts.metrics["classes"], facts.dataset.width_nm
+    predicted = read_predictions(sources.predictions, classes)
+    shown = nuclei.drawn_nuclei(predicted, classes, facts.dataset, sources, facts.map_methods)
+    bar_nm = scale_bar_nm(width_nm)
     return {
         "nuclei": shown.nuclei,
         "methods_drawn": shown.methods,
         "n_nuclei": len(predicted),
-        "gallery": nuclei.gallery(shown.nuclei, metrics["classes"]),
-        "bar": {"percent": 100 * length / dataset.width_nm, "text": figures.length_text(length)},
-        "predictions": predictions.prediction_table(predicted, metrics["classes"], shown.nuclei),
+        "gallery": nuclei.gallery(shown.nuclei, classes),
+        "bar": {"percent": 100 * bar_nm / width_nm, "text": length_text(bar_nm)},
+        "predictions": predictions.prediction_table(predicted, classes, shown.nuclei),
     }
 
 
@@ -184,9 +180,9 @@ def _render(content: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number_text, "method": figures.method_name}
+    environment.filters |= {"number": number_text, "method": method_name}
     assert environment.loader is not None
-    style, script = (environment.loader.get_source(environment, f"page.{kind}")[0] for kind in ("css", "js"))
+    css, script = (environment.loader.get_source(environment, f"page.{kind}")[0] for kind in ("css", "js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     page = environment.get_template("page.html.j2")
-    return page.render(content, style=Markup(style), script=Markup(script), script_digest=digest)
+    return page.render(content, style=Markup(css), script=Markup(script), script_digest=digest)

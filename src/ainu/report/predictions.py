@@ -1,4 +1,4 @@
-"""What the network says of each nucleus: out of fold, and of new samples."""
+"""Predictions: of each nucleus out of fold, and of new samples."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ import numpy as np
 import pandas as pd
 
 from ainu.report.nuclei import Nucleus
-from ainu.report.tables import Table, table_of
+from ainu.report.tables import PageTable, table_of
 from ainu.report.text import counted, number_text
 
 NEW = ("nucleus", "sample", "replicate", "label", "call", "predicted")
 """First columns of the table of new samples."""
 
+OUT_OF_DISTRIBUTION = "unlike training"
+"""What the column `call` of the predictions says of a nucleus that is out of distribution."""
 
-def prediction_table(predictions: pd.DataFrame, classes: Sequence[str], nuclei: Sequence[Nucleus]) -> Table:
+
+def prediction_table(predictions: pd.DataFrame, classes: Sequence[str], nuclei: Sequence[Nucleus]) -> PageTable:
     """The out-of-fold prediction of each nucleus, linked to its picture."""
     anchors = {nucleus.name: nucleus.anchor for nucleus in nuclei}
     shown = predictions[["nucleus", "replicate", "label", "predicted"]].copy()
@@ -41,20 +44,21 @@ def new_samples(table: pd.DataFrame | None, classes: Sequence[str]) -> dict[str,
 
 def _sentence(table: pd.DataFrame) -> str:
     nuclei = counted(len(table), "nucleus", "nuclei")
-    said = f"{nuclei} of {counted(table['sample'].nunique(), 'sample')}, by the vote of all models."
+    said = f"{nuclei} of {counted(table['sample'].nunique(), 'sample')}, by the ensemble mean of all models."
     if "call" in table:
         undecided = int((table["call"] == "undecided").sum())
-        unlike = int((table["call"] == "unlike training").sum())
-        said += f" {number_text(undecided)} undecided, {number_text(unlike)} unlike the training set."
+        outside = int((table["call"] == OUT_OF_DISTRIBUTION).sum())
+        said += f" {number_text(undecided)} undecided, {number_text(outside)} out of distribution."
     return said
 
 
 def _per_sample(table: pd.DataFrame, classes: Sequence[str]) -> list[dict[str, Any]]:
     column = "call" if "call" in table else "predicted"
-    calls = [*classes, *(("undecided", "unlike training") if column == "call" else ())]
+    calls = {name: name for name in classes}
+    calls |= {"undecided": "undecided", OUT_OF_DISTRIBUTION: "out of distribution"} if column == "call" else {}
     return [
         {"sample": sample, "nuclei": len(own)}
-        | {name: int((own[column] == name).sum()) for name in calls}
+        | {title: int((own[column] == call).sum()) for call, title in calls.items()}
         | {f"mean p({name})": float(own[f"p_{name}"].mean()) for name in classes}
         for sample, own in table.groupby("sample", sort=False)
     ]
@@ -62,10 +66,10 @@ def _per_sample(table: pd.DataFrame, classes: Sequence[str]) -> list[dict[str, A
 
 def _every(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     first = [name for name in NEW if name in table and not (table[name] == "").all()]
-    shown = table[first].copy()
+    shown = table[first].replace({"call": {OUT_OF_DISTRIBUTION: "out of distribution"}})
     shown[[f"p({name})" for name in classes]] = table[[f"p_{name}" for name in classes]].round(3)
     if "prediction_set" in table:
-        shown["cannot be ruled out"] = table["prediction_set"].str.replace("|", ", ", regex=False)
+        shown["prediction set"] = table["prediction_set"].str.replace("|", ", ", regex=False)
     if "ood" in table:
-        shown["distance (1 is usual)"] = table["ood"]
+        shown["out-of-distribution score (1: typical)"] = table["ood"]
     return shown

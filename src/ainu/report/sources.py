@@ -1,8 +1,7 @@
-"""What a report is made from: the files of an experiment, read and checked."""
+"""The files of an experiment that a report is made from, read and checked."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,15 +11,19 @@ import numpy as np
 import pandas as pd
 
 from ainu.errors import AinuError
+from ainu.files import read_json
 from ainu.localizations.hdf5 import open_file
 
+JsonObject = Mapping[str, Any]
+"""What a JSON file or a part of the config holds: values by their names."""
+
 WHO = ("nucleus", "sample", "replicate", "label")
-"""Columns that say which nucleus it is, and what."""
+"""Columns that identify a nucleus and its class."""
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """What a report is made from. What is None, empty or left out is said to be missing on the page.
+class ReportSources:
+    """The files that a report is made from. The page says which of them are missing (None or empty).
 
     Attributes
     ----------
@@ -37,10 +40,10 @@ class Inputs:
     maps, scorecard, compartments : path, optional
         `attribution/maps.h5`, `scorecard.json` and `compartments.json`.
     gathering : path, optional
-        `attribution/gathering.json`: whether the localizations that matter lie together.
+        `attribution/gathering.json`: whether the localizations with the highest attribution cluster.
     truth : path, optional
-        For simulated data `attribution/truth.json`: `{"enrichment": {method: {channel: value}}}`, attribution inside
-        the planted region per area over the rest's, and further measures per method.
+        For simulated data `attribution/truth.json`: `{"enrichment": {method: {channel: value}}}`, attribution per area
+        where the classes were made to differ over that in the rest of the nucleus, and further measures per method.
     attribution_figures : tuple of path
         Pictures of the attribution, SVG or PNG.
     new_predictions : path, optional
@@ -65,12 +68,23 @@ class Inputs:
     truth: Path | None = None
     attribution_figures: tuple[Path, ...] = ()
     new_predictions: Path | None = None
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """What `dataset.h5` says about each nucleus, without the images."""
+class DatasetSummary:
+    """What `dataset.h5` says about each nucleus, without the images.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row per nucleus: `WHO`, localizations per channel, area.
+    channels : tuple of str
+    voxel_nm : float
+        Lateral edge of a voxel, nm.
+    shape : tuple of int
+        Of an image, (C, Y, X) or (C, Z, Y, X).
+    """
 
     table: pd.DataFrame
     channels: tuple[str, ...]
@@ -79,6 +93,7 @@ class Dataset:
 
     @property
     def width_nm(self) -> float:
+        """Edge of an image, nm."""
         return self.shape[-1] * self.voxel_nm
 
     @property
@@ -87,7 +102,7 @@ class Dataset:
         return [str(name) for name in self.table if name not in WHO]
 
 
-def read_dataset(path: Path) -> Dataset:
+def read_dataset(path: Path) -> DatasetSummary:
     """What a dataset holds beside its images."""
     with open_file(path) as file:
         table = pd.DataFrame({name: file[name].asstr()[()] for name in WHO})
@@ -97,11 +112,16 @@ def read_dataset(path: Path) -> Dataset:
         if "area_um2" in file:
             table["area_um2"] = file["area_um2"][()]
         voxel_nm = float(np.ravel(file.attrs["voxel_size_nm"])[-1])
-        return Dataset(table, channels, voxel_nm, file["image"].shape[1:])
+        return DatasetSummary(table, channels, voxel_nm, file["image"].shape[1:])
 
 
-def read_json(path: Path) -> Any:
-    """Content of a JSON file.
+def read_result(path: Path) -> Any:
+    """Content of a JSON file of the results.
+
+    Returns
+    -------
+    object
+        Mappings, lists, numbers and texts.
 
     Raises
     ------
@@ -109,13 +129,24 @@ def read_json(path: Path) -> Any:
         If it cannot be read.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return read_json(path)
     except (OSError, ValueError) as error:
         raise AinuError(f"{path}: cannot be read as JSON ({error})") from None
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A tab-separated table, all of it text."""
+def read_text_table(path: Path) -> pd.DataFrame:
+    """Read a tab-separated table.
+
+    Returns
+    -------
+    DataFrame
+        Every cell as the text that it is.
+
+    Raises
+    ------
+    AinuError
+        If it cannot be read.
+    """
     try:
         return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
@@ -130,7 +161,7 @@ def numeric(column: pd.Series) -> pd.Series:
 
 def read_predictions(path: Path, classes: Sequence[str]) -> pd.DataFrame:
     """One row per nucleus: probabilities averaged over the repeats, each of them out of fold."""
-    table = read_table(path)
+    table = read_text_table(path)
     scores = [f"p_{name}" for name in classes]
     _check_columns(path, table, ("nucleus", "label", *scores))
     table[scores] = table[scores].apply(pd.to_numeric)
@@ -146,7 +177,7 @@ def read_new_predictions(path: Path | None, classes: Sequence[str]) -> pd.DataFr
     """The table of new samples; the numbers in it as numbers."""
     if path is None:
         return None
-    table = read_table(path)
+    table = read_text_table(path)
     scores = [f"p_{name}" for name in classes]
     _check_columns(path, table, ("nucleus", "sample", "label", "predicted", *scores))
     numbers = [name for name in (*scores, "ood") if name in table]

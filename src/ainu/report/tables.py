@@ -1,4 +1,4 @@
-"""Tables of the page: free records in, cells that are read and cells that are sorted by out."""
+"""Tables of the page, made from records of any kind: the text of each cell, and the key that it sorts by."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Table:
+class PageTable:
     """A table of the page; `left_out` counts the rows that were too many for it."""
 
     caption: str
@@ -50,7 +50,7 @@ def table_of(
     order: Sequence[str] = (),
     headings: bool = True,
     targets: Sequence[str | None] = (),
-) -> Table:
+) -> PageTable:
     """A table of the page from free records.
 
     Parameters
@@ -65,6 +65,11 @@ def table_of(
         Turn column names into words and units; not for names that are the user's.
     targets : sequence of str or None
         Element of the page that the first cell of each row leads to.
+
+    Returns
+    -------
+    PageTable
+        With at most `TABLE_ROWS` rows.
     """
     frame = records if isinstance(records, pd.DataFrame) else pd.DataFrame(list(records))
     frame = frame[[*(name for name in order if name in frame), *(name for name in frame if name not in order)]]
@@ -74,7 +79,7 @@ def table_of(
     rows = [tuple(cell_of(value) for value in row) for row in frame.head(TABLE_ROWS).itertuples(index=False)]
     for index, target in enumerate(targets[: len(rows)]):
         rows[index] = (Cell(rows[index][0].text, rows[index][0].key, target), *rows[index][1:])
-    return Table(caption, columns, tuple(rows), max(0, len(frame) - TABLE_ROWS))
+    return PageTable(caption, columns, tuple(rows), max(0, len(frame) - TABLE_ROWS))
 
 
 def _holds_numbers(column: pd.Series) -> bool:

@@ -17,8 +17,8 @@ _TITLES = {
     "deletion_random": "deletion, random order",
     "max_sensitivity": "max-sensitivity",
     "labels": "nuclei by class",
-    "ood": "distance (1 is usual)",
-    "unlike_training": "unlike training",
+    "ood": "out-of-distribution score (1: typical)",
+    "unlike_training": "out of distribution",
 }
 
 
@@ -41,15 +41,20 @@ class Interval:
     @property
     def limits(self) -> str:
         """Its ends alone: "0.88 to 0.97"."""
-        return "–" if self.low is None or self.high is None else f"{_two(self.low)} to {_two(self.high)}"
+        return "–" if self.low is None or self.high is None else f"{_fixed(self.low)} to {_fixed(self.high)}"
 
-    def __str__(self) -> str:
-        """Two figures after the point, as in a sentence; the tables have more."""
+    def text(self, decimals: int = 2) -> str:
+        """The value with its interval, as in a sentence."""
         if self.value is None:
             return "–"
+        value = _fixed(self.value, decimals)
         if self.low is None or self.high is None:
-            return _two(self.value)
-        return f"{_two(self.value)} (95 % interval {self.limits})"
+            return value
+        return f"{value} (95 % interval {_fixed(self.low, decimals)} to {_fixed(self.high, decimals)})"
+
+    def __str__(self) -> str:
+        """With two decimals; the tables have more."""
+        return self.text()
 
 
 def is_interval(entry: Any) -> bool:
@@ -112,5 +117,5 @@ def counted(number: int, one: str, several: str = "") -> str:
     return f"{number_text(int(number))} {one if number == 1 else several or one + 's'}"
 
 
-def _two(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
+def _fixed(value: float, decimals: int = 2) -> str:
+    return f"{value:.{decimals}f}".replace("-", "−")

@@ -1,4 +1,4 @@
-"""The report: whole, self-contained, the same every time, and nobody's names can break it."""
+"""The report: complete, self-contained, the same bytes every time, and safe with any names."""
 
 import base64
 import json
@@ -10,15 +10,14 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from experiment_files import EXPERIMENT, HOSTILE, make_inputs, score, with_everything, write_json
+from experiment_files import EXPERIMENT, HOSTILE, make_sources, score, with_everything, write_json
 
 from ainu.errors import AinuError
 from ainu.localizations.hdf5 import write_array
-from ainu.report import methods_text as methods
-from ainu.report import nuclei as nuclei_section
+from ainu.report import methods_text, nuclei
 from ainu.report.methods_text import DOI
 from ainu.report.page import build, write
-from ainu.report.sources import Inputs
+from ainu.report.sources import ReportSources
 from ainu.report.text import heading, number_text
 
 
@@ -53,46 +52,51 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory):
-    return make_inputs(tmp_path_factory.mktemp("experiment"))
+def sources(tmp_path_factory):
+    return make_sources(tmp_path_factory.mktemp("experiment"))
 
 
 @pytest.fixture(scope="module")
-def page(inputs):
-    return Page(build(EXPERIMENT, inputs))
+def page(sources):
+    return Page(build(EXPERIMENT, sources))
 
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory):
     """The page of an experiment that was audited in every way."""
-    inputs = with_everything(make_inputs(tmp_path_factory.mktemp("audited")))
-    return Page(build(EXPERIMENT, inputs))
+    sources = with_everything(make_sources(tmp_path_factory.mktemp("audited")))
+    return Page(build(EXPERIMENT, sources))
 
 
-def test_the_answer_comes_first_and_names_score_interval_nuclei_replicates_baseline_and_chance(page):
-    answer = page.text[: page.text.index("Nuclei per class")]
-    for fact in ("0.93 (95 % interval 0.88 to 0.97)", "12 nuclei of 4 replicates", "reach 0.61", "chance is 0.50"):
-        assert fact in answer
-    assert "above chance and above the confounder baseline" in answer
+def test_the_verdict_comes_first_and_names_score_interval_nuclei_replicates_baseline_and_chance(page):
+    first = page.text[: page.text.index("Nuclei per class")]
+    for fact in (
+        "0.93 (95 % interval 0.88 to 0.97)",
+        "12 nuclei of 4 replicates",
+        "reach 0.61",
+        "chance level is 0.50",
+    ):
+        assert fact in first
+    assert "above chance level and above the confounder baseline" in first
 
 
 @pytest.mark.parametrize(
     ("score_ci", "baseline", "verdict"),
     [
-        ([0.45, 0.7], 0.4, "interval holds chance"),
+        ([0.45, 0.7], 0.4, "interval includes chance level"),
         ([0.55, 0.9], 0.6, "not above the confounder baseline"),
-        ([0.7, 0.9], 0.6, "above chance and above the confounder baseline"),
-        (None, 0.6, "cannot be said"),
+        ([0.7, 0.9], 0.6, "above chance level and above the confounder baseline"),
+        (None, 0.6, "comparison with chance is not possible"),
         ([0.7, 0.9], None, "no confounder baseline"),
     ],
 )
 def test_the_verdict_follows_from_interval_chance_and_baseline(tmp_path, score_ci, baseline, verdict):
-    inputs = make_inputs(tmp_path)
-    metrics = json.loads(inputs.metrics.read_text())
+    sources = make_sources(tmp_path)
+    metrics = json.loads(sources.metrics.read_text())
     metrics["metrics"]["balanced_accuracy"] = {"value": 0.75, "ci": score_ci}
     metrics["baselines"] = {} if baseline is None else {"confounders": {"balanced_accuracy": score(baseline, 0.3, 0.7)}}
-    write_json(inputs.metrics, metrics)
-    assert verdict in Page(build(EXPERIMENT, replace(inputs, maps=None))).text
+    write_json(sources.metrics, metrics)
+    assert verdict in Page(build(EXPERIMENT, replace(sources, maps=None))).text
 
 
 @pytest.mark.parametrize(
@@ -102,41 +106,41 @@ def test_the_verdict_follows_from_interval_chance_and_baseline(tmp_path, score_c
         ({"permutation": {"p": 0.01}}, "Yes. "),
         (
             {"test": {"n": 8, "metrics": {"balanced_accuracy": score(0.6, 0.4, 0.8)}}},
-            "Yes, but not on the held-out test. ",
+            "Yes, but not on the held-out test set. ",
         ),
         ({"test": {"n": 8, "metrics": {"balanced_accuracy": score(0.9, 0.8, 1)}}}, "Yes. "),
     ],
 )
-def test_shuffled_labels_and_the_held_out_test_can_overturn_the_answer(tmp_path, found, verdict):
-    inputs = replace(make_inputs(tmp_path), maps=None)
-    write_json(inputs.metrics, json.loads(inputs.metrics.read_text()) | found)
-    assert verdict in Page(build(EXPERIMENT, inputs)).text
+def test_permuted_labels_and_the_held_out_test_set_can_overturn_the_verdict(tmp_path, found, verdict):
+    sources = replace(make_sources(tmp_path), maps=None)
+    write_json(sources.metrics, json.loads(sources.metrics.read_text()) | found)
+    assert verdict in Page(build(EXPERIMENT, sources)).text
 
 
 def test_a_measure_that_no_sample_has_is_left_out_of_the_quality(tmp_path):
-    inputs = make_inputs(tmp_path)
-    summary = pd.read_csv(inputs.qc, sep="\t").assign(photons_median="", precision_nm_median="")
-    summary.to_csv(inputs.qc, sep="\t", index=False)
-    text = Page(build(EXPERIMENT, replace(inputs, maps=None))).text
+    sources = make_sources(tmp_path)
+    summary = pd.read_csv(sources.qc, sep="\t").assign(photons_median="", precision_nm_median="")
+    summary.to_csv(sources.qc, sep="\t", index=False)
+    text = Page(build(EXPERIMENT, replace(sources, maps=None))).text
     assert "Range over 12 samples" in text
     assert "photons" not in between(text, "Range over", "Every sample")
 
 
-def test_what_the_comparison_of_all_recordings_found_is_told(tmp_path):
-    inputs = make_inputs(tmp_path)
+def test_what_the_comparison_of_all_recordings_found_is_said(tmp_path):
+    sources = make_sources(tmp_path)
     twice = [{"samples": ["s1", "s2"], "how": "files of the same content (SHA-256)"}]
     leakage = write_json(tmp_path / "leakage.json", {"recordings": 12, "pairs": 66, "within_a_replicate": twice})
-    text = Page(build(EXPERIMENT, replace(inputs, maps=None, leakage=leakage))).text
+    text = Page(build(EXPERIMENT, replace(sources, maps=None, leakage=leakage))).text
     assert "12 recordings were compared with one another (66 pairs)" in text
     assert "s1 and s2 (files of the same content (SHA-256))" in text
 
 
-def test_whether_the_localizations_that_matter_lie_together_is_told(tmp_path):
-    inputs = make_inputs(tmp_path)
+def test_whether_the_localizations_of_highest_attribution_cluster_is_said(tmp_path):
+    sources = make_sources(tmp_path)
     ratio = score(1.8, 1.5, 2.1) | {"p": 0.01, "nuclei": 12}
     content = {"share": 0.05, "near_nm": 200.0, "far_nm": 500.0, "ratio": ratio}
     gathering = write_json(tmp_path / "gathering.json", content)
-    text = Page(build(EXPERIMENT, replace(inputs, maps=None, gathering=gathering))).text
+    text = Page(build(EXPERIMENT, replace(sources, maps=None, gathering=gathering))).text
     assert "The 5 % of a nucleus's localizations with the highest attribution form 1.80 (95 % interval" in text
     assert "200 to 500 nm apart" in text
 
@@ -147,27 +151,27 @@ def test_figures_of_several_panels_have_the_whole_width(page):
     assert "Training curves" in page.text
 
 
-def test_warnings_stand_before_the_answer(tmp_path):
-    inputs = make_inputs(tmp_path)
-    write_json(inputs.metrics, json.loads(inputs.metrics.read_text()) | {"warnings": ["counts explain this"]})
-    text = Page(build(EXPERIMENT, replace(inputs, maps=None))).text
+def test_warnings_stand_before_the_verdict(tmp_path):
+    sources = make_sources(tmp_path)
+    write_json(sources.metrics, json.loads(sources.metrics.read_text()) | {"warnings": ["counts explain this"]})
+    text = Page(build(EXPERIMENT, replace(sources, maps=None))).text
     assert text.index("counts explain this") < text.index("balanced accuracy of")
 
 
-def test_skipped_samples_are_listed_before_the_answer(tmp_path):
-    inputs = make_inputs(tmp_path)
-    summary = pd.read_csv(inputs.qc, sep="\t").assign(skipped="")
+def test_skipped_samples_are_listed_before_the_verdict(tmp_path):
+    sources = make_sources(tmp_path)
+    summary = pd.read_csv(sources.qc, sep="\t").assign(skipped="")
     summary.loc[len(summary)] = ["lost", 0, 0, "ingest: lost.bin: truncated"]
-    summary.to_csv(inputs.qc, sep="\t", index=False)
-    text = Page(build(EXPERIMENT, replace(inputs, maps=None))).text
+    summary.to_csv(sources.qc, sep="\t", index=False)
+    text = Page(build(EXPERIMENT, replace(sources, maps=None))).text
     assert (
         text.index("Sample lost was skipped") < text.index("lost.bin: truncated") < text.index("balanced accuracy of")
     )
     assert text.count("was skipped") == 1
 
 
-def test_the_same_files_give_the_same_bytes(inputs):
-    assert build(EXPERIMENT, inputs) == build(EXPERIMENT, inputs)
+def test_the_same_files_give_the_same_bytes(sources):
+    assert build(EXPERIMENT, sources) == build(EXPERIMENT, sources)
 
 
 def test_nothing_is_requested_from_outside(page):
@@ -177,11 +181,11 @@ def test_nothing_is_requested_from_outside(page):
     assert not any("url(" in (attributes.get("style") or "") for _, attributes in page.elements)
 
 
-def test_the_security_policy_allows_the_pages_own_script_and_no_other(page, inputs):
+def test_the_security_policy_allows_the_pages_own_script_and_no_other(page, sources):
     import hashlib
 
     (policy,) = [m["content"] for m in page.all("meta") if m.get("http-equiv") == "Content-Security-Policy"]
-    script = re.search(r"<script>(.*)</script>", build(EXPERIMENT, inputs), re.DOTALL).group(1)
+    script = re.search(r"<script>(.*)</script>", build(EXPERIMENT, sources), re.DOTALL).group(1)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert "default-src 'none'" in policy
     assert f"script-src 'sha256-{digest}'" in policy
@@ -191,7 +195,7 @@ def test_the_security_policy_allows_the_pages_own_script_and_no_other(page, inpu
 def hostile_page(tmp_path_factory):
     """A page on which every name is hostile."""
     folder = tmp_path_factory.mktemp("hostile")
-    hostile = make_inputs(folder, classes=tuple(HOSTILE), tag=HOSTILE[2], n=2 * len(HOSTILE))
+    hostile = make_sources(folder, classes=tuple(HOSTILE), tag=HOSTILE[2], n=2 * len(HOSTILE))
     write_json(hostile.metrics, json.loads(hostile.metrics.read_text()) | {"warnings": HOSTILE})
     return Page(build({"network": HOSTILE[0]}, replace(with_everything(hostile), name=HOSTILE[1], maps=None)))
 
@@ -209,9 +213,9 @@ def test_hostile_names_add_no_element_and_no_handler(hostile_page, full):
 
 
 def test_labels_that_look_missing_stay_labels(tmp_path):
-    text = Page(build({}, replace(make_inputs(tmp_path, classes=("NA", "None")), maps=None))).text
-    assert "Can NA and None be told apart" in text
-    assert "Surest correct: NA" in text
+    text = Page(build({}, replace(make_sources(tmp_path, classes=("NA", "None")), maps=None))).text
+    assert "Can NA and None be distinguished" in text
+    assert "Most confident, correct: NA" in text
 
 
 def test_every_picture_has_a_description(page):
@@ -227,8 +231,8 @@ def test_rows_and_columns_of_a_nucleus_are_named_in_the_order_of_its_pixels(page
 
 
 def test_errors_are_in_the_gallery_and_marked(page):
-    gallery = page.text[page.text.index("Surest errors") : page.text.index("Out-of-fold prediction")]
-    assert "s0/0 somatic, predicted hiPSC (wrong)" in gallery
+    gallery = page.text[page.text.rindex("Most confident errors") : page.text.index("Out-of-fold prediction")]
+    assert "s0/0 somatic, predicted hiPSC (misclassified)" in gallery
 
 
 def test_every_nucleus_can_be_picked_and_is_linked_from_its_prediction(page):
@@ -239,32 +243,32 @@ def test_every_nucleus_can_be_picked_and_is_linked_from_its_prediction(page):
 
 
 def test_predictions_of_several_repeats_are_averaged(tmp_path):
-    inputs = make_inputs(tmp_path)
-    once = pd.read_csv(inputs.predictions, sep="\t")
+    sources = make_sources(tmp_path)
+    once = pd.read_csv(sources.predictions, sep="\t")
     flipped = once.assign(repeat=1, p_somatic=once["p_hiPSC"], p_hiPSC=once["p_somatic"])
-    pd.concat([once, flipped]).to_csv(inputs.predictions, sep="\t", index=False)
-    text = Page(build(EXPERIMENT, replace(inputs, maps=None))).text
+    pd.concat([once, flipped]).to_csv(sources.predictions, sep="\t", index=False)
+    text = Page(build(EXPERIMENT, replace(sources, maps=None))).text
     assert "p(somatic) 0.50p(hiPSC) 0.50" in text
 
 
-def test_what_is_missing_is_said(inputs):
-    bare = Inputs("bare", inputs.metrics, inputs.predictions, inputs.dataset)
+def test_what_is_missing_is_said(sources):
+    bare = ReportSources("bare", sources.metrics, sources.predictions, sources.dataset)
     text = Page(build({}, bare)).text
     for what in ("quality summary", "folds", "training curves", "evaluation figures"):
         assert re.search(rf"No {what} (was|were) given", text)
     assert "No attribution was computed" in text
-    assert "planted" not in text
+    assert "Simulated data" not in text
 
 
-def test_the_demo_section_says_how_far_attribution_finds_the_planted_cause(page):
-    assert "attribution there is 3.2 times that of the rest of the nucleus" in page.text
+def test_for_simulated_data_the_page_says_how_far_attribution_finds_the_difference(page):
+    assert "attribution per area is up to 3.2 times that in the rest of the nucleus" in page.text
     assert "Grad-CAM, channel PolII" in page.text
 
 
-def test_the_methods_name_the_optimizer(inputs):
+def test_the_methods_name_the_optimizer(sources):
     sgd = EXPERIMENT | {"training": EXPERIMENT["training"] | {"optimizer": "sgd"}}
     for experiment, name in ((EXPERIMENT, "AdamW"), (sgd, "stochastic gradient descent with Nesterov momentum")):
-        text = Page(build(experiment, replace(inputs, maps=None))).text
+        text = Page(build(experiment, replace(sources, maps=None))).text
         assert f"by {name} with a one-cycle learning rate" in text
         assert f"{name}, one-cycle learning rate" in text
 
@@ -272,33 +276,33 @@ def test_the_methods_name_the_optimizer(inputs):
 @pytest.mark.parametrize(("of_three", "told"), [(0, None), (2, "Of 3 models 2 were"), (3, "All models were")])
 def test_the_methods_say_which_models_were_trained_in_mixed_precision(of_three, told):
     models = [{"precision": "bfloat16" if k < of_three else "float32"} for k in range(3)]
-    text = " ".join(methods._training(EXPERIMENT, {"classes": ["somatic", "hiPSC"]}, models))
+    text = " ".join(methods_text._training(EXPERIMENT, {"classes": ["somatic", "hiPSC"]}, models))
     assert (f"{told} trained in mixed precision (bfloat16)." in text) if told else "mixed" not in text
 
 
 def test_the_methods_name_seed_versions_limits_and_the_paper(page):
-    methods = page.text[page.text.rindex("Ready to be copied") :]
+    methods = page.text[page.text.rindex("Text for a paper") :]
     for fact in ("Seed 7.", "torch 2", "photons at least 300", "densenet121", "2-fold", DOI):
         assert fact in methods
 
 
-def test_training_without_held_back_replicates_is_said(tmp_path):
-    inputs = make_inputs(tmp_path)
-    for folder in inputs.models:
+def test_training_without_validation_replicates_is_said(tmp_path):
+    sources = make_sources(tmp_path)
+    for folder in sources.models:
         history = pd.read_csv(folder / "history.tsv", sep="\t")
         history[["epoch", "train_loss", "learning_rate"]].to_csv(folder / "history.tsv", sep="\t", index=False)
-    assert "No replicates were held back" in Page(build(EXPERIMENT, replace(inputs, maps=None))).text
+    assert "No validation replicates" in Page(build(EXPERIMENT, replace(sources, maps=None))).text
 
 
 def test_volumes_are_shown_as_projections(tmp_path):
-    inputs = make_inputs(tmp_path, n=8, shape=(2, 4, 16, 16))
-    assert "4 × 16 × 16 voxels" in Page(build(EXPERIMENT, inputs)).text
+    sources = make_sources(tmp_path, n=8, shape=(2, 4, 16, 16))
+    assert "4 × 16 × 16 voxels" in Page(build(EXPERIMENT, sources)).text
 
 
 def test_pictures_of_many_nuclei_stay_within_their_budget_and_errors_stay(tmp_path, monkeypatch):
-    inputs = make_inputs(tmp_path, n=40)
-    monkeypatch.setattr(nuclei_section, "PICTURE_BYTES", 30_000)
-    html = build(EXPERIMENT, inputs)
+    sources = make_sources(tmp_path, n=40)
+    monkeypatch.setattr(nuclei, "PICTURE_BYTES", 30_000)
+    html = build(EXPERIMENT, sources)
     page = Page(html)
     shown = [figure for figure in page.all("figure") if "id" in figure]
     assert 1 <= len(shown) < 40
@@ -307,41 +311,43 @@ def test_pictures_of_many_nuclei_stay_within_their_budget_and_errors_stay(tmp_pa
 
 
 def test_a_report_of_349_nuclei_stays_under_10_mb(tmp_path):
-    inputs = make_inputs(tmp_path, n=349, shape=(2, 64, 64))
-    page = build(EXPERIMENT, inputs)
+    sources = make_sources(tmp_path, n=349, shape=(2, 64, 64))
+    page = build(EXPERIMENT, sources)
     assert len(page.encode()) < 10_000_000
 
 
 def test_a_replicate_in_two_folds_stops_the_report(tmp_path):
-    inputs = make_inputs(tmp_path)
-    folds = pd.read_csv(inputs.folds, sep="\t")
+    sources = make_sources(tmp_path)
+    folds = pd.read_csv(sources.folds, sep="\t")
     folds.loc[0, "fold"] = 1 - folds.loc[0, "fold"]
-    folds.to_csv(inputs.folds, sep="\t", index=False)
+    folds.to_csv(sources.folds, sep="\t", index=False)
     with pytest.raises(AinuError, match=r"folds\.tsv: replicate 'srep0' is in 2 folds of repeat 0"):
-        build(EXPERIMENT, inputs)
+        build(EXPERIMENT, sources)
 
 
 def test_a_broken_file_is_named(tmp_path):
-    inputs = make_inputs(tmp_path)
-    inputs.metrics.write_text("{")
+    sources = make_sources(tmp_path)
+    sources.metrics.write_text("{")
     with pytest.raises(AinuError, match=r"metrics\.json: cannot be read as JSON"):
-        build(EXPERIMENT, inputs)
+        build(EXPERIMENT, sources)
 
 
 def test_a_missing_probability_column_is_named(tmp_path):
-    inputs = make_inputs(tmp_path)
-    pd.read_csv(inputs.predictions, sep="\t").drop(columns="p_hiPSC").to_csv(inputs.predictions, sep="\t", index=False)
+    sources = make_sources(tmp_path)
+    pd.read_csv(sources.predictions, sep="\t").drop(columns="p_hiPSC").to_csv(
+        sources.predictions, sep="\t", index=False
+    )
     with pytest.raises(AinuError, match=r"predictions\.tsv: column 'p_hiPSC' is missing"):
-        build(EXPERIMENT, inputs)
+        build(EXPERIMENT, sources)
 
 
 def test_nuclei_without_maps_are_left_out_of_the_pictures(tmp_path):
-    inputs = make_inputs(tmp_path)
-    with h5py.File(inputs.maps, "r+") as file:
+    sources = make_sources(tmp_path)
+    with h5py.File(sources.maps, "r+") as file:
         names = file["nucleus"].asstr()[()]
         del file["nucleus"]
         write_array(file, "nucleus", np.array(["elsewhere/0", *names[1:]], dtype=object))
-    page = Page(build(EXPERIMENT, inputs))
+    page = Page(build(EXPERIMENT, sources))
     assert "s0/0" not in [figure.get("data-name") for figure in page.all("figure")]
     assert "11 of 12 nuclei" in page.text
 
@@ -386,24 +392,24 @@ def headings(page: Page, caption: str) -> list[str]:
     return after.split("\n")
 
 
-def test_warnings_of_audits_and_of_attribution_stand_before_the_answer(full):
-    before = full.text[: full.text.index("On nuclei of replicates")]
+def test_warnings_of_audits_and_of_attribution_stand_before_the_verdict(full):
+    before = full.text[: full.text.index("On replicates that it was not")]
     assert "Network on the outline alone reach 0.70." in before
     assert "Hand-made" not in before
-    assert "Yes, but a shortcut may explain it." in full.text
+    assert "Yes, but confounders may contribute." in full.text
 
 
 def test_each_check_of_the_first_screen_says_whether_it_was_passed(full):
     checks = between(full.spaced, "Can it be trusted?", "Each nucleus is an image")
     for found in (
         "passed Better than chance",
-        "passed Replicates kept apart",
+        "passed Replicates kept together",
         "passed Counts, area and recording alone",
         "noted Hand-made spatial features",
         "not done Network on equal counts",
         "warning Network on the outline alone",
-        "passed Shuffled labels A score as high comes up with p = 0.004",
-        "passed Held-out test Balanced accuracy 0.88",
+        "passed Permuted labels Equally high scores occur with permuted labels with p = 0.004",
+        "passed Held-out test set Balanced accuracy 0.88",
         "passed Attribution 1 of 2 methods passes: integrated gradients",
     ):
         assert found in checks
@@ -413,8 +419,8 @@ def test_what_was_not_done_is_not_said_to_be_passed(page):
     checks = between(page.spaced, "Can it be trusted?", "Each nucleus is an image")
     for found in (
         "not done Further audits",
-        "not done Shuffled labels",
-        "not done Held-out test",
+        "not done Permuted labels",
+        "not done Held-out test set",
         "not done Attribution",
     ):
         assert found in checks
@@ -422,11 +428,11 @@ def test_what_was_not_done_is_not_said_to_be_passed(page):
 
 
 def test_each_audit_has_its_sentence_and_its_score_beside_the_networks(full):
-    audits = between(full.text, "Could something trivial explain", "Where in a nucleus the evidence lies")
+    audits = between(full.text, "Could something else than the arrangement", "Where in the nucleus the evidence")
     assert "Replicate within a class reach 0.50." in audits
     assert "Network on the outline alone warning" in audits
     assert audits.index("Network, whole image") < audits.index("0.700 (0.60 to 0.78)")
-    assert "shuffled 2 times" in audits
+    assert "in 2 permutations" in audits
 
 
 def test_tables_have_the_columns_in_the_order_in_which_one_reads_them(full):
@@ -441,17 +447,19 @@ def test_the_verdict_on_a_method_stands_beside_its_maps(full):
     nucleus = full.spaced[full.spaced.index("Pick a nucleus") :]
     assert "integrated gradients passes Grad-CAM fails" in nucleus
     mean = full.text[full.text.index("Mean attribution per class, Grad-CAM.") :]
-    assert mean.startswith("Mean attribution per class, Grad-CAM. fails hardly changes when the network is randomised")
+    assert mean.startswith(
+        "Mean attribution per class, Grad-CAM. fails the map hardly changes when weights are randomised"
+    )
 
 
 def test_no_passing_method_is_a_warning(tmp_path):
-    inputs = with_everything(make_inputs(tmp_path))
-    scorecard = json.loads(inputs.scorecard.read_text())
+    sources = with_everything(make_sources(tmp_path))
+    scorecard = json.loads(sources.scorecard.read_text())
     for row in scorecard["methods"]:
         row["verdict"] = "fails"
-    write_json(inputs.scorecard, scorecard)
-    text = Page(build(EXPERIMENT, replace(inputs, maps=None))).text
-    assert text.index("No attribution method passed its checks") < text.index("balanced accuracy of")
+    write_json(sources.scorecard, scorecard)
+    text = Page(build(EXPERIMENT, replace(sources, maps=None))).text
+    assert text.index("No attribution method passes its checks") < text.index("balanced accuracy of")
 
 
 def test_compartments_have_their_interval_per_channel_and_class(full):
@@ -459,23 +467,23 @@ def test_compartments_have_their_interval_per_channel_and_class(full):
     assert "nucleolus PolII somatic integrated gradients 2.500 (1.90 to 3.10) 0.010" in table
 
 
-def test_new_samples_are_counted_by_what_may_be_said_of_them(full):
-    new = between(full.spaced, "4 nuclei of 1 sample, by the vote of all models.", "Ready to be copied")
-    assert "4 undecided, 0 unlike the training set" in new
+def test_new_samples_are_counted_by_their_calls(full):
+    new = between(full.spaced, "4 nuclei of 1 sample, by the ensemble mean of all models.", "Text for a paper")
+    assert "4 undecided, 0 out of distribution" in new
     assert "a-new-sample 4 0 0 4 0" in new
     assert "somatic, hiPSC" in new
 
 
-def test_new_samples_that_are_unlike_the_training_set_are_a_warning(tmp_path):
-    inputs = with_everything(make_inputs(tmp_path))
-    table = pd.read_csv(inputs.new_predictions, sep="\t", keep_default_na=False)
-    table.assign(unlike_training=[True, True, True, False]).to_csv(inputs.new_predictions, sep="\t", index=False)
-    text = Page(build(EXPERIMENT, replace(inputs, maps=None))).text
-    assert text.index("75 % of the new nuclei are unlike the training set") < text.index("balanced accuracy of")
+def test_many_new_nuclei_out_of_distribution_are_a_warning(tmp_path):
+    sources = with_everything(make_sources(tmp_path))
+    table = pd.read_csv(sources.new_predictions, sep="\t", keep_default_na=False)
+    table.assign(unlike_training=[True, True, True, False]).to_csv(sources.new_predictions, sep="\t", index=False)
+    text = Page(build(EXPERIMENT, replace(sources, maps=None))).text
+    assert text.index("75 % of the new nuclei are out of distribution") < text.index("balanced accuracy of")
 
 
-def test_checklists_are_filled_in_and_leave_to_the_authors_what_no_run_can_know(full):
-    text = full.spaced[full.spaced.index("What journals ask") :]
+def test_checklists_are_filled_in_and_leave_the_rest_to_the_authors(full):
+    text = full.spaced[full.spaced.index("Checklists of journals") :]
     assert re.search(r"DOME: \d+ of 21 items", text)
     assert re.search(r"REFORMS: \d+ of 32 items", text)
     assert "3e How many? somatic: 6 nuclei of 4 replicates; hiPSC: 6 nuclei of 4 replicates" in text
@@ -484,19 +492,19 @@ def test_checklists_are_filled_in_and_leave_to_the_authors_what_no_run_can_know(
 
 
 def test_where_all_maps_have_no_room_the_best_methods_are_drawn_for_every_nucleus(tmp_path, monkeypatch):
-    inputs = make_inputs(tmp_path)
-    with h5py.File(inputs.maps, "r+") as file:
+    sources = make_sources(tmp_path)
+    with h5py.File(sources.maps, "r+") as file:
         for number in range(3, 9):
             values = np.random.default_rng(number).normal(size=file["grad_cam"].shape)
             write_array(file, f"method_{number}", values.astype(np.float32))
     ranks = [{"method": f"method_{number}", "rank": number, "verdict": "passes"} for number in range(3, 9)]
-    write_json(inputs.scorecard, {"methods": [{"method": "grad_cam", "rank": 1}, *ranks]})
-    monkeypatch.setattr(nuclei_section, "PICTURE_BYTES", 40_000)
-    page = Page(build(EXPERIMENT, inputs))
+    write_json(sources.scorecard, {"methods": [{"method": "grad_cam", "rank": 1}, *ranks]})
+    monkeypatch.setattr(nuclei, "PICTURE_BYTES", 40_000)
+    page = Page(build(EXPERIMENT, sources))
     drawn = re.findall(r"method (\d)", next(image["alt"] for image in page.all("img") if "Nucleus" in image["alt"]))
     assert 1 <= len(drawn) < 6
     assert drawn == [str(3 + place) for place in range(len(drawn))]
-    assert f"Of 8 methods the {1 + len(drawn)} that rank best are drawn" in page.text
+    assert f"Of 8 methods the best {1 + len(drawn)} are drawn" in page.text
     assert len([figure for figure in page.all("figure") if "id" in figure]) == 12
 
 

@@ -69,9 +69,9 @@ const picker = document.getElementById("pick");
 if (picker) {
   const box = document.getElementById("all-nuclei");
   const nuclei = [...box.querySelectorAll(".nucleus")];
-  const onlyWrong = document.getElementById("only-wrong");
+  const onlyMisclassified = document.getElementById("only-misclassified");
   const picked = document.getElementById("picked");
-  const listed = () => nuclei.filter((nucleus) => !onlyWrong.checked || nucleus.dataset.correct === "no");
+  const listed = () => nuclei.filter((nucleus) => !onlyMisclassified.checked || nucleus.dataset.correct === "no");
   const fill = () => {
     const groups = new Map();
     for (const nucleus of listed()) {
@@ -81,8 +81,8 @@ if (picker) {
         group.label = label;
         groups.set(label, group);
       }
-      const wrong = nucleus.dataset.correct === "no" ? " (predicted wrongly)" : "";
-      groups.get(label).append(new Option(nucleus.dataset.name + wrong, nucleus.id));
+      const marked = nucleus.dataset.correct === "no" ? " (misclassified)" : "";
+      groups.get(label).append(new Option(nucleus.dataset.name + marked, nucleus.id));
     }
     picker.replaceChildren(...groups.values());
   };
@@ -101,15 +101,15 @@ if (picker) {
     const id = location.hash.slice(1);
     if (!nuclei.some((nucleus) => nucleus.id === id)) return;
     if (!listed().some((nucleus) => nucleus.id === id)) {
-      onlyWrong.checked = false;
+      onlyMisclassified.checked = false;
       fill();
     }
     box.open = true;
     show(id);
     document.getElementById(id).scrollIntoView({ block: "center" });
   };
-  onlyWrong.closest("label").hidden = !nuclei.some((nucleus) => nucleus.dataset.correct === "no");
-  onlyWrong.addEventListener("change", () => {
+  onlyMisclassified.closest("label").hidden = !nuclei.some((nucleus) => nucleus.dataset.correct === "no");
+  onlyMisclassified.addEventListener("change", () => {
     fill();
     show(picker.options[0].value);
   });

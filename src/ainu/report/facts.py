@@ -1,0 +1,65 @@
+"""What the files of an experiment say, read once and used by every section of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ainu.report.attribution import Scorecard, map_methods, read_scorecard
+from ainu.report.sources import DatasetSummary, JsonObject, ReportSources, read_dataset, read_result
+from ainu.report.training import model_infos
+from ainu.report.verdict import count_skipped
+
+
+@dataclass(frozen=True)
+class ExperimentFacts:
+    """An experiment after its run.
+
+    Attributes
+    ----------
+    name : str
+    experiment, config : mapping
+        The experiment's entry of the config, and the parts of the config that hold for all experiments.
+    metrics : mapping
+        `metrics.json`.
+    dataset : DatasetSummary
+    models : sequence of mapping
+        `model.json` of each model.
+    scorecard : Scorecard
+        What is known of each attribution method.
+    map_methods : tuple of str
+        Methods that have a map for every nucleus, best first.
+    skipped : int
+        Samples of the run that failed.
+    """
+
+    name: str
+    experiment: JsonObject
+    config: JsonObject
+    metrics: JsonObject
+    dataset: DatasetSummary
+    models: Sequence[JsonObject]
+    scorecard: Scorecard
+    map_methods: tuple[str, ...]
+    skipped: int
+
+    @property
+    def n_replicates(self) -> int:
+        """Replicates in the dataset."""
+        return self.dataset.table["replicate"].nunique()
+
+
+def read_facts(experiment: JsonObject, sources: ReportSources) -> ExperimentFacts:
+    """Read the files of an experiment."""
+    scorecard = read_scorecard(sources.scorecard)
+    return ExperimentFacts(
+        name=sources.name,
+        experiment=experiment,
+        config=sources.config,
+        metrics=read_result(sources.metrics),
+        dataset=read_dataset(sources.dataset),
+        models=model_infos(sources.models),
+        scorecard=scorecard,
+        map_methods=map_methods(sources.maps, scorecard),
+        skipped=count_skipped(sources.qc),
+    )

@@ -1,0 +1,52 @@
+"""The trained models, and what they reached on their validation replicates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ainu.report.sources import JsonObject, numeric, read_result, read_text_table
+from ainu.report.tables import PageTable, table_of
+from ainu.report.text import as_number, counted
+
+MODEL = (
+    "model",
+    "network",
+    "epoch",
+    "training_replicates",
+    "validation_replicates",
+    "initial",
+    "device",
+    "precision",
+    "seed",
+)
+"""What is shown of a model, in the order of the page."""
+
+
+def model_infos(folders: Sequence[Path]) -> list[dict[str, Any]]:
+    """`model.json` of each model, with its name."""
+    paths = {Path(folder).name: Path(folder) / "model.json" for folder in folders}
+    return [{"model": name} | read_result(path) for name, path in paths.items() if path.exists()]
+
+
+def model_table(infos: Sequence[JsonObject]) -> PageTable | None:
+    """The trained models, one row each; settings stand in the methods."""
+    rows = [{key: info[key] for key in MODEL if info.get(key) is not None} for info in infos]
+    return table_of(rows, "Models", order=MODEL) if rows else None
+
+
+def best_validation(folders: Sequence[Path]) -> str:
+    """What the models reached on their validation replicates, by which the epoch was chosen."""
+    histories = [
+        read_text_table(path).apply(numeric) for folder in folders if (path := Path(folder) / "history.tsv").exists()
+    ]
+    column = "validation_balanced_accuracy"
+    best = [frame[column].max() for frame in histories if column in frame]
+    best = [value for value in best if as_number(value) is not None]
+    if not histories:
+        return ""
+    if not best:
+        return "No validation replicates: the last epoch of each model was used."
+    reached = f"{min(best):.2f}" if min(best) == max(best) else f"{min(best):.2f} to {max(best):.2f}"
+    return f"Best balanced accuracy on the validation replicates: {reached} over {counted(len(best), 'model')}."
