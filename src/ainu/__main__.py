@@ -24,10 +24,11 @@ def main(folder: Path) -> int:
 def summary(name: str, metrics: dict[str, Any]) -> str:
     """An experiment in a few lines."""
     baseline = metrics["baselines"]["confounders"]["balanced_accuracy"]
+    scores = {name: Interval.of(score).text(3) for name, score in metrics["metrics"].items()}
     lines = [
         f"{name}: {' or '.join(metrics['classes'])}, {metrics['n']} nuclei, {metrics['replicates']} replicates",
-        f"  balanced accuracy    {_interval(metrics['metrics']['balanced_accuracy'])}, out of fold",
-        f"  AUROC                {_interval(metrics['metrics']['auroc'])}",
+        f"  balanced accuracy    {scores['balanced_accuracy']}, out of fold",
+        f"  AUROC                {scores['auroc']}",
         f"  counts and area only {Interval.of(baseline).text(3)} balanced accuracy",
     ]
     return "\n".join(lines + [f"  warning              {text}" for text in metrics["warnings"]])
