@@ -33,12 +33,12 @@ lint: .venv/installed
 	$(BIN)/codespell src workflow config docs tests README.md CHANGELOG.md
 	$(BIN)/snakemake --lint
 
-# New pins from pyproject.toml, for Python 3.11 to 3.13 and every platform; envs/ainu.yaml gets the same.
+# New pins from pyproject.toml, for Python 3.11 to 3.13 and every platform; those of the jobs' environments are among them.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --no-header --no-annotate
 lock: .venv/installed
 	$(BIN)/pip install uv
-	printf 'torch==2.13.0\n' | $(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest \
-		--extra dev --no-header --no-annotate --constraint - pyproject.toml -o requirements.txt
-	$(BIN)/python envs/write.py
+	printf 'torch==2.13.0\n' | $(COMPILE) --python-version 3.11 --extra dev --constraint - pyproject.toml -o requirements.txt
+	$(COMPILE) --python-version 3.12 --constraint requirements.txt pyproject.toml | $(BIN)/python envs/write.py
 
 .venv/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

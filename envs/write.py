@@ -1,34 +1,31 @@
-"""Write the conda environments with the pins of the lock file: `python envs/write.py`."""
+"""Write the conda environments of the jobs from their pins on standard input, as `make lock` does.
 
+The pins are those of the package's own dependencies, without the tools of tests, lint and documentation.
+"""
+
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
-NOT_IN_JOBS = {
-    "torch",
-    "axe-playwright-python",
-    "codespell",
-    "mypy",
-    "playwright",
-    "pytest",
-    "pytest-timeout",
-    "ruff",
-    "snakefmt",
-}
+HERE = Path(__file__).resolve().parent
 VARIANTS = {"cpu": "cpu*", "cuda": "cuda*"}
 
 
-def environment(build: str) -> dict:
-    """A conda environment whose torch is of the given build; everything else comes from the lock, by pip."""
-    pins = [line.strip() for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]
-    versions = dict(line.split(" ; ")[0].split("==") for line in pins)
-    wanted = [line for line in pins if line.split("==")[0] not in NOT_IN_JOBS]
-    torch = f"pytorch={versions['torch']}={build}"
-    return {"channels": ["conda-forge"], "dependencies": ["python=3.12", "pip", torch, {"pip": wanted}]}
+def environment(pins: Iterable[str], build: str) -> dict:
+    """A conda environment whose torch is of the given build; everything else comes by pip."""
+    wanted = {line.split("==")[0]: line for line in pins}
+    _, version = wanted.pop("torch").split("==")
+    torch = f"pytorch={version}={build}"
+    return {
+        "channels": ["conda-forge"],
+        "dependencies": ["python=3.12", "pip", torch, {"pip": list(wanted.values())}],
+    }
 
 
 if __name__ == "__main__":
+    lines = sys.stdin.read().splitlines()
     for name, build in VARIANTS.items():
-        text = yaml.safe_dump(environment(build), sort_keys=False)
-        (ROOT / "envs" / f"{name}.yaml").write_text(f"# Made by envs/write.py from requirements.txt.\n{text}")
+        text = yaml.safe_dump(environment(lines, build), sort_keys=False, width=1000)
+        (HERE / f"{name}.yaml").write_text(f"# Made by `make lock` from pyproject.toml and requirements.txt.\n{text}")

@@ -1,16 +1,22 @@
-"""The package as a whole: what importing it costs, and that code, lock and environments agree."""
+"""The package as a whole: what importing it costs; code, dependencies, lock, environments and version agree."""
 
+import ast
 import re
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 
 import pytest
 import yaml
-
-from ainu.record import code_digest as provenance
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
 
 
 def run(code: str) -> str:
@@ -33,66 +39,118 @@ def test_every_public_name_can_be_imported():
     assert all(getattr(ainu, name) is not None for name in ainu.__all__)
 
 
-def pins() -> dict[str, str]:
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    return dict(line.split(" ; ")[0].split("==") for line in lines if "==" in line)
+# --- what is imported is declared, and what is declared is imported
+
+USED_BY_OTHERS = {
+    "einops": "monai's vision transformer imports it",
+    "snakemake-executor-plugin-slurm": "Snakemake finds it by its name: `--profile slurm`",
+}
+
+
+def names(requirements: Iterable[str]) -> set[str]:
+    return {canonicalize_name(Requirement(text).name) for text in requirements}
+
+
+def imported_modules(file: Path) -> Iterator[str]:
+    """Full names of what a Python file or a rule file imports, wherever in it."""
+    if file.suffix == ".py":
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                yield node.module
+    else:
+        yield from re.findall(r"^ *(?:from|import) ([\w.]+)", file.read_text(), re.M)
+
+
+def imported_packages(files: Iterable[Path]) -> set[str]:
+    """Distributions that files import from; neither the standard library nor this project's own modules."""
+    modules = {name.partition(".")[0] for file in files for name in imported_modules(file)}
+    own = {"ainu"} | {path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")}
+    found = packages_distributions()
+    wanted = modules - sys.stdlib_module_names - own
+    assert wanted <= set(found), "imported and not installed"
+    return {canonicalize_name(found[name][0]) for name in wanted}
+
+
+def test_the_package_imports_what_it_declares_and_declares_what_it_imports():
+    rules = [ROOT / "Snakefile", *(ROOT / "workflow").rglob("*.smk")]
+    python = [path for folder in ("src", "workflow") for path in (ROOT / folder).rglob("*.py")]
+    assert imported_packages([*rules, *python]) | set(USED_BY_OTHERS) == names(PROJECT["dependencies"])
+
+
+def test_the_tests_import_what_they_declare_and_declare_what_they_import():
+    beside = {"pytest-timeout", "pytest-xdist"}  # found by pytest itself
+    imported = imported_packages((ROOT / "tests").rglob("*.py"))
+    assert imported | beside == names(EXTRAS["test"]) | imported & names(PROJECT["dependencies"])
+
+
+def test_the_extra_of_developers_is_all_others():
+    (dev,) = map(Requirement, EXTRAS["dev"])
+    assert (dev.name, dev.extras) == ("ainu", set(EXTRAS) - {"dev"})
+
+
+# --- the lock and the environments of the jobs
+
+
+def pins(lines: Iterable[str]) -> dict[str, Requirement]:
+    found = [Requirement(line) for line in lines if not line.lstrip().startswith("#")]
+    return {canonicalize_name(entry.name): entry for entry in found}
+
+
+LOCK = pins((ROOT / "requirements.txt").read_text().splitlines())
+JOBS = {"python_version": "3.12", "python_full_version": "3.12.0", "extra": ""}
+"""What the conda environments run."""
+
+
+def holds(requirement: Requirement, extra: str = "") -> bool:
+    return requirement.marker is None or requirement.marker.evaluate(JOBS | {"extra": extra})
+
+
+def needed(package: str, extras: Iterable[str] = ()) -> list[Requirement]:
+    """What an installed package needs, with some of its extras; nothing of one that only other platforms install."""
+    try:
+        wanted = [Requirement(text) for text in requires(package) or []]
+    except PackageNotFoundError:
+        return []
+    return [entry for entry in wanted if any(holds(entry, extra) for extra in ["", *extras])]
+
+
+def closure(requirements: Iterable[Requirement]) -> set[str]:
+    """Names of packages and of all that they need, by the metadata of what is installed here."""
+    found, waiting = set(), list(requirements)
+    while waiting:
+        entry = waiting.pop()
+        if (key := (canonicalize_name(entry.name), frozenset(entry.extras))) not in found:
+            found.add(key)
+            waiting += needed(*key)
+    return {name for name, _ in found}
 
 
 @pytest.mark.parametrize("name", ["cpu", "cuda"])
-def test_conda_environments_have_the_pins_of_the_lock(name):
+def test_the_environments_hold_what_jobs_need_and_nothing_else_with_the_pins_of_the_lock(name):
     dependencies = yaml.safe_load((ROOT / "envs" / f"{name}.yaml").read_text())["dependencies"]
-    torch = next(entry for entry in dependencies if str(entry).startswith("pytorch="))
-    assert torch.split("=")[1] == pins()["torch"]
-    by_pip = dict(line.split(" ; ")[0].split("==") for line in dependencies[-1]["pip"])
-    assert by_pip == {package: pins()[package] for package in by_pip}
-    assert {"snakemake", "monai", "captum", "numpy", "pulp", "h5py"} <= set(by_pip)
+    (torch,) = LOCK["torch"].specifier
+    assert f"pytorch={torch.version}={name}*" in dependencies
+    by_pip = pins(dependencies[-1]["pip"])
+    assert {package: entry.specifier for package, entry in by_pip.items()} == {
+        package: LOCK[package].specifier for package in by_pip
+    }
+    wanted = closure(map(Requirement, PROJECT["dependencies"])) & set(LOCK) - {"torch"}
+    assert {package for package, entry in by_pip.items() if holds(entry)} == wanted
 
 
 def test_the_lock_holds_every_dependency_and_no_cuda_package():
-    text = (ROOT / "pyproject.toml").read_text()
-    wanted = re.findall(r'^    "([A-Za-z0-9-]+)', text.split("dependencies = [")[1].split("[tool")[0], re.M)
-    assert len(wanted) > 25
-    assert {name.lower() for name in wanted} <= set(pins())
-    assert not [name for name in pins() if name.startswith(("nvidia", "cuda", "triton"))]
+    wanted = names([*PROJECT["dependencies"], *(text for extra in EXTRAS.values() for text in extra)]) - {"ainu"}
+    assert wanted <= set(LOCK)
+    assert not [name for name in LOCK if name.startswith(("nvidia", "cuda", "triton"))]
 
 
-@pytest.fixture
-def copied_package(tmp_path, monkeypatch):
-    import shutil
-
-    copy = tmp_path / "ainu"
-    shutil.copytree(provenance.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(provenance, "PACKAGE", copy)
-    forget()
-    yield copy
-    forget()
+# --- one version
 
 
-def forget() -> None:
-    provenance.code_digest.cache_clear()
-    provenance._imports.cache_clear()
+def test_the_citation_and_the_package_have_the_same_version():
+    from ainu.version import __version__
 
-
-def digests() -> dict[str, str]:
-    forget()
-    stages = ("ingest", "drift", "quality", "nuclei", "voxels", "dataset", "folds", "training", "evaluation", "report")
-    return {stage: provenance.code_digest(stage) for stage in stages}
-
-
-@pytest.mark.parametrize(
-    ("edited", "changed"),
-    [
-        ("drift.py", {"drift"}),
-        ("formats/nstorm.py", {"ingest"}),
-        ("voxels.py", {"voxels", "dataset", "training", "evaluation"}),
-        ("nuclei.py", {"nuclei", "voxels", "dataset", "training", "evaluation"}),
-        ("networks/small.py", {"training"}),
-        ("figures.py", {"report"}),
-    ],
-)
-def test_editing_a_module_changes_the_digest_of_the_stages_that_import_it(copied_package, edited, changed):
-    before = digests()
-    with open(copied_package / edited, "a") as file:
-        file.write("# edited\n")
-    after = digests()
-    assert {stage for stage in before if before[stage] != after[stage]} == changed
+    assert "version" not in PROJECT
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == __version__

@@ -257,17 +257,35 @@ LOCAN = {
 }
 
 
-@pytest.mark.parametrize("file", LOCAN)
-def test_real_files_agree_with_locan(shared_data, file):
-    locan = pytest.importorskip("locan")
-    loader, offset = LOCAN[file]
-    path = shared_data / "formats" / file
+def assert_as_locan(path, loader, offset, scale):
+    import locan
+
     theirs, ours = getattr(locan, loader)(path).data, formats.read(path)
     assert len(ours) == len(theirs)
-    scale = {"x": 127, "y": 117} if "decode" in file else {}
     for name, column in (("x", "position_x"), ("y", "position_y"), ("frame", "frame"), ("photons", "intensity")):
         expected = theirs[column].to_numpy(float) * scale.get(name, 1) - offset.get(name, 0)
         np.testing.assert_allclose(getattr(ours, name), expected, rtol=1e-5, atol=2e-3)
+
+
+@pytest.mark.parametrize("file", LOCAN)
+def test_real_files_agree_with_locan(shared_data, file):
+    loader, offset = LOCAN[file]
+    assert_as_locan(shared_data / "formats" / file, loader, offset, {"x": 127, "y": 117} if "decode" in file else {})
+
+
+@pytest.mark.parametrize(
+    ("name", "loader", "first_frame"),
+    [
+        ("oni", "load_Nanoimager_file", 0),
+        ("elyra", "load_Elyra_file", 1),
+        ("smap", "load_SMAP_file", 1),
+        ("rapidstorm", "load_rapidSTORM_file", 0),
+        ("smlm", "load_SMLM_file", 0),
+        ("thunderstorm", "load_thunderstorm_file", 1),
+    ],
+)
+def test_written_files_agree_with_locan(tmp_path, name, loader, first_frame):
+    assert_as_locan(vendor.written(tmp_path, name), loader, {"frame": first_frame}, {})
 
 
 def test_reading_never_imports_locan_or_scipy_io(tmp_path):
