@@ -5,7 +5,7 @@ BIN := .venv/bin
 # The tests of a file stay together, since they share what took long to make.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test test-all overnight torture lint lock clean
+.PHONY: demo test test-all overnight torture lint docs lock clean
 
 demo: .venv/installed
 	$(BIN)/snakemake --cores all --quiet rules
@@ -30,8 +30,12 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
-	$(BIN)/codespell src workflow config docs tests README.md CHANGELOG.md
+	$(BIN)/codespell src workflow config docs tests results/README.md README.md CONTRIBUTING.md CHANGELOG.md
 	$(BIN)/snakemake --lint
+
+# The documentation site in site/, as strict as CI has it.
+docs: .venv/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # New pins from pyproject.toml, for Python 3.11 to 3.13 and every platform; those of the jobs' environments are among them.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --no-header --no-annotate
@@ -48,5 +52,7 @@ lock: .venv/installed
 	$(BIN)/pip install --quiet --no-deps --editable .
 	touch $@
 
+# All that a run made; the README of results/ stays.
 clean:
-	rm -rf results .snakemake
+	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+	rm -rf .snakemake

@@ -80,7 +80,7 @@ def test_the_package_imports_what_it_declares_and_declares_what_it_imports():
 
 
 def test_the_tests_import_what_they_declare_and_declare_what_they_import():
-    beside = {"pytest-timeout", "pytest-xdist"}  # found by pytest itself
+    beside = {"pytest-timeout", "pytest-xdist", "setuptools"}  # found by pytest itself; by pip, for a wheel
     imported = imported_packages((ROOT / "tests").rglob("*.py"))
     assert imported | beside == names(EXTRAS["test"]) | imported & names(PROJECT["dependencies"])
 
@@ -149,8 +149,11 @@ def test_the_lock_holds_every_dependency_and_no_cuda_package():
 # --- one version
 
 
-def test_the_citation_and_the_package_have_the_same_version():
+def test_package_citation_and_changelog_have_the_same_version():
     from ainu.version import __version__
 
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.M)
     assert "version" not in PROJECT
-    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == __version__
+    assert citation["version"] == __version__
+    assert headings[:2] == ["Unreleased", f"{__version__} - {citation['date-released']}"]

@@ -13,7 +13,7 @@ import yaml
 from ainu.files import sha256
 
 ROOT = Path(__file__).parents[2]
-UNEVEN = ("results/logs/", "results/benchmarks/", "results/provenance/")
+NO_OUTPUTS = ("results/logs/", "results/benchmarks/", "results/provenance/", "results/README.md")
 PARTS = ("Snakefile", "workflow", "src", "resources", "envs", "slurm", "profiles")
 ENDINGS = (".bin", ".csv", ".txt", ".hdf5")
 CODES = {".bin": "1:PolII,2:DNA", ".csv": "0:PolII,1:DNA", ".txt": "PolII:PolII,DNA:DNA", ".hdf5": "0:PolII,1:DNA"}
@@ -61,14 +61,14 @@ class Project:
         (self.folder / "config" / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
     def outputs(self, below: str = "results") -> dict[str, str]:
-        """Digest of every output below a folder: all but logs and times, which differ from run to run."""
+        """Digest of every output below a folder, but for logs and times, which differ from run to run."""
         root = self.folder / below
         files = [path for path in sorted(root.rglob("*")) if path.is_file()]
         names = {path.relative_to(self.folder).as_posix(): path for path in files}
         return {
             name: sha256(path)
             for name, path in names.items()
-            if not name.startswith(UNEVEN) and path.name != ".snakemake_timestamp"
+            if not name.startswith(NO_OUTPUTS) and path.name != ".snakemake_timestamp"
         }
 
     def digest(self) -> str:

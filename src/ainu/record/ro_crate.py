@@ -34,8 +34,8 @@ PROFILES = (
 SNAKEMAKE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
 # What the numbers depend on.
 SOFTWARE = ("snakemake", "torch", "monai", "captum", "numpy", "scipy", "pandas", "scikit-learn", "scikit-image", "h5py")
-# Made anew by every run, or by this record: no results.
-NO_RESULTS = ("logs", "benchmarks", "provenance")
+# Made anew by every run, or by this record, or shipped with the workflow: no results.
+NO_RESULTS = ("logs", "benchmarks", "provenance", "README.md")
 TIMES = {"s": "seconds", "max_rss": "peak memory in MB", "cpu_time": "seconds of CPU"}
 HASHING_THREADS = 4
 

@@ -20,6 +20,7 @@ def run(tmp_path, monkeypatch):
         "Snakefile": "rule all:\n",
         "raw/a.csv": "1,2\n",
         "results/experiments/e/metrics.json": "{}\n",
+        "results/README.md": "What will lie here.\n",
         "results/logs/train.log": "now\n",
         "results/benchmarks/train/e/repeat0-fold0.tsv": "s\tmax_rss\tcpu_time\n12.5\t300\t11\n",
     }.items():
