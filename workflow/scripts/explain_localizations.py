@@ -1,11 +1,11 @@
-"""Hand the attribution of the best method back to the localizations of a shard."""
+"""Divide the attribution of the best method among the localizations of a shard."""
 
 from ainu import files
-from ainu.attribution import per_localization as explained
+from ainu.attribution.per_localization import Source, explain_shard
 from ainu.errors import job
 
 with job(snakemake.log[0]):
     paths, params, out = snakemake.input, snakemake.params, snakemake.output
     inputs = {name: paths[name] for name in ("raw", "drift", "quality", "nuclei")}
-    source = explained.Source(paths.dataset, paths.maps, files.read_json(paths.scorecard)["best"])
-    explained.explain_shard(inputs, source, params.samples, out.table, out.folder, params.formats, snakemake.threads)
+    source = Source(paths.dataset, paths.maps, files.read_json(paths.scorecard)["best"])
+    explain_shard(inputs, source, params.samples, out.table, out.folder, params.formats, snakemake.threads)

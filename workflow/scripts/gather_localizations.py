@@ -1,13 +1,13 @@
-"""Whether the localizations that matter most lie together."""
+"""Test whether the localizations with the highest attribution cluster."""
 
 from ainu import files
-from ainu.attribution import clustering as gathering
+from ainu.attribution.clustering import measure_clustering
+from ainu.attribution.settings import AttributionSettings
 from ainu.errors import job
+from ainu.typed import typed
 
 with job(snakemake.log[0]):
     params = snakemake.params
-    near = 2 * params.voxel_nm
-    far = max(params.settings["gather_nm"], 2 * near)
-    names = [{row["sample"]: row[key] for row in params.rows} for key in ("replicate", "label")]
-    found = gathering.gathering(snakemake.input.tables, *names, params.settings["top"], near, far, params.seed)
+    settings = typed(AttributionSettings, params.settings)
+    found = measure_clustering(snakemake.input.tables, params.rows, settings, params.voxel_nm, params.seed)
     files.write_json(snakemake.output[0], found)

@@ -1,12 +1,14 @@
-"""Judge the attribution methods, and draw what the best one says of the nuclei."""
+"""Judge the attribution methods, and draw the maps of the best one."""
 
 from ainu import files
-from ainu.attribution import summary as biology
+from ainu.attribution.settings import AttributionSettings
+from ainu.attribution.summary import summarise
 from ainu.errors import job
 from ainu.images import dataset
+from ainu.typed import typed
 
 with job(snakemake.log[0]):
     paths, params = snakemake.input, snakemake.params
     nuclei, checks = dataset.read(paths.dataset), files.read_json(paths.sanity)
-    outputs = dict(snakemake.output.items())
-    biology.summarise(nuclei, paths.maps, checks, params.classes, params.settings, params.seed, outputs)
+    settings, outputs = typed(AttributionSettings, params.settings), dict(snakemake.output.items())
+    summarise(nuclei, paths.maps, checks, params.classes, settings, params.seed, outputs)

@@ -12,7 +12,7 @@ SMOOTHED = "smoothgrad-"
 
 @dataclass(frozen=True)
 class Method:
-    """What is known of a method before it is run.
+    """Properties of a method.
 
     Attributes
     ----------
@@ -20,10 +20,13 @@ class Method:
         Whether values are shares of the decision, which add up and are divided among the localizations of a voxel;
         otherwise they say how much a place matters.
     complete : bool
-        Whether the values of a nucleus are promised to add up to what they explain.
-    needs_maps, needs_relu, reads_localizations : bool
-        Whether it needs a layer of coarse maps; a network of ReLU; whether it also works on networks that read
-        localizations.
+        Whether the values of a nucleus have to add up to the decision (completeness).
+    needs_maps : bool
+        Whether it needs a layer of coarse maps.
+    needs_relu : bool
+        Whether it needs a network of ReLU.
+    reads_localizations : bool
+        Whether it also works on networks that read localizations.
     """
 
     contributions: bool
@@ -45,20 +48,20 @@ BASE = {
 }
 
 DEFAULT = ("integrated_gradients", "deep_lift", "grad_cam")
-"""What is taken where the config names none, of what the network has what it takes for."""
+"""Methods where the config names none, as far as the network allows them."""
 
 METHODS = (*BASE, *(f"{SMOOTHED}{name}" for name in BASE))
-"""All names that `attribution.methods` takes."""
+"""All names that the config's `attribution.methods` takes."""
 
 
 def method_of(name: str) -> Method:
-    """What is known of a method, smoothed or not; smoothing adds noise, so its sums are promised no more."""
+    """Properties of a method, smoothed or not; smoothing adds noise, so its values no longer have to add up."""
     own = BASE[name.removeprefix(SMOOTHED)]
     return own if name in BASE else Method(own.contributions, False, own.needs_maps, own.needs_relu, False)
 
 
 def methods_for(network: str) -> tuple[str, ...]:
-    """The methods that a network of the catalogue has what it takes for."""
+    """The methods that a network of the catalogue allows."""
     own = CATALOGUE[network]
     return tuple(
         name

@@ -1,4 +1,4 @@
-"""Whether the localizations that matter most lie together: pairs of them against random ones."""
+"""Whether the localizations with the highest attribution cluster: pairs of them against random ones."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ainu.attribution.settings import AttributionSettings
 from ainu.evaluation.scores import interval
 from ainu.failures import reason_of
 from ainu.localizations.hdf5 import open_file
 from ainu.localizations.table import Localizations
 
 DRAWS = 99
+"""Random selections of localizations of a nucleus."""
 MOST = 1000
-"""Localizations of a nucleus that are looked at; more are thinned to this."""
+"""Localizations of a nucleus whose pairs are counted; more are thinned to this."""
 BOOTSTRAPS = 999
 
 
 def top(values: NDArray[np.float32], share: float) -> NDArray[np.intp]:
-    """Rows of the share of highest values, at least two."""
+    """(m,) rows of the share of highest of (n,) values, at least two."""
     n = max(2, round(share * len(values)))
     return np.argsort(-values, kind="stable")[:n]
 
 
 def pairs(position: NDArray[np.float32], near_nm: float, far_nm: float) -> float:
-    """Pairs whose distance is above `near_nm` and up to `far_nm`, per localization."""
+    """Pairs of (n, 2 or 3) positions in nm whose distance is above `near_nm` and up to `far_nm`, per localization."""
     from scipy.spatial import cKDTree
 
     tree = cKDTree(position)
@@ -38,7 +40,7 @@ def pairs(position: NDArray[np.float32], near_nm: float, far_nm: float) -> float
 
 
 def matched(channel: NDArray[np.integer], chosen: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
-    """Rows at random, of each channel as many as there are among the chosen ones."""
+    """(m,) random rows, of each channel as many as there are among the (m,) chosen rows; `channel` is (n,)."""
     parts = []
     for code in np.unique(channel[chosen]):
         rows = np.flatnonzero(channel == code)
@@ -46,7 +48,7 @@ def matched(channel: NDArray[np.integer], chosen: NDArray[np.intp], rng: np.rand
     return np.concatenate(parts)
 
 
-def of_nucleus(
+def _of_nucleus(
     table: Localizations, share: float, near_nm: float, far_nm: float, rng: np.random.Generator
 ) -> tuple[float, NDArray[np.float64]]:
     """Pairs among the top localizations of a nucleus, and (DRAWS,) among matched random ones."""
@@ -58,32 +60,30 @@ def of_nucleus(
     return pairs(position[chosen], near_nm, far_nm), np.array(random)
 
 
-def gathering(
+def measure_clustering(
     shards: Sequence[str | Path],
-    replicates: Mapping[str, str],
-    labels: Mapping[str, str],
-    share: float,
-    near_nm: float,
-    far_nm: float,
+    samples: Sequence[Mapping[str, str]],
+    settings: AttributionSettings,
+    voxel_nm: float,
     seed: int,
 ) -> dict[str, Any]:
-    """How much closer together the top localizations of nuclei lie than random ones.
+    """How much more clustered the top localizations of nuclei are than random ones.
 
-    Counted are pairs farther apart than `near_nm`: localizations of one voxel, or of one molecule, share their
+    Counted are pairs farther apart than two voxels: localizations of one voxel, or of one molecule, share their
     attribution, and would be found together whatever the network looks at. Random ones are matched in number and
     channel within each nucleus.
 
     Parameters
     ----------
     shards : sequence of path
-        Tables of `explained.explain_shard`.
-    replicates, labels : mapping
-        Of each sample.
-    share : float
-        Of each nucleus's localizations that is the top.
-    near_nm, far_nm : float
-        Distances of the pairs.
+        Tables of `per_localization.explain_shard`.
+    samples : sequence of mapping
+        `sample`, `replicate` and `label` of each sample.
+    settings : AttributionSettings
+    voxel_nm : float
+        Edge of a voxel of the images that were explained, nm.
     seed : int
+        Of the random localizations and of the bootstrap.
 
     Returns
     -------
@@ -91,11 +91,14 @@ def gathering(
         `share`, `near_nm`, `far_nm`, `draws`; `ratio`: pairs over those of random ones, for all and `per_label`:
         `value`, `ci` (95 %, bootstrap over replicates), `p` (one-sided, of the draws), `nuclei`.
     """
+    near_nm = 2 * voxel_nm
+    far_nm = max(settings.gather_nm, 2 * near_nm)
+    known = {row["sample"]: (row["replicate"], row["label"]) for row in samples}
     rows, seen, random = [], [], []
     for sample, number, table in _nuclei(shards):
         rng = np.random.default_rng([seed, crc32(f"{sample}/{number}".encode())])
-        own, drawn = of_nucleus(table, share, near_nm, far_nm, rng)
-        rows.append((replicates[sample], labels[sample]))
+        own, drawn = _of_nucleus(table, settings.top, near_nm, far_nm, rng)
+        rows.append(known[sample])
         seen.append(own)
         random.append(drawn)
     frame = pd.DataFrame(rows, columns=["replicate", "label"])
@@ -106,7 +109,7 @@ def gathering(
         for name, own in groups.items()
     }
     whole = _ratio(top_pairs, random_pairs, frame["replicate"].to_numpy(), seed) if len(frame) else None
-    described = {"share": share, "near_nm": near_nm, "far_nm": far_nm, "draws": DRAWS}
+    described = {"share": settings.top, "near_nm": near_nm, "far_nm": far_nm, "draws": DRAWS}
     return described | {"ratio": whole, "per_label": ratios}
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ainu.attribution.settings import NucleoliSettings
 from ainu.evaluation.scores import interval
 
 Mask = NDArray[np.bool_]
@@ -19,49 +19,21 @@ OUTLINE_SMOOTH_NM = 300.0
 OUTLINE_SHARE = 0.5
 """The nucleus is where the smoothed localizations are at least this share of their median."""
 OUTLINE_GAP_NM = 1000.0
-"""Bays of the outline that are narrower belong to the nucleus: chromatin has gaps."""
+"""Narrower bays of the outline belong to the nucleus: chromatin has gaps."""
 EDGE_NM = 500.0
-"""Nucleoli reach no closer to the edge of the nucleus, where everything becomes thin."""
+"""Nucleoli lie no closer to the edge of the nucleus, where the density falls anyway."""
 FLIPS = 999
 BOOTSTRAPS = 999
 LEAST_REPLICATES = 6
-"""With fewer, there are too few ways to flip the signs of replicates, and those of nuclei are flipped."""
-
-
-@dataclass(frozen=True)
-class Nucleoli:
-    """How nucleoli look; lengths in nm.
-
-    Attributes
-    ----------
-    channel : str, optional
-        In which channel; None: the last one.
-    look : str
-        "poor", they are emptier than the rest of the nucleus (DNA, H3, Pol II where it spares them), or "rich".
-    contrast : float
-        Poor: less than this share of the median density; rich: more than its inverse.
-    smooth_nm : float
-        Of the density.
-    radius_nm : float
-        Narrower places are none.
-    area_um2 : float
-        Smaller ones neither.
-    """
-
-    channel: str | None = None
-    look: str = "poor"
-    contrast: float = 0.5
-    smooth_nm: float = 150.0
-    radius_nm: float = 500.0
-    area_um2: float = 1.0
+"""With fewer, there are too few ways to flip the signs of replicates, and those of nuclei are flipped instead."""
 
 
 def find_compartments(
     image: NDArray[Any],
     channels: Sequence[str],
     voxel_nm: float,
-    nucleoli: Nucleoli | None = None,
-    rim_nm: float = 700.0,
+    nucleoli: NucleoliSettings,
+    rim_nm: float,
 ) -> dict[str, Mask]:
     """Compartments of one nucleus, disjoint, together the nucleus.
 
@@ -71,27 +43,28 @@ def find_compartments(
         Localizations per voxel; a stack is summed along z.
     channels : sequence of C str
     voxel_nm : float
-    nucleoli : Nucleoli, optional
+        Edge of a voxel in the plane, nm.
+    nucleoli : NucleoliSettings
+        How nucleoli look.
     rim_nm : float
-        What lies closer to the outline, and in no nucleolus, is the rim.
+        What lies closer to the outline, and in no nucleolus, is the rim, nm.
 
     Returns
     -------
     dict
         (Y, X) bool masks "nucleoli", "rim" and "interior".
     """
-    settings = nucleoli or Nucleoli()
     counts = (image.sum(axis=1) if image.ndim == 4 else image).astype(np.float64)
     nucleus = outline(counts.sum(axis=0), voxel_nm)
     depth = ndimage.distance_transform_edt(nucleus) * voxel_nm
-    plane = counts[list(channels).index(settings.channel) if settings.channel else -1]
-    inside = find_nucleoli(plane, nucleus, depth, voxel_nm, settings)
+    plane = counts[list(channels).index(nucleoli.channel) if nucleoli.channel else -1]
+    inside = _find_nucleoli(plane, nucleus, depth, voxel_nm, nucleoli)
     rim = nucleus & ~inside & (depth <= rim_nm)
     return {"nucleoli": inside, "rim": rim, "interior": nucleus & ~inside & ~rim}
 
 
 def outline(counts: NDArray[np.float64], voxel_nm: float) -> Mask:
-    """(Y, X) the nucleus on its canvas: the largest region where localizations are dense, without holes."""
+    """(Y, X) mask of the nucleus: the largest region where (Y, X) counts of localizations are dense, without holes."""
     smooth = ndimage.gaussian_filter(counts, OUTLINE_SMOOTH_NM / voxel_nm)
     if not smooth.max() > 0:
         return np.zeros(counts.shape, bool)
@@ -105,16 +78,16 @@ def outline(counts: NDArray[np.float64], voxel_nm: float) -> Mask:
 
 
 def disc(radius: float) -> Mask:
-    """A disc of a radius in voxels."""
+    """(2n + 1, 2n + 1) mask of a disc of a radius in voxels."""
     n = int(np.ceil(radius))
     y, x = np.indices((2 * n + 1, 2 * n + 1)) - n
     return x**2 + y**2 <= radius**2
 
 
-def find_nucleoli(
-    counts: NDArray[np.float64], nucleus: Mask, depth: NDArray[np.float64], voxel_nm: float, settings: Nucleoli
+def _find_nucleoli(
+    counts: NDArray[np.float64], nucleus: Mask, depth: NDArray[np.float64], voxel_nm: float, settings: NucleoliSettings
 ) -> Mask:
-    """(Y, X) places of unlike density, wide and large enough, each with its convex hull, since nucleoli are round."""
+    """(Y, X) places of deviating density, wide and large enough, each with its convex hull: nucleoli are round."""
     from skimage.morphology import convex_hull_image
 
     inner = nucleus & (depth > EDGE_NM)
@@ -123,10 +96,10 @@ def find_nucleoli(
     density = ndimage.gaussian_filter(counts * nucleus, sigma) / np.maximum(share, 1e-6)
     typical = float(np.median(density[inner])) if inner.any() else 0.0
     if settings.look == "poor":
-        unlike = inner & (density < settings.contrast * typical)
+        deviating = inner & (density < settings.contrast * typical)
     else:
-        unlike = inner & (density > typical / settings.contrast)
-    parts, count = ndimage.label(ndimage.binary_opening(unlike, disc(settings.radius_nm / voxel_nm)))
+        deviating = inner & (density > typical / settings.contrast)
+    parts, count = ndimage.label(ndimage.binary_opening(deviating, disc(settings.radius_nm / voxel_nm)))
     found = np.zeros_like(nucleus)
     for number in range(1, count + 1):
         own = parts == number
@@ -136,8 +109,8 @@ def find_nucleoli(
 
 
 def densities(evidence: NDArray[np.floating], masks: Mapping[str, Mask]) -> NDArray[np.float64]:
-    """(compartments, C, 2) mean of (C, Y, X) evidence inside each compartment and in the rest of the nucleus; NaN where
-    there is none of either."""
+    """(compartments, C, 2) mean of (C, Y, X) evidence inside each (Y, X) mask and in the rest of the nucleus; NaN where
+    one of these is empty."""
     nucleus = np.any(list(masks.values()), axis=0)
     found = np.full((len(masks), len(evidence), 2), np.nan)
     for k, mask in enumerate(masks.values()):
@@ -156,14 +129,17 @@ def enrichment(
     ----------
     inside, rest : (n,) float64
         Evidence per area of each nucleus; nuclei with a NaN are left out.
-    replicate : (n,)
+    replicate : (n,) str
+        Of each nucleus.
+    seed : int
+        Of the bootstrap and of the flips.
 
     Returns
     -------
     dict
-        `value`, the ratio of the means; `ci`, 95 %, bootstrap over replicates; `p`, two-sided, by flipping the signs of
-        the differences of replicates (`unit`; of nuclei where there are fewer than six replicates); `nuclei`. Numbers
-        are None where there is nothing to tell.
+        `value`, the ratio of the means; `ci`, its 95 % interval by a bootstrap over replicates; `p`, two-sided, by
+        flipping the signs of the differences of replicates (`unit`; of nuclei where there are fewer than six
+        replicates); `nuclei`. Numbers are None where no nucleus has both, or the rest has no evidence.
     """
     known = np.isfinite(inside) & np.isfinite(rest)
     inside, rest, replicate = inside[known], rest[known], np.asarray(replicate)[known]
@@ -195,7 +171,8 @@ def _ratio(
 
 
 def sign_flips(differences: NDArray[np.float64], rng: np.random.Generator) -> float:
-    """Two-sided p of a mean of 0, by flipping signs: all ways of it where these are few, else at random."""
+    """Two-sided p of a mean of 0 of (n,) differences, by flipping signs: in all ways where these are few, else at
+    random."""
     n = len(differences)
     if 2**n <= FLIPS + 1:
         signs = 1 - 2 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
@@ -207,15 +184,10 @@ def sign_flips(differences: NDArray[np.float64], rng: np.random.Generator) -> fl
 
 
 def radial_profile(evidence: NDArray[np.floating], nucleus: Mask, bins: int = 10) -> NDArray[np.float64]:
-    """(C, bins) mean evidence from the outline (first) to the innermost place (last), by relative depth."""
+    """(C, bins) mean of (C, Y, X) evidence from the outline of the (Y, X) nucleus (first) to its innermost place
+    (last), by relative depth."""
     depth = ndimage.distance_transform_edt(nucleus)
     share = np.minimum((depth[nucleus] - 0.5) / max(depth.max() - 0.5, 1e-9), 1 - 1e-9)
     ring = (share * bins).astype(int)
     area = np.maximum(np.bincount(ring, minlength=bins), 1)
     return np.stack([np.bincount(ring, plane[nucleus], minlength=bins) / area for plane in evidence])
-
-
-def dice(one: Mask, other: Mask) -> float:
-    """Overlap of two regions: 1 where they are the same, 0 where they share nothing."""
-    total = int(one.sum() + other.sum())
-    return 2 * int((one & other).sum()) / total if total else 1.0

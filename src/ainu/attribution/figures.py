@@ -1,4 +1,4 @@
-"""Pictures of attribution: what methods stand, where evidence lies, and nuclei with their maps and verdicts."""
+"""Figures of attribution: checks of the methods, where the evidence lies, and nuclei with their maps and verdicts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOST_DRAWN = 8
 """Methods with a curve of their own colour."""
 
 
-def titled(method: str, verdict: str | None) -> str:
+def _titled(method: str, verdict: str | None) -> str:
     """The name of a method with its verdict."""
     return method_name(method) if verdict is None else f"{method_name(method)}: {verdict}"
 
@@ -44,13 +44,17 @@ def removal_curves(sanity: Mapping[str, Any], verdicts: Mapping[str, str | None]
         Of `sanity.examine`.
     verdicts : mapping of method to "passes" or "fails"
         Failing methods are dashed.
+
+    Returns
+    -------
+    Figure
     """
     figure = Figure(figsize=(9.2, 3.6), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     shares = 100 * np.asarray(sanity["shares"])
     for axis, kind in zip(axes, ("deletion", "insertion"), strict=True):
-        words = "removed" if kind == "deletion" else "put into an empty nucleus"
-        axis.set(xlabel=f"localizations {words}, %", ylim=(-0.03, 1.03), title=kind)
+        words = "removed" if kind == "deletion" else "inserted into an empty nucleus"
+        axis.set(xlabel=f"localizations {words} (%)", ylim=(-0.03, 1.03), title=kind)
         for name, dashes in (("random", ":"), ("brightest", "-.")):
             curve = sanity["orders"].get(f"{kind}_{name}_curve")
             if curve:
@@ -58,11 +62,11 @@ def removal_curves(sanity: Mapping[str, Any], verdicts: Mapping[str, str | None]
                 axis.plot(shares, curve, dashes, color="0.45", linewidth=1.4, label=label)
         for index, (method, row) in enumerate(list(sanity["methods"].items())[:MOST_DRAWN]):
             dashes = "--" if verdicts.get(method) == "fails" else "-"
-            label = titled(method, verdicts.get(method))
+            label = _titled(method, verdicts.get(method))
             axis.plot(shares, row[f"{kind}_curve"], dashes, color=class_colour(index), linewidth=1.6, label=label)
-    axes[0].set_ylabel("sureness of the true class")
+    axes[0].set_ylabel("confidence in the true class")
     if not sanity["methods"]:
-        absent(axes[1], "no nuclei were looked at")
+        absent(axes[1], "no nuclei were checked")
     handles, labels = axes[0].get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="outside right center")
@@ -83,6 +87,14 @@ def compartment_bars(
     ----------
     rows : sequence of mapping
         `compartment`, `channel`, `label`, `value`, `ci`, `p`, of one method.
+    classes, channels : sequence of str
+        In the order in which they are drawn.
+    method, verdict : str, optional
+        For the title.
+
+    Returns
+    -------
+    Figure
     """
     figure = Figure(figsize=(1.2 + 3.2 * len(channels), 3.4), layout="constrained")
     axes = figure.subplots(1, len(channels), squeeze=False, sharey=True)[0]
@@ -95,7 +107,7 @@ def compartment_bars(
     if handles:
         figure.legend(handles, labels, loc="outside right center")
     if method:
-        figure.suptitle(titled(method, verdict), ha="left", x=0.01, fontsize=10)
+        figure.suptitle(_titled(method, verdict), ha="left", x=0.01, fontsize=10)
     return figure
 
 
@@ -123,7 +135,15 @@ def radial_profiles(
     Parameters
     ----------
     profiles : (N, C, bins) float
+        As `compartments.radial_profile` gives them.
     labels : (N,) str
+        Class of each nucleus.
+    classes, channels : sequence of str
+        In the order in which they are drawn.
+
+    Returns
+    -------
+    Figure
     """
     figure = Figure(figsize=(1.2 + 3.2 * len(channels), 3.2), layout="constrained")
     axes = figure.subplots(1, len(channels), squeeze=False)[0]
@@ -154,11 +174,17 @@ def examples(
 
     Parameters
     ----------
+    dataset : Dataset
     rows : sequence of n int
         Nuclei of the dataset.
     maps : mapping of method to (n, C, ...) float
+    verdicts : mapping of method to "passes" or "fails"
     masks : sequence of n mapping
-        Compartments of each.
+        (Y, X) masks of the compartments of each.
+
+    Returns
+    -------
+    Figure
     """
     lines = [(k, c) for k in range(len(rows)) for c in range(len(dataset.channels))]
     figure = Figure(figsize=(2.1 * (1 + len(maps)) + 0.4, 2.1 * len(lines) + 0.4), layout="constrained")
@@ -178,5 +204,5 @@ def examples(
                 axis.contour(masks[k]["nucleoli"], [0.5], colors="0.5", linewidths=0.8)
     axes[0, 0].set_title("localizations")
     for column, method in enumerate(maps, start=1):
-        axes[0, column].set_title(titled(method, verdicts.get(method)))
+        axes[0, column].set_title(_titled(method, verdicts.get(method)))
     return figure

@@ -1,4 +1,4 @@
-"""What was found in simulated nuclei, held against what was simulated."""
+"""Attribution of simulated nuclei compared with the ground truth of the simulation."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ainu.images.dataset import Dataset, canvas_positions
 from ainu.simulation.cells import Ellipse, read_truth
 
 RESOLUTION = 0.5
-"""Spread of the smoothing before the place of most evidence is looked for, in radii of the smallest nucleolus."""
+"""Standard deviation of the smoothing before the pointing game, in radii of the smallest nucleolus."""
 
 
 def planted_masks(dataset: Dataset, index: int, path: str | Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """(Y, X) masks of the simulated nucleoli of a nucleus and of the rest of that nucleus, on its canvas."""
     truth = read_truth(path, str(dataset.sample[index]))
     x, y = canvas_positions(dataset, index)
-    own = nearest(truth.nuclei, float(x.mean()), float(y.mean()))
+    own = _nearest(truth.nuclei, float(x.mean()), float(y.mean()))
     inside = truth.nuclei[own].radius(x, y) < 1
     nucleoli = np.zeros_like(inside)
     for nucleolus in truth.nucleoli[own]:
@@ -30,58 +30,67 @@ def planted_masks(dataset: Dataset, index: int, path: str | Path) -> tuple[NDArr
     return nucleoli & inside, inside & ~nucleoli
 
 
-def nearest(nuclei: tuple[Ellipse, ...], x: float, y: float) -> int:
+def _nearest(nuclei: tuple[Ellipse, ...], x: float, y: float) -> int:
     """Index of the nucleus whose centre is nearest."""
     return int(np.argmin([np.hypot(nucleus.x - x, nucleus.y - y) for nucleus in nuclei]))
 
 
 def compare(dataset: Dataset, maps: str | Path, truth: str | Path) -> dict[str, Any]:
-    """How attribution and the planted cause agree.
+    """How well attribution finds the planted cause.
 
     The cause is planted where the first channel is denser in the nucleoli than in the rest of the nucleus, and only a
-    nucleus that holds it can be explained by it; elsewhere it is missing, and what is not there has no localizations
-    to point at. Evidence is the positive part of a map: what speaks for the class. (Its negative part, which says that
-    other places would rather suit another class, points away from the cause.)
+    nucleus that has it can be explained by it; in the others there are no localizations to point at. Evidence is the
+    positive part of a map: what speaks for the class. (The negative part speaks for other classes and points away from
+    the cause.)
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of simulated nuclei.
+    maps : path
+        Of `maps.write_maps`.
+    truth : path
+        Of `simulation.cells.write_truth`.
 
     Returns
     -------
     dict
-        `nuclei`: how many hold the cause; `resolution_nm`. Over these, per method: `enrichment`, per channel, evidence
-        per area inside the nucleoli over that in the rest of the nucleus; `share`: of the evidence in all channels,
-        what lies inside; `pointing_game`: how often the place of most evidence, in all channels together and at the
-        resolution of a nucleolus (a Gaussian of half its smallest radius), lies inside (Zhang et al., 2018);
+        `nuclei`: how many have the cause; `resolution_nm`. Over these, per method: `enrichment`, per channel, evidence
+        per area inside the nucleoli over that in the rest of the nucleus; `share`: of the evidence in all channels, the
+        part that lies inside; `pointing_game`: how often the place of most evidence, in all channels together and at
+        the resolution of a nucleolus (a Gaussian of half its smallest radius), lies inside (Zhang et al., 2018);
         `pointing_game_voxel`: the same by single voxels; `rank_accuracy`: the share of the highest voxels, as many as
         are planted, that lie inside (Arras et al., 2022); `enrichment_absolute`: of absolute values in place of
-        evidence; `enrichment_per_class`: over all nuclei of a class, whether they hold the cause or not.
+        evidence; `enrichment_per_class`: over all nuclei of a class, with the cause or without.
     """
     masks = [planted_masks(dataset, index, truth) for index in range(len(dataset))]
-    holds = np.array([holds_cause(image[0], *mask) for image, mask in zip(dataset.image, masks, strict=True)])
-    sigma = RESOLUTION * least_radius(dataset, truth) / dataset.voxel_size_nm
-    found: dict[str, Any] = {"nuclei": int(holds.sum()), "resolution_nm": sigma * dataset.voxel_size_nm}
+    with_cause = np.array([_has_cause(image[0], *mask) for image, mask in zip(dataset.image, masks, strict=True)])
+    sigma = RESOLUTION * _least_radius(dataset, truth) / dataset.voxel_size_nm
+    found: dict[str, Any] = {"nuclei": int(with_cause.sum()), "resolution_nm": sigma * dataset.voxel_size_nm}
     found |= {key: {} for key in ("enrichment", "enrichment_absolute", "enrichment_per_class", *GAMES)}
     for method, values in read_maps(maps).items():
         planes = _flat(values)
         evidence = np.maximum(planes, 0)
-        found["enrichment"][method] = _enrichment(evidence, masks, holds, dataset.channels)
-        found["enrichment_absolute"][method] = _enrichment(np.abs(planes), masks, holds, dataset.channels)
+        found["enrichment"][method] = _enrichment(evidence, masks, with_cause, dataset.channels)
+        found["enrichment_absolute"][method] = _enrichment(np.abs(planes), masks, with_cause, dataset.channels)
         found["enrichment_per_class"][method] = {
             str(label): _enrichment(evidence, masks, dataset.label == label, dataset.channels)
             for label in np.unique(dataset.label)
         }
         for key, game in GAMES.items():
-            rows = [game(evidence[i].sum(axis=0), *masks[i], sigma) for i in np.flatnonzero(holds)]
+            rows = [game(evidence[i].sum(axis=0), *masks[i], sigma) for i in np.flatnonzero(with_cause)]
             found[key][method] = float(np.mean(rows)) if rows else None
     return found
 
 
-def least_radius(dataset: Dataset, path: str | Path) -> float:
+def _least_radius(dataset: Dataset, path: str | Path) -> float:
     """Smallest semi-axis of the nucleoli of all nuclei, nm."""
     truths = [read_truth(path, sample) for sample in np.unique(dataset.sample)]
     return min(region.b for truth in truths for nucleoli in truth.nucleoli for region in nucleoli)
 
 
-def holds_cause(image: NDArray[Any], inside: NDArray[np.bool_], rest: NDArray[np.bool_]) -> bool:
-    """Whether the channel is denser in the planted region than in the rest of the nucleus."""
+def _has_cause(image: NDArray[Any], inside: NDArray[np.bool_], rest: NDArray[np.bool_]) -> bool:
+    """Whether the (Y, X) or (Z, Y, X) image is denser in the planted region than in the rest of the nucleus."""
     flat = _flat(image[None, None])[0, 0]
     return bool(inside.any() and rest.any() and flat[inside].mean() > flat[rest].mean())
 
@@ -92,7 +101,7 @@ def _flat(maps: NDArray[Any]) -> NDArray[Any]:
 
 
 def pointing(evidence: NDArray[np.float32], inside: NDArray[np.bool_], _rest: NDArray[np.bool_], sigma: float) -> float:
-    """1 where the place of most evidence, smoothed by `sigma` voxels, lies in the planted region, else 0."""
+    """1 where the place of most (Y, X) evidence, smoothed by `sigma` voxels, lies in the region `inside`, else 0."""
     smooth = gaussian_filter(evidence.astype(np.float64), sigma) if sigma else evidence
     return float(inside.ravel()[smooth.argmax()])
 
@@ -109,7 +118,7 @@ def _share(evidence: NDArray[np.float32], inside: NDArray[np.bool_], rest: NDArr
 def rank_accuracy(
     evidence: NDArray[np.float32], inside: NDArray[np.bool_], _rest: NDArray[np.bool_], _sigma: float
 ) -> float:
-    """Share of the highest voxels, as many as are planted, that are planted."""
+    """Share of the highest voxels of (Y, X) evidence, as many as are planted, that lie in the region `inside`."""
     n = int(inside.sum())
     highest = np.argsort(evidence, axis=None, kind="stable")[-n:]
     return float(inside.ravel()[highest].mean()) if n else 0.0

@@ -1,4 +1,4 @@
-"""Attribution maps as they lie on disk, with how far their sums are from what they explain."""
+"""Files of attribution maps, with the completeness error of each method."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ def write_maps(
 
     Parameters
     ----------
-    path, dataset : path, Dataset
+    path : path
+    dataset : Dataset
     maps : mapping of method to (N, C, ...) float32
     errors : mapping of method to float, optional
-        Completeness error, for methods that promise a sum.
+        Completeness error, for methods whose values have to add up to the decision.
     exact : mapping of method to (M,) float32, optional
         Attribution of each of the dataset's localizations.
     """
@@ -61,15 +62,9 @@ def read_maps(path: str | Path) -> dict[str, NDArray[np.float32]]:
     return {method: read_map(path, method) for method in methods_in(path)}
 
 
-def read_exact(path: str | Path, method: str) -> NDArray[np.float32] | None:
-    """(M,) attribution of the dataset's localizations, if the network reads those."""
-    with open_file(path) as file:
-        return file[f"{EXACT}{method}"][()] if f"{EXACT}{method}" in file else None
-
-
 def completeness_errors(path: str | Path) -> dict[str, float | None]:
-    """Per method, the median over nuclei of how far a map's sum is from what it explains, as a share of the sum of its
-    absolute values; None where no sum is promised."""
+    """Completeness error per method: the median over nuclei of how far a map's sum is from what it explains, as a share
+    of the sum of its absolute values; None for methods whose values need not add up."""
     with open_file(path) as file:
         methods = [str(name) for name in file.attrs["methods"]]
         found = {method: file[method].attrs.get("completeness_error") for method in methods}

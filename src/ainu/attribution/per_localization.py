@@ -1,4 +1,4 @@
-"""Attribution handed back to localizations: tables in which each one has its share, for Picasso, napari and others."""
+"""Attribution of single localizations: tables in which each one has its value, for Picasso, napari and others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ainu.nuclei.orientation import Pose
 from ainu.shards import write_shard
 
 COLUMNS = ("attribution", "nucleus")
-"""What the tables hold beside the usual columns."""
+"""Columns of the tables beside the usual ones."""
 
 
 def shared_out(
@@ -35,17 +35,22 @@ def shared_out(
 ) -> NDArray[np.float32]:
     """Divide the attribution of voxels among the localizations that they hold.
 
-    Each gets its part of the voxel's value, and what the map, interpolated between the middles of voxels, says of its
-    own place more or less than of the others in the voxel. The values in a voxel add up to that of the voxel. What a
-    map says of empty voxels belongs to no localization; localizations beyond the canvas get 0.
+    Each gets an equal part of the voxel's value, and the difference between the map at its own place, interpolated
+    between the centres of voxels, and the mean over the voxel's localizations. The values in a voxel add up to that of
+    the voxel. Values of empty voxels belong to no localization; localizations beyond the canvas get 0.
 
     Parameters
     ----------
     values : (C, Y, X) or (C, Z, Y, X) float32
+        The map.
     position : (m, 2 or 3) float32
-        nm from the middle of the canvas.
+        From the centre of the canvas, nm.
     channel : (m,) uint8
-        Plane of the image.
+        Channel of the image.
+    voxel_nm : float
+        Edge of a voxel in the plane, nm.
+    voxel_z_nm : float, optional
+        Height of a voxel, nm.
 
     Returns
     -------
@@ -83,11 +88,13 @@ def _interpolated(
 
 @dataclass(frozen=True)
 class Source:
-    """Where the attribution of an experiment's nuclei lies.
+    """Files with the attribution of an experiment's nuclei.
 
     Attributes
     ----------
-    dataset, maps : path
+    dataset : path
+    maps : path
+        Of `maps.write_maps`.
     method : str
         Whose values are taken.
     """
@@ -97,15 +104,15 @@ class Source:
     method: str
 
     def rows(self, samples: Sequence[str]) -> dict[str, int]:
-        """Where the nuclei of samples stand in the dataset."""
+        """Rows of the dataset by nucleus, of the nuclei of some samples."""
         own = set(samples)
         with open_file(self.dataset) as data:
             names = data["nucleus"].asstr()[()]
         return {name: row for row, name in enumerate(names) if name.rpartition("/")[0] in own}
 
     def nucleus(self, row: int | None, part: Localizations) -> NDArray[np.float32]:
-        """(n,) attribution of the localizations of a nucleus; NaN in channels that the network does not see, and for a
-        nucleus that is not in the dataset (`row` is None)."""
+        """(n,) attribution of the localizations of a nucleus, a row of the dataset; NaN in channels that the network
+        does not see, and for a nucleus that is not in the dataset (None)."""
         with open_file(self.dataset) as data, open_file(self.maps) as maps:
             plane = planes_of(part.channels, [str(own) for own in data.attrs["channels"]])[part.channel]
             found = np.full(len(part), np.nan, np.float32)
@@ -144,11 +151,12 @@ def explain_shard(
     inputs : mapping
         The shard's `raw`, `drift`, `quality` and `nuclei` files.
     source : Source
+        Where the attribution comes from.
     samples : sequence of str
         Those of the experiment.
     output, folder : path
-        `{shard}.h5` with the columns of the house, `attribution` and `nucleus`; `{sample}.hdf5` (Picasso, with its
-        YAML file) and `{sample}.csv` (ThunderSTORM).
+        `{shard}.h5` with the usual columns, `attribution` and `nucleus`; `{sample}.hdf5` (Picasso, with its YAML file)
+        and `{sample}.csv` (ThunderSTORM).
     formats : sequence of str
         "picasso", "thunderstorm".
     threads : int
@@ -182,7 +190,7 @@ def _explain_sample(
 def explained(inputs: Mapping[str, str], source: Source, rows: Mapping[str, int], sample: str) -> Localizations:
     """The localizations of a sample inside nuclei, in channels that the network sees, with extra columns.
 
-    `rows` says where its nuclei stand in the dataset, which may lack some.
+    `rows` are the rows of the dataset by nucleus; nuclei may be missing there.
     """
     table = load(inputs["raw"], sample, drift=inputs["drift"], quality=inputs["quality"], nuclei=inputs["nuclei"])
     assert table.nucleus is not None

@@ -1,4 +1,4 @@
-"""A nucleus before the network that judges it: how the decision changes when localizations are taken away."""
+"""Nuclei with localizations removed: how a network's decision changes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ainu.attribution.captum_methods import Explainer
 from ainu.attribution.catalogue import method_of
-from ainu.attribution.explain import Explainer
 from ainu.attribution.point_networks import Presence
 from ainu.images.dataset import Dataset, Points
 from ainu.images.views import Neighbours, settings_of
@@ -19,49 +19,46 @@ from ainu.networks.catalogue import POINT_NETWORKS
 from ainu.networks.model import margin_of
 
 LEAST = 2
-"""Fewer localizations have no neighbours; a network that reads those is then shown an empty nucleus."""
+"""Fewer localizations have no neighbours; a network that reads neighbourhoods is then shown an empty nucleus."""
 
 
 class Probe(Protocol):
-    """A nucleus in units that are taken away together: voxels with what they hold, or single localizations.
+    """A nucleus in units that are removed together: voxels with their localizations, or single localizations.
 
-    Attributes
-    ----------
-    counts : (U,) float64
-        Localizations in each unit.
-    position : (U, d) float64
-        Where units lie, nm.
-    channel : (U,) int
-    name, label : str
-        Of the nucleus.
+    U units in d dimensions.
     """
 
     @property
-    def counts(self) -> NDArray[np.float64]: ...
+    def counts(self) -> NDArray[np.float64]:
+        """(U,) localizations in each unit."""
 
     @property
-    def position(self) -> NDArray[np.float64]: ...
+    def position(self) -> NDArray[np.float64]:
+        """(U, d) places of the units, nm."""
 
     @property
-    def channel(self) -> NDArray[np.integer]: ...
+    def channel(self) -> NDArray[np.integer]:
+        """(U,) channel of each unit."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The nucleus."""
 
     @property
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """Its true class."""
 
     def margins(self, kept: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(B,) margins of the true class with (B, U) localizations left; normalised anew."""
+        """(B,) margins of the true class with (B, U) localizations left, normalised again."""
 
     def attribution(self, method: str, kept: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
-        """The map, or the values of localizations, of the nucleus or of what is `kept` (U,) of it."""
+        """Attribution, (C, ...) or (n,), of the nucleus or of what is `kept` (U,) of it."""
 
     def per_localization(self, method: str, found: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(U,) what one localization of each unit is worth by a map."""
+        """(U,) attribution of one localization of each unit, by a map (C, ...) or by values (n,)."""
 
     def by(self, explainer: Explainer) -> Probe:
-        """The same nucleus before another network."""
+        """The same nucleus as another network sees it."""
 
     @property
     def explainer(self) -> Explainer:
@@ -69,8 +66,8 @@ class Probe(Protocol):
 
 
 @dataclass(frozen=True)
-class ImageProbe:
-    """A nucleus before a network that reads images; units are voxels with localizations."""
+class _ImageProbe:
+    """A nucleus as a network sees it that reads images; units are voxels with localizations."""
 
     explainer: Explainer
     image: NDArray[np.float64]
@@ -80,7 +77,7 @@ class ImageProbe:
 
     @cached_property
     def units(self) -> NDArray[np.intp]:
-        """(U,) flat indices of the voxels that hold any."""
+        """(U,) flat indices of the voxels with localizations."""
         return np.flatnonzero(self.image)
 
     @cached_property
@@ -118,13 +115,13 @@ class ImageProbe:
         values = found.ravel()[self.units].astype(np.float64)
         return values / self.counts if method_of(method).contributions else values
 
-    def by(self, explainer: Explainer) -> ImageProbe:
+    def by(self, explainer: Explainer) -> _ImageProbe:
         return replace(self, explainer=explainer)
 
 
 @dataclass(frozen=True)
-class PointProbe:
-    """A nucleus before a network that reads localizations; these are the units."""
+class _PointProbe:
+    """A nucleus as a network sees it that reads localizations; these are the units."""
 
     explainer: Explainer
     points: Points
@@ -172,16 +169,16 @@ class PointProbe:
     def per_localization(self, method: str, found: NDArray[np.float32]) -> NDArray[np.float64]:
         return found.astype(np.float64)
 
-    def by(self, explainer: Explainer) -> PointProbe:
+    def by(self, explainer: Explainer) -> _PointProbe:
         return replace(self, explainer=explainer)
 
 
 def probe(explainer: Explainer, dataset: Dataset, row: int) -> Probe:
-    """Nucleus `row` of a dataset before a network, for its true class."""
+    """Nucleus `row` of a dataset as a network sees it, for its true class."""
     model, name, label = explainer.model, str(dataset.nucleus[row]), str(dataset.label[row])
     target = int(dataset.codes(model.classes)[row])
     if model.info["network"] not in POINT_NETWORKS:
-        return ImageProbe(explainer, dataset.image[row].astype(np.float64), target, name, label)
+        return _ImageProbe(explainer, dataset.image[row].astype(np.float64), target, name, label)
     assert dataset.points is not None
     sets = Neighbours(dataset.points, len(dataset.channels), settings_of(model.info)[2])
-    return PointProbe(explainer, dataset.points.of(row), sets, target, name, label)
+    return _PointProbe(explainer, dataset.points.of(row), sets, target, name, label)

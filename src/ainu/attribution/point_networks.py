@@ -17,7 +17,7 @@ from ainu.networks.model import Model, margin_of
 
 
 class Weighed(nn.Module):
-    """What speaks for a class as a function of how present each localization of a nucleus is."""
+    """The margin of a class as a function of the presence of each localization of a nucleus."""
 
     def __init__(self, network: nn.Module, seen: Described, target: int) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Weighed(nn.Module):
 
 @dataclass(frozen=True)
 class Presence:
-    """A nucleus before a network that reads localizations.
+    """A nucleus as a network sees it that reads localizations.
 
     Attributes
     ----------
@@ -56,11 +56,25 @@ class Presence:
     draws: int = 8
 
     def attribution(self, method: str, steps: int, memory_gb: float) -> tuple[NDArray[np.float32], float]:
-        """(n,) attribution of each localization, the mean over the draws, and the completeness error.
+        """Attribution of each localization, as the mean over the draws.
 
         "integrated_gradients" integrates the gradient over the presence of all localizations from 0 to 1, so that
         the values of a draw add up to the margin less that of an empty nucleus; "input_x_gradient" takes the gradient
-        where all are present. One that no draw held has 0.
+        where all are present. A localization that is in no draw has 0.
+
+        Parameters
+        ----------
+        method : str
+        steps : int
+            Points of the integral.
+        memory_gb : float
+            Memory for the activations, GB.
+
+        Returns
+        -------
+        values : (n,) float32
+        error : float
+            Completeness error.
         """
         total, off = np.zeros(len(self.points.position)), 0.0
         for draw in range(self.draws):
@@ -90,7 +104,7 @@ class Presence:
 
 
 def on_canvas(values: NDArray[np.float32], dataset: Dataset, row: int) -> NDArray[np.float32]:
-    """The sum of the localizations' values in each voxel of a nucleus's image."""
+    """(C, ...) sum of the (n,) values of the localizations in each voxel of the image of nucleus `row`."""
     assert dataset.points is not None
     own, shape = dataset.points.of(row), dataset.image.shape[1:]
     flat, inside = flat_places(own.position, own.channel, shape, dataset.voxel_size_nm, dataset.voxel_z_nm)

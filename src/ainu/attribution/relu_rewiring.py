@@ -22,7 +22,7 @@ LOWEST = -1e30
 """Beyond the edge of the maps; lower than any response."""
 
 
-class InTurn(nn.Module):
+class _InTurn(nn.Module):
     """Modules that stand in for one that is called several times: the first call goes to the first of them."""
 
     def __init__(self, members: list[nn.Module]) -> None:
@@ -31,13 +31,13 @@ class InTurn(nn.Module):
         self.calls = 0
 
     def forward(self, maps: Tensor) -> Tensor:
-        """What the next member makes of (N, d, ...) maps."""
+        """The output of the next member for (N, d, ...) maps."""
         member = self.members[self.calls % len(self.members)]
         self.calls += 1
         return member(maps)
 
 
-class LargestByReLU(nn.Module):
+class _LargestByReLU(nn.Module):
     """The largest of neighbouring places, as a sum of rectified differences: max(a, b) = a + relu(b - a).
 
     The rules for ReLU then hold for it, and nothing of what goes into it is lost.
@@ -84,6 +84,10 @@ def rewired(network: nn.Module, example: Tensor) -> nn.Module:
     network : Module
     example : (1, C, ...) float32
         An image of the shape that the copy is for.
+
+    Returns
+    -------
+    Module
     """
     copy = deepcopy(network)
     calls, shapes = _trial(copy, example)
@@ -91,7 +95,7 @@ def rewired(network: nn.Module, example: Tensor) -> nn.Module:
         if name not in calls:
             continue
         fresh = [_replacement(module, shapes[name][call]) for call in range(calls[name])]
-        _place(copy, name, fresh[0] if len(fresh) == 1 else InTurn(fresh))
+        _place(copy, name, fresh[0] if len(fresh) == 1 else _InTurn(fresh))
     return copy.eval()
 
 
@@ -119,12 +123,12 @@ def _replacement(module: nn.Module, shape: tuple[int, ...]) -> nn.Module:
     if isinstance(module, nn.ReLU):
         return nn.ReLU()
     if isinstance(module, Largest):
-        return LargestByReLU(list(shape), [1] * len(shape), [0] * len(shape), flat=True)
+        return _LargestByReLU(list(shape), [1] * len(shape), [0] * len(shape), flat=True)
     if isinstance(module, Halve):
         sizes = [min(2, edge) for edge in shape]
-        return LargestByReLU(sizes, sizes, [0] * len(shape))
+        return _LargestByReLU(sizes, sizes, [0] * len(shape))
     kernel, stride, padding = (_each(getattr(module, key), len(shape)) for key in ("kernel_size", "stride", "padding"))
-    return LargestByReLU(kernel, stride, padding, ceil=bool(module.ceil_mode))
+    return _LargestByReLU(kernel, stride, padding, ceil=bool(module.ceil_mode))
 
 
 def _each(value: int | tuple[int, ...], axes: int) -> list[int]:

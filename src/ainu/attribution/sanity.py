@@ -1,4 +1,4 @@
-"""What an attribution method has to stand: does it follow the network, and does the network follow it?
+"""Checks of attribution methods: does a map depend on the network, and does the decision depend on what it shows?
 
 Every check is made on a nucleus by the model that held it out, for its true class.
 """
@@ -15,8 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ainu.attribution.explain import Explainer, Settings, explainer_of
+from ainu.attribution.captum_methods import Explainer
 from ainu.attribution.perturbation import Probe, probe
+from ainu.attribution.settings import AttributionSettings
 from ainu.images.dataset import Dataset
 from ainu.networks.model import Model
 
@@ -24,24 +25,24 @@ SHARES = (0.0, 0.025, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0)
 """Shares of the localizations that are removed, or inserted."""
 
 BLOCK_NM = 1000.0
-"""Resolution at which two networks are to agree."""
+"""Resolution at which maps of two networks are compared."""
 
 PERTURBATIONS = 16
 RADII_NM = (400.0, 1600.0)
 THINNED = 0.05
-"""Share of the localizations missing in the copies by which sensitivity is measured."""
+"""Share of the localizations that the copies lack by which sensitivity is measured."""
 COPIES = 2
 
 Explain = Callable[[Probe, str], NDArray[np.float32]]
 
 
 def removal_order(values: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.intp]:
-    """(U,) units from the highest value down; ties at random."""
+    """(U,) indices of units from the highest of (U,) values down; ties at random."""
     return np.lexsort((rng.random(len(values)), -values))
 
 
 def kept_after(counts: NDArray[np.float64], order: NDArray[np.intp], shares: Sequence[float]) -> NDArray[np.float64]:
-    """(len(shares), U) localizations left when that share of all was removed, unit by unit in an order."""
+    """(len(shares), U) localizations left of (U,) counts when each share was removed, unit by unit in a (U,) order."""
     own = counts[order]
     before = np.cumsum(own) - own
     wanted = np.asarray(shares)[:, None] * counts.sum()
@@ -53,7 +54,8 @@ def kept_after(counts: NDArray[np.float64], order: NDArray[np.intp], shares: Seq
 def kept_at_random(
     counts: NDArray[np.float64], shares: Sequence[float], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """The same in random order of single localizations (of densities, of units)."""
+    """(len(shares), U) localizations left when they are removed one by one in random order (of densities: unit by
+    unit)."""
     if not np.all(counts == np.round(counts)):
         return kept_after(counts, rng.permutation(len(counts)), shares)
     order = rng.permutation(np.repeat(np.arange(len(counts)), counts.astype(int)))
@@ -62,21 +64,33 @@ def kept_at_random(
 
 
 def removal_curves(probe: Probe, kept: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """How sure the network is of the class (the logistic function of the margin; with two classes, the probability)
-    while localizations are removed ("deletion") and while they are put into an empty nucleus ("insertion", the same
-    ones first)."""
+    """Confidence in the true class while localizations are removed, and while they are inserted into an empty nucleus.
+
+    Confidence is the logistic function of the margin; with two classes, the probability.
+
+    Parameters
+    ----------
+    probe : Probe
+    kept : (len(SHARES), U) float64
+        Localizations that are left, from all to none.
+
+    Returns
+    -------
+    dict
+        `deletion` and `insertion`, each (len(SHARES),); what is removed first is inserted first.
+    """
     sure = 1 / (1 + np.exp(-np.clip(probe.margins(np.concatenate([kept, probe.counts - kept[1:-1]])), -50, 50)))
     removed, put = sure[: len(kept)], sure[len(kept) :]
     return {"deletion": removed, "insertion": np.concatenate([removed[-1:], put, removed[:1]])}
 
 
 def area(curve: NDArray[np.float64]) -> float:
-    """Under a curve over `SHARES`."""
+    """Area under a (len(SHARES),) curve over `SHARES`."""
     return float(np.trapezoid(curve, SHARES))
 
 
 def rank_correlation(one: NDArray[Any], other: NDArray[Any]) -> float:
-    """Spearman's; 1 where both are the same everywhere, which is a map that nothing changes."""
+    """Spearman's rank correlation of two (n,) maps; 1 where both are constant: a map that nothing changes."""
     from scipy.stats import rankdata
 
     first, second = (rankdata(values) for values in (one, other))
@@ -86,8 +100,8 @@ def rank_correlation(one: NDArray[Any], other: NDArray[Any]) -> float:
 
 
 def agreement(probe: Probe, one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Rank correlation of two attributions of a nucleus, each averaged over blocks of `BLOCK_NM` in each channel: finer
-    than that, two networks need not look at the same localizations."""
+    """Rank correlation of two attributions (U,) of the units of a nucleus, each averaged over blocks of `BLOCK_NM` in
+    each channel: at a finer scale, two networks may well use different localizations."""
     places = np.column_stack([probe.channel, np.floor(probe.position / BLOCK_NM)]).astype(int)
     _, block = np.unique(places, axis=0, return_inverse=True)
     weight = np.bincount(block, probe.counts)
@@ -95,7 +109,8 @@ def agreement(probe: Probe, one: NDArray[np.float64], other: NDArray[np.float64]
 
 
 def similarity(one: NDArray[np.float32], other: NDArray[np.float32]) -> float | None:
-    """Structural similarity (Wang et al., 2004) of two maps, each scaled to its largest absolute value."""
+    """Structural similarity (Wang et al., 2004) of two (C, ...) maps, each scaled to its largest absolute value; None
+    for values of localizations, and for images that are too small."""
     from skimage.metrics import structural_similarity
 
     if one.ndim < 3:
@@ -109,8 +124,8 @@ def similarity(one: NDArray[np.float32], other: NDArray[np.float32]) -> float | 
 
 
 def losses(probe: Probe, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(P, U) localizations that are lost where discs of random place and size are emptied, and how far the margin
-    then falls (P,)."""
+    """(P, U) localizations that are lost when discs of random place and size are emptied, and by how much the margin
+    then falls, (P,)."""
     centres = probe.position[rng.integers(len(probe.position), size=PERTURBATIONS)]
     radii = rng.uniform(*RADII_NM, PERTURBATIONS)
     near = np.linalg.norm(probe.position[None] - centres[:, None], axis=2) <= radii[:, None]
@@ -120,23 +135,24 @@ def losses(probe: Probe, rng: np.random.Generator) -> tuple[NDArray[np.float64],
 
 
 def infidelity(values: NDArray[np.float64], lost: NDArray[np.float64], fall: NDArray[np.float64]) -> float:
-    """Infidelity (Yeh et al., NeurIPS 2019) as a share of what an empty map has; 0 is perfect, 1 as good as nothing.
+    """Infidelity (Yeh et al., NeurIPS 2019) relative to that of an empty map: 0 is perfect, 1 no better than nothing.
 
     Parameters
     ----------
-    values : (U,)
-        What one localization of each unit is worth.
-    lost, fall : (P, U), (P,)
-        What `losses` gives. The map may be scaled as fits best.
+    values : (U,) float64
+        Attribution of one localization of each unit.
+    lost : (P, U) float64
+    fall : (P,) float64
+        What `losses` gives. The map is scaled so that it fits best.
     """
-    told = lost @ values
-    power = float(told @ told) * float(fall @ fall)
-    return 1.0 - float(told @ fall) ** 2 / power if power > 0 and told @ fall > 0 else 1.0
+    expected = lost @ values
+    power = float(expected @ expected) * float(fall @ fall)
+    return 1.0 - float(expected @ fall) ** 2 / power if power > 0 and expected @ fall > 0 else 1.0
 
 
 def sensitivity(probe: Probe, method: str, found: NDArray[np.float32], rng: np.random.Generator) -> float:
-    """Max-sensitivity (Yeh et al., 2019): how far the map changes, as a share of its norm, where one in twenty
-    localizations is missing."""
+    """Max-sensitivity (Yeh et al., 2019): how far the map `found`, (C, ...) or (U,), changes when one in twenty
+    localizations is missing, as a share of its norm."""
     copies = [kept_at_random(probe.counts, [THINNED], rng)[0] for _ in range(COPIES)]
     norm = float(np.linalg.norm(found)) or 1.0
     return max(float(np.linalg.norm(probe.attribution(method, kept) - found)) / norm for kept in copies)
@@ -146,21 +162,23 @@ def examine(
     dataset: Dataset,
     folds: pd.DataFrame,
     models: Sequence[Model],
-    methods: Sequence[str],
-    settings: Settings,
-    nuclei: int,
+    settings: AttributionSettings,
+    seed: int,
     explain: Explain | None = None,
 ) -> dict[str, Any]:
-    """Put methods to every check, on some nuclei of each class and fold.
+    """Check methods on some nuclei of each class and fold.
 
     Parameters
     ----------
-    dataset, folds, models, methods, settings
-        As `attribution.attribute` takes them.
-    nuclei : int
-        How many; each costs, per method, about eight of its maps and 50 runs of the network.
+    dataset : Dataset
+    folds : DataFrame
+    models : sequence of Model
+        These as for `explain.attribute`.
+    settings : AttributionSettings
+        Each of its `sanity_nuclei` costs, per method, about eight of its maps and 50 runs of the network.
+    seed : int
     explain : callable, optional
-        What explains a probe by a method; the probe itself by default.
+        Gives the map of a probe by a method; by default that of the probe.
 
     Returns
     -------
@@ -169,11 +187,13 @@ def examine(
         random and the brightest-first order.
     """
     explain = explain or (lambda probe, method: probe.attribution(method))
-    probes = chosen_probes(dataset, folds, models, settings, nuclei) if methods else []
+    methods = settings.methods
+    explainers = [Explainer.of(model, dataset, settings, seed) for model in models] if methods else []
+    probes = _chosen_probes(dataset, folds, explainers, settings.sanity_nuclei) if methods else []
     rows: dict[str, list[dict[str, Any]]] = {method: [] for method in methods}
     orders: list[dict[str, Any]] = []
     for own, others in tqdm(probes, desc="sanity", unit="nucleus", file=sys.stderr):
-        rng = np.random.default_rng([settings.seed, crc32(own.name.encode())])
+        rng = np.random.default_rng([seed, crc32(own.name.encode())])
         orders.append(_orders(own, rng))
         lost, fall = losses(own, rng)
         for method in methods:
@@ -238,10 +258,10 @@ def _randomised(probe: Probe, method: str, explain: Explain, found: NDArray[np.f
     return {"randomisation": ranks[-1], "randomisation_curve": ranks, "randomisation_ssim": structures[-1]}
 
 
-def chosen_probes(
-    dataset: Dataset, folds: pd.DataFrame, models: Sequence[Model], settings: Settings, nuclei: int
+def _chosen_probes(
+    dataset: Dataset, folds: pd.DataFrame, explainers: Sequence[Explainer], nuclei: int
 ) -> list[tuple[Probe, dict[str, list[Explainer]]]]:
-    """Nuclei in turn of every class and fold, each before a model that held it out, with the models it is compared to.
+    """Nuclei in turn of every class and fold, each with a model that held it out and those that this is compared to.
 
     `agreement`: models of the same repeat's other folds, which have seen the nucleus in training (with one repeat, no
     two models have held out the same one); `agreement_repeats`: those of other repeats that held it out as well.
@@ -251,7 +271,7 @@ def chosen_probes(
         ["turn", "fold", "label"], kind="stable"
     )
     places = pd.Series(np.arange(len(dataset)), index=dataset.nucleus)
-    by_place = {(model.info["repeat"], model.info["fold"]): explainer_of(model, dataset, settings) for model in models}
+    by_place = {(own.model.info["repeat"], own.model.info["fold"]): own for own in explainers}
     found = []
     for row in turns.head(nuclei).itertuples():
         held_out = folds[folds["nucleus"] == row.nucleus]

@@ -1,4 +1,4 @@
-"""Which attribution method can be trusted here, by its own checks and without the truth."""
+"""Which attribution method can be trusted here, by checks that need no ground truth."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from scipy.stats import rankdata
 MOST_INCOMPLETE = 0.05
 MOST_UNMOVED = 0.5
 LEAST_AGREEMENT = 0.1
-"""Bounds: of the completeness error, of the rank correlation with maps of a randomised network, and of that with maps
-of another fold's network."""
+"""Limits: of the completeness error, of the rank correlation with maps of a network with randomised weights, and of
+that with maps of another fold's network."""
 
 CRITERIA = {
     "deletion": 1,
@@ -21,7 +21,7 @@ CRITERIA = {
     "agreement": -1,
     "randomisation": 1,
 }
-"""What methods are ranked by; 1: the less the better."""
+"""What methods are ranked by; 1: lower is better, -1: higher is better."""
 
 NUMBERS = (
     *CRITERIA,
@@ -42,59 +42,68 @@ def reasons(checks: Mapping[str, Any], completeness: float | None) -> list[str]:
     checks : mapping
         Of one method, as `sanity.examine` gives them.
     completeness : float, optional
-        The completeness error, where a sum is promised.
+        The completeness error, of methods whose values have to add up to the decision.
+
+    Returns
+    -------
+    list of str
     """
     found = []
     if not checks["varies"]:
-        found.append("the map is the same everywhere")
+        found.append("the map is constant")
     if completeness is not None and completeness > MOST_INCOMPLETE:
-        found.append(f"its values miss the sum that they promise by {completeness:.0%} (at most {MOST_INCOMPLETE:.0%})")
+        found.append(f"completeness error {_percent(completeness)} (limit {_percent(MOST_INCOMPLETE)})")
     if abs(checks["randomisation"]) > MOST_UNMOVED:
         found.append(
-            f"the map of a randomised network is much the same (rank correlation {checks['randomisation']:.2f}, at "
-            f"most {MOST_UNMOVED})"
+            "the map hardly changes when weights are randomised (rank correlation "
+            f"{checks['randomisation']:.2f}, limit {MOST_UNMOVED})"
         )
     found += _order_reasons(checks)
     if checks["agreement"] is not None and checks["agreement"] < LEAST_AGREEMENT:
         found.append(
-            f"networks of other folds are explained otherwise (rank correlation {checks['agreement']:.2f}, at least "
-            f"{LEAST_AGREEMENT})"
+            f"maps disagree between folds (rank correlation {checks['agreement']:.2f}, at least {LEAST_AGREEMENT} "
+            "required)"
         )
     return found
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _order_reasons(checks: Mapping[str, Any]) -> list[str]:
     """Deletion has to be clearly better than both orders; insertion not clearly worse.
 
-    A random part of the localizations, normalised anew, is a fair image of the nucleus, so that inserting at random is
-    hard to beat, whereas inserting the evidence first makes images of a kind that no network has seen.
+    A random part of the localizations, normalised again, is a fair image of the nucleus, so that inserting at random is
+    hard to beat, whereas inserting the evidence first makes images that no network has seen the like of.
     """
-    names = {"random": "a random order", "brightest": "taking the brightest voxels first"}
+    names = {"random": "a random order", "brightest": "the brightest voxels first"}
     found = []
     for order, words in names.items():
         if checks[f"deletion_{order}_gain"] <= checks[f"deletion_{order}_error"]:
-            found.append(f"removing what it points at hurts the decision no more than {words} does")
+            found.append(f"removing localizations in the order of the map lowers confidence no more than {words}")
         if checks[f"insertion_{order}_gain"] <= -checks[f"insertion_{order}_error"]:
-            found.append(f"putting in what it points at helps the decision less than {words} does")
+            found.append(f"inserting localizations in the order of the map raises confidence less than {words}")
     return found
 
 
 def score(sanity: Mapping[str, Any], completeness: Mapping[str, float | None]) -> dict[str, Any]:
     """Judge and rank methods.
 
-    Those that pass come first; among equals counts the mean of their ranks in each of `CRITERIA`, then infidelity.
+    Those that pass come first; then counts the mean of their ranks in each of `CRITERIA`, then infidelity.
 
     Parameters
     ----------
     sanity : mapping
         What `sanity.examine` gives.
     completeness : mapping of method to float, optional
+        Completeness error of each method of the maps.
 
     Returns
     -------
     dict
         `methods`: a row per method in order of rank, with `verdict` and `reasons`; `best`: the first one, or None;
-        `nuclei`: how many were looked at.
+        `nuclei`: how many were checked.
     """
     checks = {method: row for method, row in sanity["methods"].items() if row}
     means = _mean_ranks(checks)

@@ -1,4 +1,4 @@
-"""What the attribution of an experiment says of its nuclei: by compartment, by depth, by class."""
+"""Attribution of an experiment summed up: by compartment, by depth, by class."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ainu.attribution import figures as pictures
-from ainu.attribution.compartments import NAMES, Nucleoli, densities, enrichment, find_compartments, radial_profile
+from ainu.attribution.compartments import NAMES, densities, enrichment, find_compartments, radial_profile
+from ainu.attribution.figures import compartment_bars, examples, radial_profiles, removal_curves
 from ainu.attribution.maps import completeness_errors, methods_in, read_map
 from ainu.attribution.scorecard import score
+from ainu.attribution.settings import AttributionSettings
 from ainu.figures.style import class_mean_maps, flat, save
 from ainu.files import write_json
 from ainu.images.dataset import Dataset
@@ -23,7 +24,7 @@ def summarise(
     maps: str | Path,
     sanity: Mapping[str, Any],
     classes: Sequence[str],
-    settings: Mapping[str, Any],
+    settings: AttributionSettings,
     seed: int,
     paths: Mapping[str, str],
 ) -> None:
@@ -37,9 +38,9 @@ def summarise(
     sanity : mapping
         Of `sanity.examine`.
     classes : sequence of str
-    settings : mapping
-        `nucleoli` and `rim_nm` of the experiment's attribution.
+    settings : AttributionSettings
     seed : int
+        Of the bootstrap.
     paths : mapping
         `scorecard`, `compartments`, and the figures `class_means`, `curves`, `enrichment`, `radial`, `examples`.
     """
@@ -51,20 +52,20 @@ def summarise(
     verdicts = {row["method"]: row["verdict"] for row in scorecard["methods"]}
     best = scorecard["best"]
     own = [row for row in rows if row["method"] == best]
-    save(pictures.removal_curves(sanity, verdicts), paths["curves"])
-    save(pictures.compartment_bars(own, classes, dataset.channels, best, verdicts.get(best)), paths["enrichment"])
+    save(removal_curves(sanity, verdicts), paths["curves"])
+    save(compartment_bars(own, classes, dataset.channels, best, verdicts.get(best)), paths["enrichment"])
     values = read_map(maps, best) if best else np.zeros(dataset.image.shape, np.float32)
     save(class_mean_maps(values, dataset.label, classes, dataset.channels, dataset.voxel_size_nm), paths["class_means"])
     profiles = np.stack([_profile(image, own) for image, own in zip(values, masks, strict=True)])
-    save(pictures.radial_profiles(profiles, dataset.label, classes, dataset.channels), paths["radial"])
+    save(radial_profiles(profiles, dataset.label, classes, dataset.channels), paths["radial"])
     shown = _examples(dataset, classes)
     drawn = {method: read_map(maps, method)[shown] for method in methods_in(maps)}
-    save(pictures.examples(dataset, shown, drawn, verdicts, [masks[row] for row in shown]), paths["examples"])
+    save(examples(dataset, shown, drawn, verdicts, [masks[row] for row in shown]), paths["examples"])
 
 
-def _masks(dataset: Dataset, settings: Mapping[str, Any]) -> list[dict[str, NDArray[np.bool_]]]:
-    nucleoli, voxel = Nucleoli(**settings["nucleoli"]), dataset.voxel_size_nm
-    return [find_compartments(image, dataset.channels, voxel, nucleoli, settings["rim_nm"]) for image in dataset.image]
+def _masks(dataset: Dataset, settings: AttributionSettings) -> list[dict[str, NDArray[np.bool_]]]:
+    channels, voxel = dataset.channels, dataset.voxel_size_nm
+    return [find_compartments(image, channels, voxel, settings.nucleoli, settings.rim_nm) for image in dataset.image]
 
 
 def _enrichments(

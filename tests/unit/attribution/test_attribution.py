@@ -1,20 +1,27 @@
 """Where in the nucleus the evidence lies."""
 
+import inspect
+from dataclasses import fields
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from attributed import attribution_settings
 from spots import Finder, dataset, folds_of, model, spots, tiny
 from torch import nn
 
 from ainu import AinuError
+from ainu.attribution.captum_methods import Explainer
 from ainu.attribution.catalogue import methods_for
-from ainu.attribution.explain import Explainer, Settings, attribute, completeness, explain
-from ainu.attribution.maps import completeness_errors, read_exact, read_maps
+from ainu.attribution.explain import attribute, completeness, explain
+from ainu.attribution.maps import EXACT, completeness_errors, read_maps
 from ainu.attribution.point_networks import Weighed
 from ainu.attribution.relu_rewiring import rewired
+from ainu.attribution.settings import MapSettings
 from ainu.images.settings import Augmentation
 from ainu.images.views import Neighbours
+from ainu.localizations.hdf5 import open_file
 from ainu.networks.memory import activation_bytes, fitting
 from ainu.networks.model import make_network, margin_of, normalise
 
@@ -29,7 +36,7 @@ class Sum(nn.Module):
 
 def test_integrated_gradients_are_exact_on_a_linear_model_and_empty_where_nothing_lies():
     image = np.random.default_rng(0).poisson(0.5, (2, 12, 12)).astype(np.uint16)
-    found = explain(model(Sum()), image, "integrated_gradients", target=1, settings=Settings(steps=4))
+    found = explain(model(Sum()), image, "integrated_gradients", target=1, steps=4)
     inputs = normalise(image[None])[0].numpy()
     assert np.allclose(found, 2 * inputs, atol=1e-4)
     assert not found[image == 0].any()
@@ -52,6 +59,13 @@ def test_grad_cam_gives_a_map_of_the_image_shape():
 def test_an_unknown_method_of_attribution_is_named():
     with pytest.raises(AinuError, match="attribution method 'tea_leaves' is not one of saliency, input_x_gradient"):
         explain(model(Sum()), np.ones((1, 8, 8), np.uint16), "tea_leaves")
+
+
+def test_the_public_defaults_are_those_of_the_config():
+    given = inspect.signature(explain).parameters
+    defaults = attribution_settings()
+    for field in fields(MapSettings):
+        assert given[field.name].default == getattr(defaults, field.name)
 
 
 NETWORKS = [
@@ -93,7 +107,7 @@ def test_a_rewired_network_computes_the_same(name, shape):
 def test_deep_lift_adds_up_to_what_it_explains(name, shape):
     """Not where maps are multiplied by each other (squeeze and excitation); the scorecard tells."""
     network, inputs = settled(name, shape), images(2, 2, *shape)
-    explainer = Explainer(model(network, network=name), inputs[:1])
+    explainer = Explainer(model(network, network=name), inputs[:1], attribution_settings())
     target = torch.tensor([0, 2])
     found = explainer.maps("deep_lift", inputs, target)
     assert max(completeness(found, explainer.explained(inputs, target))) < 1e-3
@@ -116,7 +130,9 @@ CHEAP = {"steps": 4, "samples": 2, "window_nm": 8000.0}
 @pytest.mark.parametrize(("name", "shape"), [("ainu-small", (16, 16)), ("ainu-small", (8, 16, 16)), ("vit", (16, 16))])
 def test_every_method_that_a_network_allows_gives_finite_maps_that_repeat(name, shape):
     network, inputs = settled(name, shape), images(2, 2, *shape)
-    explainer = Explainer(model(network, network=name), inputs[:1], Settings(**CHEAP), (1000.0,) * len(shape))
+    explainer = Explainer(
+        model(network, network=name), inputs[:1], attribution_settings(**CHEAP), (1000.0,) * len(shape)
+    )
     for method in methods_for(name):
         one, other = (explainer.maps(method, inputs, torch.tensor([0, 1]), ["a", "b"]) for _ in range(2))
         assert one.shape == tuple(inputs.shape)
@@ -134,7 +150,9 @@ def test_a_transformer_has_no_maps_and_no_relu():
 
 def test_noise_follows_from_the_nucleus_not_from_its_neighbours():
     inputs = images(3, 2, 16, 16)
-    explainer = Explainer(model(settled("ainu-small", (16, 16)), network="ainu-small"), inputs[:1], Settings(**CHEAP))
+    explainer = Explainer(
+        model(settled("ainu-small", (16, 16)), network="ainu-small"), inputs[:1], attribution_settings(**CHEAP)
+    )
     target = torch.tensor([0, 1, 2])
     for method in ("smoothgrad-saliency", "gradient_shap"):
         all_three = explainer.maps(method, inputs, target, ["a", "b", "c"])
@@ -151,7 +169,7 @@ def test_batches_fit_the_memory_and_do_not_change_the_maps():
     assert fitting(network, inputs[:1], 1e-9) == 1
     found = []
     for memory_gb in (1e-9, 1.0):
-        settings = Settings(steps=5, memory_gb=memory_gb)
+        settings = attribution_settings(steps=5, memory_gb=memory_gb)
         explainer = Explainer(model(network, network="ainu-small"), inputs[:1], settings)
         found.append(explainer.maps("integrated_gradients", inputs, torch.zeros(5, dtype=torch.long)))
     assert np.allclose(*found, atol=1e-5)
@@ -164,16 +182,14 @@ def test_each_nucleus_is_explained_by_the_models_that_held_it_out_averaged_over_
     folds = pd.concat([first, first.assign(repeat=1, fold=1 - first["fold"])])
     networks = {(repeat, fold): tiny(seed=10 * repeat + fold).eval() for repeat in (0, 1) for fold in (0, 1)}
     models = [model(network, repeat=repeat, fold=fold) for (repeat, fold), network in networks.items()]
-    attribute(data, folds, models, ["integrated_gradients"], Settings(steps=4), tmp_path / "maps.h5")
+    settings = attribution_settings(methods=["integrated_gradients"], steps=4)
+    attribute(data, folds, models, settings, 0, tmp_path / "maps.h5")
     found = read_maps(tmp_path / "maps.h5")["integrated_gradients"]
     for row in (0, 5):
         held_out = folds[folds["nucleus"] == data.nucleus[row]]
         own = [networks[pair] for pair in zip(held_out["repeat"], held_out["fold"], strict=True)]
         assert len(own) == 2
-        wanted = [
-            explain(model(network), pictures[row], target=int(labels[row]), settings=Settings(steps=4))
-            for network in own
-        ]
+        wanted = [explain(model(network), pictures[row], target=int(labels[row]), steps=4) for network in own]
         assert np.allclose(found[row], np.mean(wanted, axis=0), atol=1e-6)
     assert completeness_errors(tmp_path / "maps.h5")["integrated_gradients"] < 0.05
 
@@ -193,10 +209,11 @@ def points_model(shape=(16, 16), channels=1):
 def test_the_attribution_of_localizations_adds_up_to_the_decision_on_them(tmp_path):
     pictures, labels = spots(2)
     data = dataset(pictures, labels)
-    settings = Settings(steps=32, samples=2)
+    settings = attribution_settings(methods=["integrated_gradients"], steps=32, samples=2)
     models = [points_model()]
-    attribute(data, folds_of(data).assign(fold=0), models, ["integrated_gradients"], settings, tmp_path / "maps.h5")
-    exact = read_exact(tmp_path / "maps.h5", "integrated_gradients")
+    attribute(data, folds_of(data).assign(fold=0), models, settings, 0, tmp_path / "maps.h5")
+    with open_file(tmp_path / "maps.h5") as file:
+        exact = file[f"{EXACT}integrated_gradients"][()]
     assert exact.shape == (len(data.points.position),)
     assert completeness_errors(tmp_path / "maps.h5")["integrated_gradients"] < 0.05
     maps = read_maps(tmp_path / "maps.h5")["integrated_gradients"]

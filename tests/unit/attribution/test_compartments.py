@@ -1,14 +1,15 @@
 """Parts of a nucleus, and what lies in each."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from attributed import attribution_settings
 
 from ainu import Render, find_nuclei, simulate, voxelize
 from ainu.attribution.compartments import (
     NAMES,
-    Nucleoli,
     densities,
-    dice,
     enrichment,
     find_compartments,
     outline,
@@ -17,6 +18,17 @@ from ainu.attribution.compartments import (
 )
 from ainu.nuclei.orientation import Pose
 from ainu.simulation.cells import Condition
+
+SETTINGS = attribution_settings()
+
+
+def dice(one, other) -> float:
+    """Overlap of two regions: 1 where they are the same, 0 where they share nothing."""
+    return 2 * (one & other).sum() / max(one.sum() + other.sum(), 1)
+
+
+def compartments(image, voxel_nm: float, nucleoli=SETTINGS.nucleoli, rim_nm: float = SETTINGS.rim_nm):
+    return find_compartments(image, ("PolII", "DNA")[: len(image)], voxel_nm, nucleoli, rim_nm)
 
 
 def field(condition, seed: int, voxel_nm: float):
@@ -39,7 +51,7 @@ def test_nucleoli_are_outlined_as_they_were_simulated(voxel_nm):
     for condition in ("somatic", "hiPSC"):
         for seed in range(500, 506):
             image, nucleoli, nucleus = field(condition, seed, voxel_nm)
-            found = find_compartments(image, ("PolII", "DNA"), voxel_nm)
+            found = compartments(image, voxel_nm)
             scores.append(dice(found["nucleoli"], nucleoli))
             whole.append(dice(np.any(list(found.values()), axis=0), nucleus))
     assert np.mean(scores) >= 0.8
@@ -47,28 +59,26 @@ def test_nucleoli_are_outlined_as_they_were_simulated(voxel_nm):
 
 
 def test_nucleoli_may_be_sought_where_a_channel_is_rich():
-    look = Nucleoli(channel="PolII", look="rich", contrast=0.35, smooth_nm=200, radius_nm=400)
+    rich = {"channel": "PolII", "look": "rich", "contrast": 0.35, "smooth_nm": 200, "radius_nm": 400}
+    look = replace(SETTINGS.nucleoli, **rich)
     scores = []
     for seed in range(800, 804):
         image, nucleoli, _ = field(Condition(nucleolar_share=0.6), seed, 200.0)
-        scores.append(dice(find_compartments(image, ("PolII", "DNA"), 200.0, look)["nucleoli"], nucleoli))
+        scores.append(dice(compartments(image, 200.0, look)["nucleoli"], nucleoli))
     assert np.mean(scores) >= 0.8
 
 
 def test_compartments_are_disjoint_and_make_up_the_nucleus():
     image, _, _ = field("hiPSC", 3, 200.0)
-    found = find_compartments(image, ("PolII", "DNA"), 200.0, rim_nm=900)
+    found = compartments(image, 200.0, rim_nm=900)
     assert tuple(found) == NAMES
     assert np.array_equal(np.sum(list(found.values()), axis=0), outline(image.sum(axis=0).astype(float), 200.0))
     stack = np.stack([image, np.zeros_like(image)], axis=1)
-    assert all(
-        np.array_equal(found[name], mask)
-        for name, mask in find_compartments(stack, ("PolII", "DNA"), 200.0, rim_nm=900).items()
-    )
+    assert all(np.array_equal(found[name], mask) for name, mask in compartments(stack, 200.0, rim_nm=900).items())
 
 
 def test_an_empty_image_has_no_compartments():
-    assert not any(mask.any() for mask in find_compartments(np.zeros((1, 32, 32)), ("DNA",), 200.0).values())
+    assert not any(mask.any() for mask in compartments(np.zeros((1, 32, 32)), 200.0).values())
 
 
 def square_masks():

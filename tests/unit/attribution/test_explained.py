@@ -1,12 +1,13 @@
-"""Attribution handed back to localizations, and whether the highest of these lie together."""
+"""Attribution of single localizations, and whether the highest of these cluster."""
 
 import numpy as np
 import pytest
+from attributed import attribution_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ainu import read
-from ainu.attribution.clustering import DRAWS, gathering, matched, pairs, top
+from ainu.attribution.clustering import DRAWS, matched, measure_clustering, pairs, top
 from ainu.attribution.per_localization import COLUMNS, shared_out
 from ainu.images.binning import bin_counts, flat_places
 from ainu.localizations.formats.readers import picasso, thunderstorm
@@ -71,9 +72,9 @@ def test_picasso_and_thunderstorm_files_hold_the_attribution(tmp_path):
 def gathered(tmp_path, *, lie_together: bool):
     for k in range(3):
         table(seed=k, lie_together=lie_together).save(tmp_path / f"{k}.h5", f"s{k}")
-    names = [f"s{k}" for k in range(3)]
+    samples = [{"sample": f"s{k}", "replicate": f"s{k}", "label": "a"} for k in range(3)]
     shards = [tmp_path / f"{k}.h5" for k in range(3)]
-    return gathering(shards, dict(zip(names, names, strict=True)), dict.fromkeys(names, "a"), 0.1, 100, 1000, seed=0)
+    return measure_clustering(shards, samples, attribution_settings(top=0.1), voxel_nm=50, seed=0)
 
 
 def test_localizations_that_lie_together_are_found_to(tmp_path):
