@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from ainu.localizations.formats.readers import insight3
+from ainu.localizations.formats.insight3_layout import HEADER, RECORD
+from ainu.localizations.formats.writers import write_insight3
 from ainu.simulation.cells import Condition, simulate
 
 HERE = Path(__file__).resolve().parent
@@ -38,9 +39,9 @@ RENDER = "overview200"
 def write_nuclei(folder: Path, nuclei: int, localizations: int) -> int:
     """Files `n000.bin`, ...; returns the localizations of each."""
     table, _ = simulate(Condition(frames=20_000, drift_nm=400.0, blinks=localizations / PER_BLINK), 1)
-    insight3.write(table, folder / "template.bin", pixel_size_nm=PIXEL_NM)
+    write_insight3(table, folder / "template.bin", pixel_size_nm=PIXEL_NM)
     data = bytearray((folder / "template.bin").read_bytes())
-    records = np.frombuffer(data, insight3.RECORD, len(table), insight3.HEADER.size)
+    records = np.frombuffer(data, RECORD, len(table), HEADER.size)
     rng = np.random.default_rng(1)
     for number in range(nuclei):
         for axis in ("x", "y"):

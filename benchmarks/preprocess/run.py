@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.peers import python_of_peers
 from benchmarks.preprocess.chain import PIXEL_NM, VOXEL_NM
 
-from ainu.localizations.formats.readers import insight3, picasso, thunderstorm
+from ainu.localizations.formats.writers import write_insight3, write_picasso, write_thunderstorm
 from ainu.localizations.table import Localizations
 
 HERE = Path(__file__).resolve().parent
@@ -81,9 +81,9 @@ def random_localizations(n: int) -> Localizations:
 
 def write(table: Localizations, folder: Path, name: str) -> None:
     """The table in every format of the comparison."""
-    thunderstorm.write(table, folder / f"{name}.csv")
-    picasso.write(table, folder / f"{name}.hdf5", pixel_size_nm=PIXEL_NM)
-    insight3.write(table, folder / f"{name}.bin", pixel_size_nm=PIXEL_NM)
+    write_thunderstorm(table, folder / f"{name}.csv")
+    write_picasso(table, folder / f"{name}.hdf5", pixel_size_nm=PIXEL_NM)
+    write_insight3(table, folder / f"{name}.bin", pixel_size_nm=PIXEL_NM)
 
 
 def run(python: str | Path, program: str, path: Path) -> Steps:

@@ -19,6 +19,7 @@ from ainu.folds import duplicate_recordings as leakage
 from ainu.images import dataset
 from ainu.images import render as voxels
 from ainu.images.assemble import assemble
+from ainu.images.ome_tiff import export_images
 from ainu.localizations import export
 from ainu.localizations.hdf5 import new_file
 from ainu.localizations.table import Localizations
@@ -202,7 +203,7 @@ def test_those_who_read_samples_get_the_reason_and_those_who_read_shards_pass_it
     voxels.fit_canvas([inputs["nuclei"]], {"voxel_nm": 100}, tmp_path / "canvas.json")
     export.export_shard(inputs, tmp_path / "tables", list(TABLES), "thunderstorm")
     assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["a.csv", "c.csv"]
-    export.export_images(without_bad["voxels"], tmp_path / "images")
+    export_images(without_bad["voxels"], tmp_path / "images")
     assert sorted(path.name for path in (tmp_path / "images").iterdir()) == ["a_1.ome.tif", "c_1.ome.tif"]
     recordings = leakage.read_fingerprints([without_bad["fingerprints"]], list(TABLES))
     assert [recording.sample for recording in recordings] == ["a", "bad", "c"]

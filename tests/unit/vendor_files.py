@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy.io
 
-from ainu.localizations.formats.readers import insight3, nstorm, picasso, thunderstorm
+from ainu.localizations.formats.writers import write
 from ainu.localizations.table import Localizations
 
 PIXEL = 100.0
@@ -213,19 +213,16 @@ def parquet(path, table=None):
     return path
 
 
-def own_writer(module, **options):
-    def write(path, table=None):
-        module.write(table or localizations(), path, **options)
-        return path
-
-    return write
+def own_writer(path, table=None):
+    write(table or localizations(), path, pixel_size_nm=PIXEL)
+    return path
 
 
 FILES = {
-    "insight3": ("a.bin", own_writer(insight3, pixel_size_nm=PIXEL)),
-    "nstorm": ("a.txt", own_writer(nstorm)),
-    "thunderstorm": ("a.csv", own_writer(thunderstorm)),
-    "picasso": ("a_locs.hdf5", own_writer(picasso, pixel_size_nm=PIXEL)),
+    "insight3": ("a.bin", own_writer),
+    "nstorm": ("a.txt", own_writer),
+    "thunderstorm": ("a.csv", own_writer),
+    "picasso": ("a_locs.hdf5", own_writer),
     "oni": ("oni.csv", oni),
     "elyra": ("elyra.txt", elyra),
     "smap": ("a_sml.mat", smap),

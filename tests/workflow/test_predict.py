@@ -11,7 +11,7 @@ from project import Project, clone
 
 from ainu import simulate
 from ainu.files import read_json
-from ainu.simulation.cells import writer_of
+from ainu.localizations.formats.writers import write
 
 ROWS = [
     "sample\tpath\tchannels\tlabel\treplicate\trole",
@@ -27,7 +27,7 @@ def trained(finished, tmp_path_factory) -> Project:
     project = finished.copy(tmp_path_factory.mktemp("trained") / "project")
     folder = project.folder
     shutil.copy(folder / "results" / "simulated" / "n1.csv", folder / "new.csv")
-    writer_of("locked.csv")(simulate("hiPSC", 99)[0], folder / "locked.csv")
+    write(simulate("hiPSC", 99)[0], folder / "locked.csv")
     sheet = (folder / "config" / "samples.tsv").read_text().splitlines()
     old = [f"{line}\t{'role' if number == 0 else 'train'}" for number, line in enumerate(sheet)]
     new = ["\t".join([*line.split("\t")[:5], "", line.split("\t")[5]]) for line in ROWS[1:]]

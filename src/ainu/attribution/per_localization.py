@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from ainu.attribution.maps import EXACT
 from ainu.images.binning import flat_places, planes_of
 from ainu.images.render import placed
-from ainu.localizations.export import ENDINGS, PIXEL_SIZE_NM, within
-from ainu.localizations.formats.readers import picasso, thunderstorm
+from ainu.localizations.export import write_table
 from ainu.localizations.hdf5 import open_file
 from ainu.localizations.table import Localizations, load
 from ainu.nuclei.orientation import Pose
@@ -179,12 +178,7 @@ def _explain_sample(
     table = explained(inputs, source, rows, sample)
     table.write(group)
     for name in formats:
-        path = folder / f"{sample}{ENDINGS[name]}"
-        if name == "picasso":
-            pixel = table.meta.get("pixel_size_nm") or PIXEL_SIZE_NM
-            picasso.write(within(table), path, pixel_size_nm=pixel, keep=COLUMNS)
-        else:
-            thunderstorm.write(table, path, keep=COLUMNS)
+        write_table(table, folder, sample, name, keep=COLUMNS)
 
 
 def explained(inputs: Mapping[str, str], source: Source, rows: Mapping[str, int], sample: str) -> Localizations:

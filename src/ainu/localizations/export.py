@@ -1,4 +1,4 @@
-"""Cleaned tables and images for other programs."""
+"""Cleaned tables for other programs."""
 
 from __future__ import annotations
 
@@ -6,23 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
-from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ainu.failures import LeftOut, reason_of
-from ainu.files import whole
-from ainu.localizations.formats.readers import picasso, thunderstorm
-from ainu.localizations.hdf5 import open_file
+from ainu.failures import LeftOut
+from ainu.localizations.formats.writers import WRITERS, write
 from ainu.localizations.table import Localizations, load
 from ainu.shards import each
 
 PIXEL_SIZE_NM = 100.0
 """Pixel of exported files whose format is in pixels, when no other is known."""
-
-ENDINGS = {"picasso": ".hdf5", "thunderstorm": ".csv"}
 
 
 def export_shard(
@@ -62,54 +55,41 @@ def cleaned(inputs: Mapping[str, str], sample: str) -> Localizations:
 
 def _export(inputs: dict[str, str], folder: Path, format: str, pixel_size_nm: float | None, sample: str) -> None:
     try:
-        table, path = cleaned(inputs, sample), folder / f"{sample}{ENDINGS[format]}"
+        table = cleaned(inputs, sample)
     except LeftOut:
         return
-    if format == "picasso":
-        pixel = pixel_size_nm or table.meta.get("pixel_size_nm") or PIXEL_SIZE_NM
-        picasso.write(within(table), path, pixel_size_nm=pixel)
-    else:
-        thunderstorm.write(table, path)
+    write_table(table, folder, sample, format, pixel_size_nm)
 
 
-def within(table: Localizations) -> Localizations:
-    """The table moved so that no position is negative: Picasso's field starts at 0."""
+def write_table(
+    table: Localizations,
+    folder: Path,
+    sample: str,
+    format: str,
+    pixel_size_nm: float | None = None,
+    keep: Sequence[str] = (),
+) -> None:
+    """Write a table as `{sample}{ending}` of another program.
+
+    Parameters
+    ----------
+    table : Localizations
+    folder : Path
+    sample : str
+    format : str
+        A name in `ainu.localizations.formats.writers.WRITERS`.
+    pixel_size_nm : float, optional
+        Camera pixel where the format is in pixels; that of the source, or 100 nm, when None.
+    keep : sequence of str
+        Extra columns to write.
+    """
+    writer = WRITERS[format]
+    pixel = pixel_size_nm or table.meta.get("pixel_size_nm") or PIXEL_SIZE_NM
+    own = _from_zero(table) if writer.in_pixels else table
+    write(own, folder / f"{sample}{writer.ending}", pixel_size_nm=pixel, keep=keep)
+
+
+def _from_zero(table: Localizations) -> Localizations:
+    """The table moved so that no position is negative: a field in pixels starts at 0."""
     low = np.minimum([table.x.min(initial=0), table.y.min(initial=0)], 0)
     return replace(table, x=table.x - low[0], y=table.y - low[1])
-
-
-def export_images(voxels: str | Path, folder: str | Path) -> None:
-    """Write each image of a shard's voxel file as `{sample}_{k}.ome.tif`."""
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    with open_file(voxels) as file:
-        for group in filter(lambda group: not reason_of(group), file.values()):
-            sizes = {name: float(group.attrs[name]) for name in ("voxel_size_nm", "voxel_z_nm") if name in group.attrs}
-            channels = [str(name) for name in group.attrs["channels"]]
-            for index, nucleus in enumerate(group["nucleus"].asstr()[()]):
-                path = Path(folder) / f"{nucleus.replace('/', '_')}.ome.tif"
-                write_ome_tiff(group["image"][index], path, channels, **sizes)
-
-
-def write_ome_tiff(
-    image: NDArray[Any],
-    path: str | Path,
-    channels: Sequence[str],
-    *,
-    voxel_size_nm: float,
-    voxel_z_nm: float | None = None,
-) -> None:
-    """Write an image (C, Y, X) or (C, Z, Y, X) with its channels' names and its voxel in nm."""
-    import tifffile
-
-    metadata: dict[str, Any] = {
-        "axes": "CYX" if image.ndim == 3 else "CZYX",
-        "Channel": {"Name": list(channels)},
-        "Creator": "ainu",
-        "UUID": f"urn:uuid:{uuid5(NAMESPACE_URL, Path(path).name)}",
-    }
-    metadata |= {f"PhysicalSize{axis}": voxel_size_nm for axis in "XY"}
-    if voxel_z_nm is not None:
-        metadata["PhysicalSizeZ"] = voxel_z_nm
-    metadata |= {f"{name}Unit": "nm" for name in list(metadata) if name.startswith("PhysicalSize")}
-    with whole(path) as part, open(part, "wb") as file:
-        tifffile.imwrite(file, image, ome=True, metadata=metadata, compression="zlib", photometric="minisblack")

@@ -10,7 +10,7 @@ efficiency varies with the replicate and with the nucleus, so that counts say no
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
-from ainu.localizations.formats.readers import insight3, nstorm, picasso, thunderstorm
+from ainu.localizations.formats.writers import write, writer_of
 from ainu.localizations.hdf5 import new_file, open_file, write_array
 from ainu.localizations.table import Localizations
 from ainu.shards import each
@@ -449,22 +449,8 @@ def write_fields(
 def _write_field(known: dict[str, Condition], seed: int, row: Mapping[str, str]) -> Truth:
     own = field_seed(seed, row["sample"])
     table, truth = simulate(known[row["label"]], own, replicate=row["replicate"], name=row["label"])
-    writer_of(row["path"])(table, row["path"])
+    write(table, row["path"], pixel_size_nm=PIXEL_SIZE_NM)
     return truth
-
-
-def writer_of(path: str | Path) -> Callable[[Localizations, str | Path], None]:
-    """The writer for a path's ending."""
-    writers: dict[str, Callable[[Localizations, str | Path], None]] = {
-        ".bin": partial(insight3.write, pixel_size_nm=PIXEL_SIZE_NM),
-        ".csv": thunderstorm.write,
-        ".txt": nstorm.write,
-        ".hdf5": partial(picasso.write, pixel_size_nm=PIXEL_SIZE_NM),
-    }
-    ending = Path(path).suffix
-    if ending not in writers:
-        raise AinuError(f"{path}: simulated fields are written as {', '.join(writers)}, not {ending!r}")
-    return writers[ending]
 
 
 def write_truth(path: str | Path, truths: Mapping[str, Truth]) -> None:

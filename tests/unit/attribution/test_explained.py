@@ -11,6 +11,7 @@ from ainu.attribution.clustering import DRAWS, matched, measure_clustering, pair
 from ainu.attribution.per_localization import COLUMNS, shared_out
 from ainu.images.binning import bin_counts, flat_places
 from ainu.localizations.formats.readers import picasso, thunderstorm
+from ainu.localizations.formats.writers import write_picasso, write_thunderstorm
 from ainu.localizations.table import Localizations
 
 
@@ -58,8 +59,8 @@ def table(n=500, seed=0, lie_together=True) -> Localizations:
 
 def test_picasso_and_thunderstorm_files_hold_the_attribution(tmp_path):
     own = table()
-    picasso.write(own, tmp_path / "t.hdf5", pixel_size_nm=100.0, keep=COLUMNS)
-    thunderstorm.write(own, tmp_path / "t.csv", keep=COLUMNS)
+    write_picasso(own, tmp_path / "t.hdf5", pixel_size_nm=100.0, keep=COLUMNS)
+    write_thunderstorm(own, tmp_path / "t.csv", keep=COLUMNS)
     for path, found in (
         ("t.hdf5", picasso.read(tmp_path / "t.hdf5", keep=COLUMNS)),
         ("t.csv", thunderstorm.read(tmp_path / "t.csv", keep=COLUMNS)),

@@ -1,4 +1,4 @@
-"""Every reader: told apart by content, true to what was written, right on real files, clear about what is wrong."""
+"""Every reader: chosen by content, true to what was written, right on real files, clear about what is wrong."""
 
 import hashlib
 import json
@@ -15,16 +15,11 @@ from ainu.errors import AinuError
 from ainu.localizations.formats import channel_codes as channel_names
 from ainu.localizations.formats import column_mapping as mapping
 from ainu.localizations.formats import read as formats
-from ainu.localizations.formats.readers import insight3, nstorm, picasso, thunderstorm
+from ainu.localizations.formats.insight3_layout import RECORD
+from ainu.localizations.formats.writers import WRITERS, write
 from ainu.localizations.table import Localizations
 
 PIXEL = 117.0
-WRITERS = {
-    "insight3": (insight3, {"pixel_size_nm": PIXEL}),
-    "nstorm": (nstorm, {}),
-    "thunderstorm": (thunderstorm, {}),
-    "picasso": (picasso, {"pixel_size_nm": PIXEL}),
-}
 TOLERANCE_NM = {"insight3": 0.01, "nstorm": 0.005, "thunderstorm": 0.005, "picasso": 0.01}
 CODES = {
     "insight3": "1:PolII,2:DNA",
@@ -51,9 +46,8 @@ def localizations(n=500, seed=0, z=True, channels=("PolII", "DNA")):
 
 
 def written(folder, name, table):
-    module, options = WRITERS[name]
-    path = folder / f"file{module.EXTENSION}"
-    module.write(table, path, **options)
+    path = folder / f"file{WRITERS[name].ending}"
+    write(table, path, pixel_size_nm=PIXEL)
     return path
 
 
@@ -236,7 +230,7 @@ def test_the_pixel_size_is_recorded_only_where_it_was_used(tmp_path):
 
 
 def records(n=3, **fields):
-    rows = np.zeros(n, insight3.RECORD)
+    rows = np.zeros(n, RECORD)
     y = 20.0 + np.arange(n)
     for field, values in {"x": 10.0, "y": y, "xc": 10.0, "yc": y, "c": 1, "fr": 1, **fields}.items():
         rows[field] = values

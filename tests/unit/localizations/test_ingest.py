@@ -11,7 +11,7 @@ from ainu.drift.correction import correct_shard
 from ainu.failures import LeftOut
 from ainu.images.assemble import assemble
 from ainu.images.render import voxelize_shard
-from ainu.localizations.formats.readers import thunderstorm
+from ainu.localizations.formats.writers import write_thunderstorm
 from ainu.localizations.ingest import ingest_shard
 from ainu.localizations.table import Localizations
 from ainu.nuclei.find import find_shard
@@ -52,7 +52,7 @@ def row(path, channels="0:PolII,1:DNA", **cells):
 @pytest.fixture
 def sheet(tmp_path):
     good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
-    thunderstorm.write(nucleus(), good)
+    write_thunderstorm(nucleus(), good)
     bad.write_text("no localizations, just prose")
     return {"good": [row(good)], "bad": [row(bad)]}
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ainu import AinuError, read, simulate
+from ainu.localizations.formats.writers import write
 from ainu.simulation.cells import (
     CONDITIONS,
     PIXEL_SIZE_NM,
@@ -15,7 +16,6 @@ from ainu.simulation.cells import (
     read_truth,
     write_fields,
     write_truth,
-    writer_of,
 )
 
 
@@ -82,7 +82,7 @@ def test_unknown_conditions_settings_and_endings_are_named(tmp_path):
     with pytest.raises(AinuError, match="unknown setting 'share'"):
         conditions({"somatic": {"share": 1}})
     row = {"sample": "a", "path": str(tmp_path / "a.xls"), "label": "somatic", "replicate": "r1"}
-    with pytest.raises(AinuError, match=r"a\.xls: simulated fields are written as"):
+    with pytest.raises(AinuError, match=r"a\.xls: localizations are written as"):
         write_fields([row], CONDITIONS, 1, tmp_path / "truth.h5")
     with pytest.raises(AinuError, match="sample a: label 'HeLa' cannot be simulated"):
         write_fields([row | {"label": "HeLa"}], CONDITIONS, 1, tmp_path / "truth.h5")
@@ -102,6 +102,6 @@ def test_molecules_of_a_section_have_depths_that_drift_and_scatter_with_them():
 @pytest.mark.parametrize("ending", [".bin", ".csv", ".txt", ".hdf5"])
 def test_depths_survive_every_simulated_format(tmp_path, ending):
     table, _ = simulate(Condition(depth_nm=600), 4)
-    writer_of(tmp_path / f"f{ending}")(table, tmp_path / f"f{ending}")
+    write(table, tmp_path / f"f{ending}", pixel_size_nm=PIXEL_SIZE_NM)
     found = read(tmp_path / f"f{ending}", pixel_size_nm=PIXEL_SIZE_NM)
     assert np.allclose(np.sort(found.z), np.sort(table.z), atol=0.02)

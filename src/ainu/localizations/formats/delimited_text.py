@@ -18,7 +18,7 @@ import pyarrow.csv
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
-from ainu.files import HEAD_BYTES, whole
+from ainu.files import HEAD_BYTES
 
 BLOCK_BYTES = 1 << 18
 """Text that is parsed at a time; larger blocks hold more memory and are not faster."""
@@ -209,20 +209,6 @@ def explained(message: str, names: Sequence[str]) -> str:
     value = message.rpartition("invalid value ")[2]
     place = f"row {row.group(1)} (the header is row 1), " if row else ""
     return f"{place}column {names[int(column.group(1))]!r}: {value} is not a number"
-
-
-def write(path: str | Path, columns: dict[str, Any], header_line: str, delimiter: str) -> None:
-    """Write columns as text, numbers in their shortest form; the file appears when it is whole."""
-    table = pa.table(columns)
-    options = pyarrow.csv.WriteOptions(include_header=False, delimiter=delimiter, quoting_style="none")
-    with whole(path) as part, open(part, "wb") as file:
-        file.write(header_line.encode())
-        pyarrow.csv.write_csv(table, file, options)
-
-
-def decimals(values: NDArray[Any], places: int) -> NDArray[np.float64]:
-    """float64 copy rounded to some decimals, so that its shortest form is short."""
-    return np.asarray(np.round(values.astype(np.float64), places), np.float64)
 
 
 def whole_codes(names: Sequence[str]) -> tuple[str, ...]:

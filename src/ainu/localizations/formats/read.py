@@ -1,6 +1,6 @@
 """Localization files of every program: told apart by their content, read into one table type.
 
-A format is a module with `NAME`, `EXTENSION`, `VERSION`, `sniff(path, head)`,
+A format is a module with `NAME`, `VERSION`, `sniff(path, head)`,
 `names(path)`, the columns that a file has, and `read(path, *, pixel_size_nm, keep)`, which returns a `Raw` with the
 columns of `keep`, all of them among the names; a new one is written and added to `READERS`. What holds for all formats
 is here: columns to keep are found, unusable rows are dropped and counted, channels get their names, and where the table

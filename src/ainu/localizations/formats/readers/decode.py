@@ -18,7 +18,6 @@ from ainu.localizations.formats import safe_hdf5 as hdf5
 from ainu.localizations.formats.raw import Raw, as_extra, measured, need_pixel_size, root_mean_square
 
 NAME = "decode"
-EXTENSION = ".h5"
 VERSION = 1
 
 LEFT_EDGE = -0.5

@@ -16,7 +16,6 @@ from ainu.localizations.formats import delimited_text as text
 from ainu.localizations.formats.raw import Raw, as_extra, measured
 
 NAME = "elyra"
-EXTENSION = ".txt"
 VERSION = 1
 
 CHANNEL = "Channel"

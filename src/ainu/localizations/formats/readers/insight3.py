@@ -1,13 +1,10 @@
 """Insight3 molecule lists (`.bin`, M425), as Insight3 and storm-analysis write them.
 
-A header of 16 bytes (magic, frames, status, number of molecules), one record of 72 bytes per molecule, and possibly
-more bytes after them. Field names follow storm-analysis (`sa_library/i3dtype.py`), from which the conventions come too:
-the centre of the first pixel is 1.0, and `w` is twice the standard deviation in nm.
+A header of 16 bytes, one record of 72 bytes per molecule (`insight3_layout`), and possibly more bytes after them.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,24 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
-from ainu.files import whole
+from ainu.localizations.formats.insight3_layout import HEADER, LEFT_EDGE, MAGIC, RECORD
 from ainu.localizations.formats.raw import Raw, as_extra, correction_notes, measured, need_pixel_size, own_correction
-from ainu.localizations.table import Localizations
 
 NAME = "insight3"
-EXTENSION = ".bin"
 VERSION = 1
 
-MAGIC = b"M425"
-HEADER = struct.Struct("<4siii")
-RECORD = np.dtype(
-    [(name, "<f4") for name in ("x", "y", "xc", "yc", "h", "a", "w", "phi", "ax", "bg", "i")]
-    + [(name, "<i4") for name in ("c", "valid", "fr", "length", "link")]
-    + [("z", "<f4"), ("zc", "<f4")]
-)
-STATUS = 6
-LEFT_EDGE = 0.5
-"""Where the first pixel begins, its centre being 1.0."""
 BLOCK = 1 << 13
 """Records converted at a time: a block stays in the cache while its fields are picked."""
 
@@ -189,40 +174,3 @@ def _correction(path: Path, rows: int, pixel: float, used: bool) -> dict[str, An
         for raw, own in CORRECTED.items():
             shifts[raw][place] = (block[own] - block[raw]) * (1 if raw == "z" else pixel)
     return own_correction(", ".join(CORRECTED.values()), used, list(shifts.values()))
-
-
-def write(localizations: Localizations, path: str | Path, *, pixel_size_nm: float) -> None:
-    """Write a molecule list: category = index of the channel + 1, frames from 1; the precision is lost.
-
-    Parameters
-    ----------
-    localizations : Localizations
-    path : path
-    pixel_size_nm : float
-        Camera pixel.
-    """
-    table, pixel = localizations, need_pixel_size(pixel_size_nm, f"{path}: Insight3 positions are")
-    records = np.zeros(len(table), RECORD)
-    for axis, values in (("x", table.x), ("y", table.y), ("z", table.z)):
-        if values is not None:
-            scaled = values if axis == "z" else values.astype(np.float64) / pixel + LEFT_EDGE
-            records[axis] = records[axis + "c"] = scaled
-    records["fr"] = 1 if table.frame is None else table.frame.astype(np.int64) + 1
-    records["c"] = table.channel.astype(np.int32) + 1
-    records["valid"] = records["length"] = records["ax"] = 1
-    records["link"] = -1
-    _write_brightness(records, table, pixel)
-    header = HEADER.pack(MAGIC, 1, STATUS, len(table))
-    with whole(path) as part:
-        part.write_bytes(header + records.tobytes() + bytes(4))
-
-
-def _write_brightness(records: NDArray[Any], table: Localizations, pixel: float) -> None:
-    if table.background is not None:
-        records["bg"] = table.background
-    if table.photons is not None:
-        records["a"] = records["i"] = table.photons
-    if table.sigma is not None:
-        records["w"] = 2 * table.sigma
-        area = 2 * np.pi * (table.sigma.astype(np.float64) / pixel) ** 2
-        records["h"] = np.divide(records["a"], area, out=np.zeros(len(table)), where=area > 0)

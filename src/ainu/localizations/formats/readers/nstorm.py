@@ -12,16 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from ainu.files import HEAD_BYTES
 from ainu.localizations.formats import delimited_text as text
 from ainu.localizations.formats.raw import Raw, as_extra, correction_notes, measured, own_correction
-from ainu.localizations.table import Localizations
 
 NAME = "nstorm"
-EXTENSION = ".txt"
 VERSION = 1
 
 CHANNEL = "Channel Name"
@@ -36,10 +33,6 @@ COLUMNS = {
     "sigma": "Width",
 }
 UNITS = {"x": "nm", "y": "nm", "z": "nm", "photons": "photon", "precision": "nm", "sigma": "2 sd, nm"}
-HEADER_2D = (
-    f"{CHANNEL}\tX\tY\tXc\tYc\tHeight\tArea\tWidth\tPhi\tAx\tBG\tI\tFrame\tLength\tLink\tValid\tZ\tZc\tPhotons\t"
-    "Lateral Localization Accuracy\tXw\tYw\tXwc\tYwc"
-)
 REJECTED = {"Z Rejected": "z rejected", "Non Specific Activation": "non-specific activation"}
 CORRECTED = {"x": "Xc", "y": "Yc", "z": "Zc"}
 WARPED = ("Xw", "Yw")
@@ -133,35 +126,3 @@ def _warped(numbers: dict[str, NDArray[Any]]) -> tuple[str, ...]:
     shifts = [numbers[own] - numbers[raw] for own, raw in zip(WARPED, ("X", "Y"), strict=True) if own in numbers]
     warp = own_correction(", ".join(WARPED), False, shifts) if shifts else {}
     return correction_notes(warp, "chromatic correction")
-
-
-def write(localizations: Localizations, path: str | Path) -> None:
-    """Write a molecule list: 24 columns, 26 with z; channels by name, frames from 1.
-
-    What the table lacks is written as 0, which the reader takes for not measured.
-    """
-    columns = _columns(localizations)
-    header = HEADER_2D + ("\tZw\tZwc" if localizations.z is not None else "")
-    text.write(path, {name: columns[name] for name in header.split("\t")}, header + "\r\n", "\t")
-
-
-def _columns(table: Localizations) -> dict[str, Any]:
-    def filled(values: NDArray[Any] | None, value: float = 0, places: int = 5) -> NDArray[np.float64]:
-        return text.decimals(np.full(len(table), value) if values is None else values, places)
-
-    x, y, z = filled(table.x, places=3), filled(table.y, places=3), filled(table.z, places=3)
-    photons, constant = filled(table.photons), np.ones(len(table), np.int64)
-    return {
-        CHANNEL: pa.DictionaryArray.from_arrays(pa.array(table.channel), list(table.channels)).cast(pa.string()),
-        **dict.fromkeys(("X", "Xc", "Xw", "Xwc"), x),
-        **dict.fromkeys(("Y", "Yc", "Yw", "Ywc"), y),
-        **dict.fromkeys(("Z", "Zc", "Zw", "Zwc"), z),
-        **dict.fromkeys(("Height", "Phi"), 0 * constant),
-        **dict.fromkeys(("Area", "I", "Photons"), photons),
-        **dict.fromkeys(("Ax", "Length", "Valid"), constant),
-        "Link": -constant,
-        "Width": filled(None if table.sigma is None else 2 * table.sigma),
-        "BG": filled(table.background),
-        "Frame": constant if table.frame is None else table.frame.astype(np.int64) + 1,
-        COLUMNS["precision"]: filled(table.precision),
-    }

@@ -14,7 +14,6 @@ from ainu.localizations.formats import delimited_text as text
 from ainu.localizations.formats.raw import Raw, as_extra, geometric_mean, measured, root_mean_square
 
 NAME = "oni"
-EXTENSION = ".csv"
 VERSION = 1
 
 CHANNEL = "Channel"

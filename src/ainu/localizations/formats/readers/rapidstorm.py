@@ -15,7 +15,6 @@ from ainu.localizations.formats.raw import Raw, as_extra, measured, root_mean_sq
 from ainu.localizations.formats.units import nm_per_unit
 
 NAME = "rapidstorm"
-EXTENSION = ".txt"
 VERSION = 1
 
 SINGLE = {"x": "Position-0-0", "y": "Position-1-0", "frame": "ImageNumber-0-0"}

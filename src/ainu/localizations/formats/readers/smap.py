@@ -16,7 +16,6 @@ from ainu.localizations.formats import safe_hdf5 as hdf5
 from ainu.localizations.formats.raw import Raw, as_extra, geometric_mean, measured
 
 NAME = "smap"
-EXTENSION = ".mat"
 VERSION = 1
 
 VARIABLE, TABLE = "saveloc", "loc"

@@ -26,7 +26,6 @@ from ainu.localizations.formats.raw import Raw, as_extra, measured, root_mean_sq
 from ainu.localizations.formats.units import nm_per_unit
 
 NAME = "smlm"
-EXTENSION = ".smlm"
 VERSION = 1
 
 ZIP = b"PK\x03\x04"

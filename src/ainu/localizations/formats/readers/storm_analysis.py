@@ -28,7 +28,6 @@ from ainu.localizations.formats.raw import (
 )
 
 NAME = "storm_analysis"
-EXTENSION = ".hdf5"
 VERSION = 1
 
 OWN_CORRECTION = True

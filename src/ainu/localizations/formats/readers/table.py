@@ -21,7 +21,6 @@ from ainu.localizations.formats.raw import Raw, as_extra
 from ainu.localizations.formats.units import nm_per_unit
 
 NAME = "table"
-EXTENSION = ".csv"
 VERSION = 1
 
 PARQUET = b"PAR1"

@@ -15,10 +15,8 @@ from ainu.files import HEAD_BYTES
 from ainu.localizations.formats import delimited_text as text
 from ainu.localizations.formats.raw import Raw, as_extra, geometric_mean
 from ainu.localizations.formats.units import LENGTHS, nm_per_unit
-from ainu.localizations.table import Localizations
 
 NAME = "thunderstorm"
-EXTENSION = ".csv"
 VERSION = 1
 
 SOURCES = {
@@ -124,29 +122,3 @@ def _to_nm(
         if factor != 1:
             columns[name] = columns[name] * np.float32(factor)
     return any(units[name] == "px" for name in lengths)
-
-
-def write(localizations: Localizations, path: str | Path, *, keep: Sequence[str] = ()) -> None:
-    """Write a table with frames from 1; a column `channel` (index, from 0) where there are several channels.
-
-    ThunderSTORM ignores that column; one file per channel is usual. What the table lacks is left out;
-    extra columns that are to be kept come last, under their own names.
-    """
-    table = localizations
-    n = len(table)
-    frame = np.ones(n, np.int64) if table.frame is None else table.frame.astype(np.int64) + 1
-    columns: dict[str, Any] = {"id": np.arange(1, n + 1), "frame": frame}
-    values = {
-        "x [nm]": table.x,
-        "y [nm]": table.y,
-        "z [nm]": table.z,
-        "sigma [nm]": table.sigma,
-        "intensity [photon]": table.photons,
-        "offset [photon]": table.background,
-        "uncertainty_xy [nm]": table.precision,
-    }
-    columns |= {name: text.decimals(array, 3) for name, array in values.items() if array is not None}
-    if len(table.channels) > 1:
-        columns[CHANNEL] = table.channel
-    columns |= {name: table.extra[name] for name in keep}
-    text.write(path, columns, ",".join(f'"{name}"' for name in columns) + "\n", ",")
