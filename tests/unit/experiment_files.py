@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ainu.figures import style
+from ainu.evaluation.confusion import confusion
+from ainu.evaluation.training_curves import training_curves
+from ainu.figures.saving import save
 from ainu.localizations.hdf5 import new_file, write_array
 from ainu.report.sources import ReportSources
 
@@ -92,8 +94,8 @@ def make_sources(
         epochs = epochs.assign(validation_balanced_accuracy=0.8, learning_rate=0.001)
         epochs.to_csv(models[-1] / "history.tsv", sep="\t", index=False)
         write_json(models[-1] / "model.json", {"best_epoch": 3, "classes": list(classes)})
-    style.save(style.confusion(np.eye(len(classes), dtype=int), classes), folder / "confusion.svg")
-    style.save(style.training_curves({"repeat0-fold0": epochs}), folder / "training.svg")
+    save(confusion(np.eye(len(classes), dtype=int), classes), folder / "confusion.svg")
+    save(training_curves({"repeat0-fold0": epochs}), folder / "training.svg")
     return ReportSources(
         name="an-experiment",
         metrics=write_json(folder / "metrics.json", metrics_of(list(classes), n)),

@@ -10,19 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ainu.figures.style import (
-    COUNTS,
-    SIGNED,
-    absent,
-    class_colour,
-    count_limit,
-    flat,
-    method_name,
-    scale_bar,
-    short,
-    signed_limit,
-    styled,
-)
+from ainu.figures.colours import COUNTS, SIGNED, class_colour, count_limit, signed_limit
+from ainu.figures.maps import flat
+from ainu.figures.names import method_name, short
+from ainu.figures.scale_bar import scale_bar
+from ainu.figures.style import absent, styled
 from ainu.images.dataset import Dataset
 
 MOST_DRAWN = 8

@@ -14,7 +14,8 @@ from ainu.attribution.figures import compartment_bars, examples, radial_profiles
 from ainu.attribution.maps import completeness_errors, methods_in, read_map
 from ainu.attribution.scorecard import score
 from ainu.attribution.settings import AttributionSettings
-from ainu.figures.style import class_mean_maps, flat, save
+from ainu.figures.maps import class_mean_maps, flat
+from ainu.figures.saving import save
 from ainu.files import write_json
 from ainu.images.dataset import Dataset
 

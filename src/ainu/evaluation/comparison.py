@@ -14,7 +14,10 @@ from matplotlib.figure import Figure
 
 from ainu.evaluation.nested_choice import choose, nested
 from ainu.evaluation.scores import Draws, Floats, weighted_scores
-from ainu.figures.style import CLASS_COLOURS, save, short, styled
+from ainu.figures.colours import CLASS_COLOURS
+from ainu.figures.names import short
+from ainu.figures.saving import save
+from ainu.figures.style import styled
 from ainu.files import read_json, read_table, write_table
 from ainu.prediction.out_of_fold import pooled_truth
 

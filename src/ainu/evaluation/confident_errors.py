@@ -11,7 +11,11 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ainu.figures.style import COUNTS, absent, count_limit, flat, scale_bar, short, styled
+from ainu.figures.colours import COUNTS, count_limit
+from ainu.figures.maps import flat
+from ainu.figures.names import short
+from ainu.figures.scale_bar import scale_bar
+from ainu.figures.style import absent, styled
 from ainu.images.dataset import Dataset
 
 SHOWN = 6

@@ -16,7 +16,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ainu.evaluation.scores import Draws, Floats, Ranking
-from ainu.figures.style import absent, class_colour, short, styled
+from ainu.figures.colours import class_colour
+from ainu.figures.names import short
+from ainu.figures.style import absent, styled
 
 GRID = np.linspace(0, 1, 101)
 """Places of the x axis at which a band is measured."""

@@ -10,7 +10,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ainu.figures.style import MARKERS, absent, class_colour, short, styled
+from ainu.figures.colours import MARKERS, class_colour
+from ainu.figures.names import short
+from ainu.figures.style import absent, styled
 from ainu.localizations.hdf5 import open_file
 
 FEWEST = 5

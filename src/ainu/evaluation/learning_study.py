@@ -10,7 +10,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ainu.evaluation.scores import scores
-from ainu.figures.style import CLASS_COLOURS, save, styled
+from ainu.figures.colours import CLASS_COLOURS
+from ainu.figures.saving import save
+from ainu.figures.style import styled
 from ainu.files import read_table, write_table
 from ainu.prediction.out_of_fold import pooled_truth
 

@@ -14,10 +14,12 @@ from ainu.evaluation import confident_errors as gallery
 from ainu.evaluation import curves
 from ainu.evaluation import embedding_map as nuclei_map
 from ainu.evaluation.audits import Evidence
+from ainu.evaluation.confusion import confusion
 from ainu.evaluation.features import read_features
 from ainu.evaluation.metrics import evaluate_audited
 from ainu.evaluation.scores import Draws
-from ainu.figures import style as figures
+from ainu.evaluation.training_curves import training_curves
+from ainu.figures.saving import save
 from ainu.files import read_json, read_table, write_json, write_table
 from ainu.folds.table import read_folds
 from ainu.images.dataset import read
@@ -87,14 +89,14 @@ def draw(evidence: Evidence, found: Mapping[str, Any], paths: Paths, output: Pat
     rows, truth, probabilities = pooled_truth(evidence.predictions, classes)
     draws = Draws.of(rows["replicate"].to_numpy(), truth, len(classes), seed=seed)
     for name in ("roc", "precision_recall", "reliability"):
-        figures.save(getattr(curves, name)(truth, probabilities, classes, draws), output[name])
+        save(getattr(curves, name)(truth, probabilities, classes, draws), output[name])
     errors = gallery.confident_errors(rows, truth, probabilities, classes)
     places = nuclei_map.layout(nuclei_map.read_relative(paths["embedding"], rows["nucleus"].tolist()), seed)
     _write_places(output["places"], rows, places)
     courses = {Path(path).parent.name: pd.read_csv(path, sep="\t") for path in paths["histories"]}
     drawn = {
-        "confusion": figures.confusion(np.array(found["confusion"]), classes),
-        "training": figures.training_curves(courses),
+        "confusion": confusion(np.array(found["confusion"]), classes),
+        "training": training_curves(courses),
         "errors": gallery.picture(evidence.dataset, errors),
         "embedding": nuclei_map.picture(places, rows, classes),
         "permutation": curves.null_distribution(found["permutation"]),
@@ -106,7 +108,7 @@ def draw(evidence: Evidence, found: Mapping[str, Any], paths: Paths, output: Pat
         ),
     }
     for name, figure in drawn.items():
-        figures.save(figure, output[name])
+        save(figure, output[name])
 
 
 def _write_places(path: str | Path, rows: pd.DataFrame, places: Any) -> None:

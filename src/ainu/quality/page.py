@@ -17,17 +17,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ainu.drift.correction import Drift
-from ainu.figures.style import (
-    CLASS_COLOURS,
-    COUNTS,
-    absent,
-    class_colour,
-    count_limit,
-    length_text,
-    scale_bar,
-    short,
-    styled,
-)
+from ainu.figures.colours import CLASS_COLOURS, COUNTS, class_colour, count_limit
+from ainu.figures.names import short
+from ainu.figures.scale_bar import length_text, scale_bar
+from ainu.figures.style import absent, styled
 from ainu.localizations.fourier_ring import THRESHOLD
 from ainu.nuclei.find import outlines
 from ainu.quality.filters import Quality

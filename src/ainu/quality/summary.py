@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ainu.drift.correction import read_drift
 from ainu.failures import LeftOut
-from ainu.figures import style as figures
+from ainu.figures.saving import save
 from ainu.files import write_table
 from ainu.localizations.table import Localizations, load
 from ainu.nuclei.find import read_nuclei
@@ -128,7 +128,7 @@ def _summary(rows: Sequence[Row]) -> pd.DataFrame:
 def _qc_sample(inputs: dict[str, str], folder: Path, name: str) -> Row:
     sample = examine(inputs, name)
     row: Row = {"sample": name, **summarise(sample)}
-    figures.save(qc_page(sample, row), folder / f"{name}.png", dpi=90)
+    save(qc_page(sample, row), folder / f"{name}.png", dpi=90)
     return row
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ainu.figures.style import class_mean_maps, encode, method_name
+from ainu.figures.maps import class_mean_maps
+from ainu.figures.names import method_name
+from ainu.figures.saving import encode
 from ainu.localizations.hdf5 import open_file
 from ainu.report.pictures import Picture, data_uri
 from ainu.report.sources import DatasetSummary, JsonObject, read_result

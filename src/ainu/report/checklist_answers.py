@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ainu.figures.style import method_name
+from ainu.figures.names import method_name
 from ainu.report.facts import ExperimentFacts
 from ainu.report.methods_text import optimizer_name, versions
 from ainu.report.text import Interval, counted, listed, number_text, words

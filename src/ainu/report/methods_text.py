@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ainu.figures.style import method_name
+from ainu.figures.names import method_name
 from ainu.report.facts import ExperimentFacts
 from ainu.report.sources import DatasetSummary, JsonObject
 from ainu.report.text import as_number, counted, heading, listed, name_text, names_text, number_text, words

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from ainu.figures.style import Sprite, method_name, sprite
+from ainu.figures.names import method_name
+from ainu.figures.sprite import Sprite, sprite
 from ainu.localizations.hdf5 import open_file
 from ainu.report.pictures import data_uri
 from ainu.report.sources import DatasetSummary, JsonObject, ReportSources

@@ -11,7 +11,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ainu.figures.style import length_text, method_name, scale_bar_nm
+from ainu.figures.names import method_name
+from ainu.figures.scale_bar import length_text, scale_bar_nm
 from ainu.files import whole
 from ainu.report import (
     attribution,

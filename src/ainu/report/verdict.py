@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ainu.figures.style import method_name
+from ainu.figures.names import method_name
 from ainu.report.attribution import Scorecard
 from ainu.report.sources import DatasetSummary, JsonObject, read_text_table
 from ainu.report.text import Interval, counted, listed, number_text, words

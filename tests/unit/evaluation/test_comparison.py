@@ -6,7 +6,7 @@ from spots import CLASSES
 
 from ainu.evaluation.comparison import NESTED, Outcome, compare, picture
 from ainu.evaluation.nested_choice import choose, nested
-from ainu.figures import style
+from ainu.figures.saving import encode
 
 
 def predictions(certain: float, *, right: float = 1.0, seed: int = 0, n: int = 80) -> pd.DataFrame:
@@ -63,4 +63,4 @@ def test_differences_are_paired_over_the_same_draws_of_replicates():
     assert table["difference_low"].iloc[1] > 0
     assert table["difference_low"].iloc[1] > table["low"].iloc[1] - table["high"].iloc[0]
     assert table["folds"].tolist() == [0, 2, 0]
-    assert style.encode(picture(table, 0.5), "svg").startswith(b"<?xml")
+    assert encode(picture(table, 0.5), "svg").startswith(b"<?xml")

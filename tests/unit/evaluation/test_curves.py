@@ -6,7 +6,7 @@ from figure_texts import CLASSES, texts
 
 from ainu.evaluation import curves
 from ainu.evaluation.scores import Draws
-from ainu.figures import style as figures
+from ainu.figures.saving import encode
 
 
 def test_two_classes_have_one_roc_curve_with_its_area_beside_chance():
@@ -47,7 +47,7 @@ def test_a_curve_has_a_band_and_the_same_bytes_every_time(name):
     figure = draw(truth, p, CLASSES, draws)
     bands = [len(own.axes[0].collections) for own in (figure, draw(truth, p, CLASSES))]
     assert bands[0] == bands[1] + 1
-    assert figures.encode(figure, "svg") == figures.encode(draw(truth, p, CLASSES, draws), "svg")
+    assert encode(figure, "svg") == encode(draw(truth, p, CLASSES, draws), "svg")
 
 
 def test_the_band_of_a_roc_holds_the_curve():

@@ -16,7 +16,7 @@ from PIL import Image
 
 from ainu import Localizations, filter_quality, find_nuclei, simulate
 from ainu.drift.correction import Drift, correct_shard
-from ainu.figures import style as figures
+from ainu.figures.saving import encode
 from ainu.files import read_table
 from ainu.localizations.hdf5 import new_file
 from ainu.localizations.table import load
@@ -73,7 +73,7 @@ def joined(one: Localizations, x, y, frame) -> Localizations:
 def texts(examined: Sample, **changes) -> str:
     """All that a page says."""
     page = qc_page(examined, {"sample": "fov1"} | summarise(examined) | changes)
-    root = ElementTree.fromstring(figures.encode(page, "svg"))
+    root = ElementTree.fromstring(encode(page, "svg"))
     return "\n".join("".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text"))
 
 
@@ -312,7 +312,7 @@ def test_summaries_of_shards_with_other_channels_are_joined(tmp_path):
 def test_the_same_sample_gives_the_same_page():
     sample = examined(simulated())
     row = summarise(sample)
-    first, second = (figures.encode(qc_page(sample, row), "png", dpi=90) for _ in range(2))
+    first, second = (encode(qc_page(sample, row), "png", dpi=90) for _ in range(2))
     assert first == second
 
 
