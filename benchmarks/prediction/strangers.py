@@ -16,9 +16,9 @@ import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
 
+from ainu.images.augmentation import Augmentation
 from ainu.images.dataset import Dataset
 from ainu.images.render import Render, voxelize
-from ainu.images.settings import Augmentation
 from ainu.images.views import Images
 from ainu.networks.model import Model, make_network
 from ainu.prediction import ensemble as prediction
@@ -83,7 +83,7 @@ def trained(data: Dataset, codes: np.ndarray, held_out: np.ndarray, fold: int) -
     recipe = typed(Recipe, section("training", epochs=10, learning_rate=0.003, patience=99))
     start = typed(Transfer, section("transfer"))
     rows, none, cpu = np.flatnonzero(~held_out), np.array([], int), torch.device("cpu")
-    inputs = Images(data.image, "share", Augmentation(), 200.0)
+    inputs = Images(data.image, "share", typed(Augmentation, section("augmentation")), 200.0)
     done = train(network, inputs, codes, rows, none, recipe, cpu, seed=fold, transfer=start)
     network.load_state_dict(done.weights)
     return Model(network.eval(), INFO | {"fold": fold})

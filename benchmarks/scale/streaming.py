@@ -99,8 +99,8 @@ def splitting_many(folder: Path, nuclei: int) -> Callable[[], object]:
 def training(folder: Path, nuclei: int) -> Callable[[], object]:
     from ainu.folds.table import read_folds
     from ainu.images import dataset
-    from ainu.images.settings import Augmentation
-    from ainu.images.views import inputs_of
+    from ainu.images.augmentation import Augmentation
+    from ainu.images.views import views_of
     from ainu.settings.defaults import section
     from ainu.training.cross_validation import CrossValidation, digest_of
     from ainu.training.loop import make_deterministic
@@ -117,7 +117,7 @@ def training(folder: Path, nuclei: int) -> Callable[[], object]:
         folds, design = read_folds(folder / "folds.tsv"), typed(Design, plain | sections)
         fit = CrossValidation(nuclei, folds, design, seed=1, threads=1).fit(0, 0)
         digest_of(nuclei, fit.rows)
-        inputs = inputs_of(nuclei, "ainu-small", "share", Augmentation())
+        inputs = views_of(nuclei, "ainu-small", "share", typed(Augmentation, section("augmentation")))
         order = np.random.default_rng(1).permutation(fit.rows[~fit.validation()])
         for number, batch in enumerate(np.array_split(order, math.ceil(len(order) / 32))):
             inputs.batch(batch, np.random.default_rng([1, number]))

@@ -25,7 +25,7 @@ from torch import nn
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "src")]
 
-from ainu.images.settings import Augmentation  # noqa: E402
+from ainu.images.augmentation import Augmentation  # noqa: E402
 from ainu.images.views import Images  # noqa: E402
 from ainu.networks.model import make_network  # noqa: E402
 from ainu.settings.defaults import section  # noqa: E402
@@ -40,7 +40,7 @@ BAR = 0.95
 
 
 def ours(name: str, counts: np.ndarray, labels: np.ndarray) -> Run:
-    inputs = Images(counts, "share", Augmentation(), voxel_nm=200.0)
+    inputs = Images(counts, "share", typed(Augmentation, section("augmentation")), voxel_nm=200.0)
     recipe = typed(Recipe, section("training", epochs=1000, batch_size=BATCH, patience=1000))
     network = make_network(name, CHANNELS, 2, counts.shape[2:], seed=1)
     return Run(network, inputs, labels, np.arange(NUCLEI), recipe, CPU, 1, typed(Transfer, section("transfer")))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ainu.images.augmentation import Augmentation
 from ainu.settings.defaults import section
 from ainu.training.recipe import Design, Recipe, Transfer
 from ainu.typed import typed
@@ -10,6 +11,11 @@ from ainu.typed import typed
 def recipe(**changes: Any) -> Recipe:
     """`training`."""
     return typed(Recipe, section("training", **changes))
+
+
+def augmentation(**changes: Any) -> Augmentation:
+    """`augmentation`."""
+    return typed(Augmentation, section("augmentation", **changes))
 
 
 def transfer(**changes: Any) -> Transfer:

@@ -1,14 +1,16 @@
 """Nuclei that a tiny network learns in a second: spots (class `bright`) or even noise (class `dim`)."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pandas as pd
 import torch
+from defaults import augmentation as default_augmentation
 from defaults import recipe as default_recipe
 from defaults import transfer as default_transfer
 from torch import nn
 
 from ainu.images.dataset import Dataset, Points
-from ainu.images.settings import Augmentation
 from ainu.images.views import Images
 from ainu.networks.model import Model
 from ainu.training.cross_validation import CrossValidation
@@ -62,7 +64,7 @@ def spots(n: int = 48, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def inputs(images: np.ndarray, **augmentation) -> Images:
-    return Images(images, "share", Augmentation(**augmentation), voxel_nm=100.0)
+    return Images(images, "share", default_augmentation(**augmentation), voxel_nm=100.0)
 
 
 def trained(*, network=None, transfer=None, resume=None, augmentation=None, seed=1, **changes):
@@ -128,7 +130,7 @@ def model(trained_network, *, augmentation=None, **info) -> Model:
         "fold": 0,
         "seed": 1,
         "training_replicates": [],
-        "settings": {"augmentation": augmentation or {}},
+        "settings": {"augmentation": asdict(default_augmentation(**(augmentation or {})))},
     }
     return Model(trained_network, known | info)
 

@@ -1,6 +1,7 @@
 """A sample that fails in a stage: it alone is missing from what follows, and who tells of samples says why."""
 
 import json
+from dataclasses import replace
 from functools import wraps
 
 import h5py
@@ -28,7 +29,7 @@ from ainu.quality import filters as quality
 from ainu.quality import summary as qc
 from ainu.shards import left_out
 
-RENDER = {"voxel_nm": 400, "canvas_nm": 12_800}
+RENDER = voxels.Render(400, 12_800)
 STAGES = ("raw", "drift", "quality", "nuclei")
 
 
@@ -155,11 +156,11 @@ def test_features_that_could_not_be_measured_are_unknown(tmp_path, monkeypatch):
 
 
 def test_a_render_that_needs_z_costs_a_sample_without_it_and_stops_where_none_has_it(tmp_path):
-    deep = RENDER | {"dimensions": 3, "voxel_z_nm": 400, "depth_nm": 800}
+    deep = replace(RENDER, dimensions=3, voxel_z_nm=400, depth_nm=800)
     tables = {"a": table(0, z=True), "flat": table(1), "c": table(2, z=True)}
     paths = chain(tmp_path, tables, deep)
     (why,) = left_out([paths["voxels"]])["flat"]
-    assert str(why) == "voxelize tiny: a render in 3 dimensions needs z, which this sample lacks; take dimensions: 2"
+    assert str(why) == "voxelize tiny: a render in 3 dimensions needs z, which this sample lacks; set dimensions: 2"
     assert assembled(paths, tmp_path, tables).sample.tolist() == ["a", "c"]
     with pytest.raises(AinuError, match=r"3 of 3 samples failed\n  a: a render in 3 dimensions needs z"):
         chain(tmp_path / "flat", {name: table(1) for name in "abc"}, deep)
@@ -200,7 +201,7 @@ def test_those_who_read_samples_get_the_reason_and_those_who_read_shards_pass_it
     inputs = {name: without_bad[name] for name in STAGES}
     with pytest.raises(LeftOut, match="find_nuclei: ValueError"):
         nuclei.read_nuclei(inputs["nuclei"], "bad")
-    voxels.fit_canvas([inputs["nuclei"]], {"voxel_nm": 100}, tmp_path / "canvas.json")
+    voxels.fit_canvas([inputs["nuclei"]], voxels.Render(100, "fitted"), tmp_path / "canvas.json")
     export.export_shard(inputs, tmp_path / "tables", list(TABLES), "thunderstorm")
     assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["a.csv", "c.csv"]
     export_images(without_bad["voxels"], tmp_path / "images")

@@ -19,7 +19,7 @@ from ainu.attribution.maps import write_maps
 from ainu.attribution.point_networks import Presence, on_canvas
 from ainu.attribution.settings import AttributionSettings, MapSettings
 from ainu.images.dataset import Dataset
-from ainu.images.views import Neighbours, settings_of
+from ainu.images.views import Neighbours, augmentation_of
 from ainu.networks.catalogue import POINT_NETWORKS
 from ainu.networks.model import Model
 
@@ -147,7 +147,7 @@ def completeness(maps: NDArray[np.float32], explained: NDArray[np.float64]) -> l
 def _of_points(explainer: Explainer, dataset: Dataset, rows: NDArray[np.intp], method: str) -> _Found:
     model, settings = explainer.model, explainer.settings
     assert dataset.points is not None
-    sets = Neighbours(dataset.points, len(dataset.channels), settings_of(model.info)[2])
+    sets = Neighbours(dataset.points, len(dataset.channels), augmentation_of(model.info))
     maps, exact, errors = np.zeros((len(rows), *dataset.image.shape[1:]), np.float32), [], []
     for place, (row, target) in enumerate(zip(rows, dataset.codes(model.classes)[rows], strict=True)):
         presence = Presence(model, sets, dataset.points.of(int(row)), int(target), settings.samples)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from ainu.attribution.maps import read_maps
-from ainu.images.dataset import Dataset, canvas_positions
+from ainu.images.dataset import Dataset, voxel_centres
 from ainu.simulation.cells import Ellipse, read_truth
 
 RESOLUTION = 0.5
@@ -21,7 +21,7 @@ RESOLUTION = 0.5
 def planted_masks(dataset: Dataset, index: int, path: str | Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """(Y, X) masks of the simulated nucleoli of a nucleus and of the rest of that nucleus, on its canvas."""
     truth = read_truth(path, str(dataset.sample[index]))
-    x, y = canvas_positions(dataset, index)
+    x, y = voxel_centres(dataset, index)
     own = _nearest(truth.nuclei, float(x.mean()), float(y.mean()))
     inside = truth.nuclei[own].radius(x, y) < 1
     nucleoli = np.zeros_like(inside)

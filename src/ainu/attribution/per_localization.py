@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from ainu.attribution.maps import EXACT
 from ainu.images.binning import flat_places, planes_of
-from ainu.images.render import placed
+from ainu.images.render import canvas_pose, canvas_positions
 from ainu.localizations.export import write_table
 from ainu.localizations.hdf5 import open_file
 from ainu.localizations.table import Localizations, load
-from ainu.nuclei.orientation import Pose
 from ainu.shards import write_shard
 
 COLUMNS = ("attribution", "nucleus")
@@ -126,9 +125,8 @@ class Source:
             stop = int(data["points"]["count"][: row + 1].sum())
             return maps[f"{EXACT}{self.method}"][stop - len(part) : stop]
         voxel, angle = float(data.attrs["voxel_size_nm"]), float(data["angle_rad"][row])
-        half, (x, y) = data["image"].shape[-1] * voxel / 2, data["origin_nm"][row]
-        c, s = np.cos(angle), np.sin(angle)
-        position = placed(part, Pose(x + half * (c - s), y + half * (s + c), angle))
+        pose = canvas_pose(data["origin_nm"][row], angle, data["image"].shape[-1] * voxel)
+        position = canvas_positions(part, pose)
         height = float(data.attrs["voxel_z_nm"]) if "voxel_z_nm" in data.attrs else None
         values = maps[self.method][row]
         return shared_out(values, position[:, : values.ndim - 1], plane, voxel, height)

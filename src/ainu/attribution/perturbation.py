@@ -14,7 +14,7 @@ from ainu.attribution.captum_methods import Explainer
 from ainu.attribution.catalogue import method_of
 from ainu.attribution.point_networks import Presence
 from ainu.images.dataset import Dataset, Points
-from ainu.images.views import Neighbours, settings_of
+from ainu.images.views import Neighbours, augmentation_of
 from ainu.networks.catalogue import POINT_NETWORKS
 from ainu.networks.model import margin_of
 
@@ -180,5 +180,5 @@ def probe(explainer: Explainer, dataset: Dataset, row: int) -> Probe:
     if model.info["network"] not in POINT_NETWORKS:
         return _ImageProbe(explainer, dataset.image[row].astype(np.float64), target, name, label)
     assert dataset.points is not None
-    sets = Neighbours(dataset.points, len(dataset.channels), settings_of(model.info)[2])
+    sets = Neighbours(dataset.points, len(dataset.channels), augmentation_of(model.info))
     return _PointProbe(explainer, dataset.points.of(row), sets, target, name, label)

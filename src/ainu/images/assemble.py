@@ -17,11 +17,10 @@ from ainu.errors import AinuError
 from ainu.failures import LeftOut
 from ainu.images.binning import planes_of
 from ainu.images.dataset import NUMBERS, SCHEMA, TEXT
-from ainu.images.render import new_images, placed, split_by_nucleus
+from ainu.images.render import canvas_pose, canvas_positions, new_images, split_by_nucleus
 from ainu.localizations.hdf5 import STORAGE, new_file, open_file, write_array
 from ainu.localizations.table import Localizations, load
 from ainu.nuclei.find import read_nuclei
-from ainu.nuclei.orientation import Pose
 from ainu.shards import left_out, listed
 
 
@@ -35,26 +34,27 @@ def assemble(
     fingerprints: Iterable[str | Path] = (),
     on_bad_file: str = "skip",
 ) -> int:
-    """Gather the nuclei of some samples from their shards, streaming: one sample in memory at a time.
+    """Gather the nuclei of some samples from their shards into one file, one sample in memory at a time.
 
-    Samples that failed before are left out, and told.
+    Samples that failed in an earlier stage are left out, with a message on stderr.
 
     Parameters
     ----------
     shards : mapping
-        Voxel file of each shard.
+        Voxel file of each shard, by the shard's name.
     samples : iterable of mapping
-        `sample`, `shard`, `replicate`, `label`, and where known `batch`, in the order of the result.
+        `sample`, `shard`, `replicate`, `label` and, where known, `batch`, in the order of the dataset.
     channels : sequence of str
-        Planes to take, in this order.
+        Image channels to take, in this order.
     output : path
-        The dataset.
+        The dataset to write.
     tables : mapping, optional
-        `raw`, `drift`, `quality` and `nuclei` files of each shard: given where the localizations are to go in as well.
+        `raw`, `drift`, `quality` and `nuclei` files of each shard, where the dataset is to hold the localizations too.
     fingerprints : paths
-        Of the shards (`ainu.leakage`): a sample without one cannot be told from a copy, and is left out.
+        Fingerprint files of the shards (`folds.duplicate_recordings`). A sample without a fingerprint could be a copy
+        of another one, and is left out.
     on_bad_file : str
-        "skip", or "fail": stop where a sample has a file that could not be read.
+        "skip" leaves out samples with a file that could not be read; "fail" stops.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def assemble(
     Raises
     ------
     AinuError
-        When no sample has a nucleus, all failed, or one has a file that could not be read and that is to stop the run.
+        No sample has a nucleus, all samples failed, or, with `on_bad_file` "fail", a file could not be read.
     """
     samples = list(samples)
     failed = left_out([*shards.values(), *fingerprints])
@@ -82,8 +82,8 @@ def assemble(
                         _append_points(file, shard[row["sample"]], tables[name], row["sample"], channels)
                     rows += [(row["sample"], row["replicate"], row["label"], row.get("batch", ""))] * taken
         if not rows:
-            told = f"\nsamples that failed:\n{listed(absent)}" if absent else ""
-            raise AinuError(f"{output}: no nucleus was found in any sample; see results/qc and the key nuclei{told}")
+            failures = f"\nsamples that failed:\n{listed(absent)}" if absent else ""
+            raise AinuError(f"{output}: no nucleus found in any sample; see results/qc and the key nuclei{failures}")
         for name, parts in columns.items():
             write_array(file, name, np.concatenate(parts))
         for name, values in zip((*TEXT[1:], "batch"), zip(*rows, strict=True), strict=True):
@@ -94,12 +94,12 @@ def assemble(
 
 
 def _refuse(output: str | Path, absent: Mapping[str, list[LeftOut]], number: int, on_bad_file: str) -> None:
-    """Tell which samples a dataset is without, or stop: all failed, or files are bad and that is to stop the run."""
+    """Report the samples that are left out; stop where all are, or where a bad file is to stop the run."""
     bad = {sample: why for sample, why in absent.items() if any(reason.stage == "ingest" for reason in why)}
     if bad and on_bad_file == "fail":
         raise AinuError(
-            f"{output}: the files of {len(bad)} of {number} samples could not be read\n{listed(bad)}\nmend them (what "
-            "the other shards have done stays), or set ingest.on_bad_file: skip to go on without these samples"
+            f"{output}: the files of {len(bad)} of {number} samples could not be read\n{listed(bad)}\n"
+            "repair them (results of the other shards are kept), or set ingest.on_bad_file: skip to leave them out"
         )
     if len(absent) == number:
         raise AinuError(f"{output}: all samples failed\n{listed(absent)}")
@@ -128,13 +128,12 @@ def _append_points(
 ) -> None:
     table = load(paths["raw"], sample, drift=paths["drift"], quality=paths["quality"], nuclei=paths["nuclei"])
     parts = split_by_nucleus(table, len(read_nuclei(paths["nuclei"], sample).table))
-    half = images["image"].shape[-1] * images.attrs["voxel_size_nm"] / 2
+    edge_nm = images["image"].shape[-1] * images.attrs["voxel_size_nm"]
     group = file.require_group("points")
     for part, corner, angle in zip(parts, images["origin_nm"][()], images["angle_rad"][()], strict=True):
-        c, s = np.cos(angle), np.sin(angle)
-        pose = Pose(corner[0] + half * (c - s), corner[1] + half * (s + c), float(angle))
         plane = planes_of(part.channels, channels)[part.channel]
-        _extend(group, placed(part, pose)[plane >= 0], plane[plane >= 0].astype(np.uint8), part, plane >= 0)
+        position = canvas_positions(part, canvas_pose(corner, angle, edge_nm))
+        _extend(group, position[plane >= 0], plane[plane >= 0].astype(np.uint8), part, plane >= 0)
 
 
 def _extend(

@@ -1,28 +1,90 @@
-"""Random changes of nuclei that leave their class as it is: of localizations, before they are binned, or of voxels."""
+"""Random changes of nuclei that leave their class as it is: of localizations, before they are binned, or of voxels.
+
+Torch is imported where images are moved, so that settings can be checked without it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from ainu.images.settings import Augmentation
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How nuclei are changed at random, anew in every epoch: the config's `augmentation`.
+
+    Attributes
+    ----------
+    level : str
+        "localizations": they are moved and dropped, then binned, so that no interpolation blurs what was measured;
+        "voxels": the image is moved.
+    flip : bool
+        Mirror with probability 0.5.
+    rotate : str
+        By "any" angle, by "right" angles, or "none".
+    shift_nm : float
+        Largest shift along each axis.
+    thin : float
+        Largest share of the localizations that is dropped; the share is drawn anew for every nucleus.
+    jitter : float
+        Standard deviation, in units of a localization's own precision, by which it is moved (level localizations).
+    drop_background : float
+        Largest share of the localizations in thinly populated places that is dropped, drawn anew for every nucleus
+        (level localizations).
+    test_time : int
+        Augmented copies over which a prediction is averaged; 0 predicts from the nucleus as it is.
+    """
+
+    level: str
+    flip: bool
+    rotate: str
+    shift_nm: float
+    thin: float
+    jitter: float
+    drop_background: float
+    test_time: int
+
+    @property
+    def moves(self) -> bool:
+        """Whether it moves the nucleus as a whole."""
+        return self.flip or self.rotate != "none" or self.shift_nm > 0
+
+    @property
+    def of_copies(self) -> Augmentation:
+        """The augmentation of the copies over which a prediction is averaged.
+
+        Images are turned by right angles only: interpolation smooths them, and a network whose batch normalisation
+        knows unsmoothed nuclei is far off on smoothed ones. Localizations can be turned by any angle.
+        """
+        if self.level != "voxels":
+            return self
+        return replace(self, rotate="none" if self.rotate == "none" else "right", shift_nm=0.0)
 
 
 @dataclass(frozen=True)
 class Moves:
-    """How each of n nuclei is moved: `matrix` (n, 2, 2) turns and mirrors (x, y), `shift_nm` (n, 2) then shifts."""
+    """How each of n nuclei is turned, mirrored and shifted.
+
+    Attributes
+    ----------
+    matrix : (n, 2, 2) float64
+        Rotation and mirroring of (x, y).
+    shift_nm : (n, 2) float64
+        Shift along x and y after that.
+    """
 
     matrix: NDArray[np.float64]
     shift_nm: NDArray[np.float64]
 
     @classmethod
     def draw(cls, n: int, augmentation: Augmentation, rng: np.random.Generator) -> Moves:
-        """Draw them."""
+        """Draw them for n nuclei."""
         turn = rng.random(n)
         quarters = np.floor(4 * turn) / 4
         angle = 2 * np.pi * {"any": turn, "right": quarters, "none": 0 * turn}[augmentation.rotate]
@@ -33,7 +95,7 @@ class Moves:
 
 
 def thin_counts(counts: NDArray[Any], augmentation: Augmentation, rng: np.random.Generator) -> NDArray[Any]:
-    """Drop localizations of (N, C, ...) counts at random: what is left of each voxel is binomial."""
+    """(N, C, ...) counts from which localizations were dropped at random: those left in a voxel are binomial."""
     if not augmentation.thin:
         return counts
     kept = 1 - augmentation.thin * rng.random((len(counts),) + (1,) * (counts.ndim - 1))
@@ -41,10 +103,24 @@ def thin_counts(counts: NDArray[Any], augmentation: Augmentation, rng: np.random
 
 
 def move_images(images: Tensor, moves: Moves, voxel_nm: float) -> Tensor:
-    """Move (N, C, Y, X) or (N, C, Z, Y, X) images in the plane; what comes in from outside the canvas is empty.
+    """Move images in the plane; what comes in from outside the canvas is empty.
 
-    Linear interpolation between voxels; right angles move whole voxels.
+    Parameters
+    ----------
+    images : (N, C, Y, X) or (N, C, Z, Y, X) float32
+        Of N nuclei.
+    moves : Moves
+        Of these nuclei.
+    voxel_nm : float
+        Edge of a voxel.
+
+    Returns
+    -------
+    (N, C, Y, X) or (N, C, Z, Y, X) float32
+        Interpolated linearly between voxels; right angles move whole voxels.
     """
+    import torch
+
     flat = images.flatten(1, -3)
     edges = np.array(flat.shape[:1:-1])
     back = moves.matrix.transpose(0, 2, 1)  # the inverse of turns and mirrors
@@ -53,7 +129,8 @@ def move_images(images: Tensor, moves: Moves, voxel_nm: float) -> Tensor:
     along_x = torch.as_tensor(back[:, :, :1] * x + shift, dtype=images.dtype)
     along_y = torch.as_tensor(back[:, :, 1:] * y, dtype=images.dtype)
     grid = along_x[:, :, None] + along_y[:, :, :, None]
-    return nn.functional.grid_sample(flat, grid.permute(0, 2, 3, 1), align_corners=False).reshape(images.shape)
+    moved = torch.nn.functional.grid_sample(flat, grid.permute(0, 2, 3, 1), align_corners=False)
+    return moved.reshape(images.shape)
 
 
 def change_localizations(
@@ -75,14 +152,21 @@ def change_localizations(
         Lateral precision, nm.
     sparse : (m,) bool, optional
         Whether a localization lies in a thinly populated place.
-    moves, number, augmentation, rng :
-        What to do.
+    moves : Moves
+        Of the nuclei of the batch.
+    number : int
+        Which of these nuclei it is.
+    augmentation : Augmentation
+        What share is dropped and how far localizations are jittered.
+    rng : Generator
+        Draws what is dropped and jittered.
 
     Returns
     -------
     positions : (k, 2 or 3) float32
+        Of the localizations that are left.
     rows : (k,) int, optional
-        Which localizations are left; None: all.
+        Which these are; None: all.
     """
     rows = _survivors(len(position), sparse, augmentation, rng)
     moved = position if rows is None else position[rows]

@@ -15,7 +15,26 @@ def bin_counts(
     voxel_nm: float,
     voxel_z_nm: float | None = None,
 ) -> NDArray[np.float32]:
-    """Count (m, 2 or 3) positions, in nm from the middle, into an image of `shape` (C, Y, X) or (C, Z, Y, X)."""
+    """Count localizations into the voxels of an image.
+
+    Parameters
+    ----------
+    position : (m, 2 or 3) float32
+        x, y and z in nm from the middle of the canvas.
+    channel : (m,) uint8
+        Plane of the image.
+    shape : tuple of int
+        (C, Y, X) or (C, Z, Y, X).
+    voxel_nm : float
+        Edge of a voxel.
+    voxel_z_nm : float, optional
+        Height of a voxel, for stacks.
+
+    Returns
+    -------
+    (C, Y, X) or (C, Z, Y, X) float32
+        Localizations per voxel; those beyond the canvas are not counted.
+    """
     flat, inside = flat_places(position, channel, shape, voxel_nm, voxel_z_nm)
     total = int(np.prod(shape))
     counts = np.bincount(flat if inside.all() else flat[inside], minlength=total)
@@ -29,7 +48,20 @@ def flat_places(
     voxel_nm: float,
     voxel_z_nm: float | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """(m,) place of each localization in the flat image, and whether it lies on the canvas at all."""
+    """Index of the voxel that each localization lies in.
+
+    Parameters
+    ----------
+    position, channel, shape, voxel_nm, voxel_z_nm :
+        As for `bin_counts`.
+
+    Returns
+    -------
+    voxel : (m,) int32
+        Index into the flattened image; without meaning for localizations beyond the canvas.
+    inside : (m,) bool
+        Whether the localization lies on the canvas.
+    """
     flat = channel.astype(np.int32)
     inside = np.ones(len(flat), bool)
     sizes = [voxel_nm, voxel_nm, voxel_z_nm or 1.0]
@@ -42,5 +74,5 @@ def flat_places(
 
 
 def planes_of(own: Sequence[str], wanted: Sequence[str]) -> NDArray[np.int32]:
-    """Plane of the image for each channel of the table, -1 for none."""
+    """(c,) int32 plane of the image, in the order of `wanted`, for each of the table's c channels; -1: in none."""
     return np.array([wanted.index(name) if name in wanted else -1 for name in own], np.int32)

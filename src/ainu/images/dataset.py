@@ -1,4 +1,4 @@
-"""The images of one experiment in one HDF5 file, with what is known of each nucleus."""
+"""The dataset of an experiment: images and localizations of its nuclei, with what is known of each; read from HDF5."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ainu.localizations.hdf5 import open_file
 
 SCHEMA = 2
 BLOCK_BYTES = 1 << 24
-"""Read at a time of what is memory-mapped."""
+"""How much is read at a time of arrays that are then memory-mapped."""
 TEXT = ("nucleus", "sample", "replicate", "label")
 NUMBERS = ("localizations", "area_um2", "origin_nm", "angle_rad")
 
@@ -45,13 +45,13 @@ class Points:
     start: NDArray[np.int64]
 
     def of(self, nucleus: int) -> Points:
-        """Those of one nucleus."""
+        """The localizations of one nucleus."""
         own = slice(self.start[nucleus], self.start[nucleus + 1])
         precision = None if self.precision is None else self.precision[own]
         return Points(self.position[own], self.channel[own], precision, np.array([0, own.stop - own.start]))
 
     def at(self, nuclei: NDArray[np.intp]) -> Points:
-        """Those of some nuclei, in the order given."""
+        """The localizations of the nuclei with these (n,) indices, in the order given."""
         number = np.diff(self.start)[nuclei]
         rows = np.concatenate([np.arange(self.start[k], self.start[k + 1]) for k in nuclei] or [np.zeros(0, np.intp)])
         precision = None if self.precision is None else self.precision[rows]
@@ -82,9 +82,9 @@ class Dataset:
     voxel_z_nm : float, optional
         Height of a voxel of 3-D images.
     batch : (N,) str, optional
-        Staining, day or the like that replicates share, where the sheet tells ('' where not of all).
+        Staining, day or the like that replicates share, where the sheet names it ('' where unknown).
     points : Points, optional
-        The localizations, where the experiment's network or augmentation reads them.
+        The localizations, where the experiment's network or augmentation needs them.
     """
 
     image: NDArray[Any]
@@ -113,7 +113,7 @@ class Dataset:
 
     @property
     def counted(self) -> bool:
-        """Whether the images are counts; from densities (kernel gaussian) no localizations can be drawn."""
+        """Whether the images are counts, from which localizations can be drawn, and not densities (kernel gaussian)."""
         return self.image.dtype.kind != "f"
 
     @property
@@ -123,12 +123,12 @@ class Dataset:
 
     @property
     def table(self) -> pd.DataFrame:
-        """`nucleus`, `sample`, `replicate`, `label`, and `batch` where told: one row per nucleus."""
+        """One row per nucleus: `nucleus`, `sample`, `replicate`, `label`, and `batch` where known."""
         columns = TEXT if self.batch is None else (*TEXT, "batch")
         return pd.DataFrame({name: getattr(self, name) for name in columns})
 
     def codes(self, classes: Sequence[str]) -> NDArray[np.int64]:
-        """(N,) index of each label in `classes`, -1 where it is none of them."""
+        """(N,) int64 index of each nucleus's label in `classes`, -1 where it is none of them."""
         places = {name: index for index, name in enumerate(classes)}
         return np.array([places.get(str(name), -1) for name in self.label], np.int64)
 
@@ -146,10 +146,24 @@ def _read_points(file: h5py.File, *, mapped: bool) -> Points | None:
 
 
 def read(path: str | Path, memory_gb: float | None = None) -> Dataset:
-    """Read a dataset into memory.
+    """Read a dataset.
 
-    Images and localizations that take more than `memory_gb` are unpacked into anonymous temporary files and
-    memory-mapped from there.
+    Parameters
+    ----------
+    path : path
+        As `assemble` writes it.
+    memory_gb : float, optional
+        Images and localizations that take more are unpacked into anonymous temporary files and memory-mapped from
+        there; by default all are read into memory.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    AinuError
+        The file was written by another version of the workflow.
     """
     with open_file(path) as file:
         if file.attrs.get("schema") != SCHEMA:
@@ -176,20 +190,20 @@ def _values(source: h5py.Dataset, *, mapped: bool) -> NDArray[Any]:
 
 
 def _blocks(source: h5py.Dataset) -> Iterator[slice]:
-    """Rows that are read at a time, whole chunks."""
+    """Rows to read at a time, in whole chunks."""
     per_chunk = source.chunks[0]
     rows = per_chunk * max(1, BLOCK_BYTES * len(source) // max(source.nbytes, 1) // per_chunk)
     return (slice(start, start + rows) for start in range(0, len(source), rows))
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """`nucleus`, `sample`, `replicate`, `label`, and `batch` where told, of a dataset without its images."""
+    """`nucleus`, `sample`, `replicate`, `label`, and `batch` where known, of a dataset file, without its images."""
     with open_file(path) as file:
         return pd.DataFrame({name: file[name].asstr()[()] for name in (*TEXT, "batch") if name in file})
 
 
-def canvas_positions(dataset: Dataset, index: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """x and y, (Y, X) in nm, of the voxel centres of a nucleus's canvas in its field."""
+def voxel_centres(dataset: Dataset, index: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Positions of the voxel centres of a nucleus's canvas in the field of view: x and y, each (Y, X), nm."""
     rows, columns = np.indices(dataset.image.shape[-2:])
     (x, y), angle = dataset.origin_nm[index], dataset.angle_rad[index]
     u, v = (columns + 0.5) * dataset.voxel_size_nm, (rows + 0.5) * dataset.voxel_size_nm

@@ -1,4 +1,4 @@
-"""From localizations to images: one canvas of fixed physical size per nucleus."""
+"""Localizations rendered as images: one canvas of fixed physical size per nucleus."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FITTED = "fitted"
 AXIAL_RATIO = 2.0
 """Axial over lateral precision, where only the lateral one is known (typical of astigmatic lenses)."""
 BLOCK = 32_768
-"""Localizations that are placed at a time."""
+"""Localizations that are counted at a time."""
 ENTRIES = 1 << 20
 """Entries of the sparse matrices of Gaussian kernels at a time."""
 TAILS = 3.0
@@ -36,23 +36,23 @@ TAILS = 3.0
 
 @dataclass(frozen=True)
 class Render:
-    """How localizations become voxels; lengths in nm.
+    """How localizations become voxels: an entry of the config's `renders`.
 
     Attributes
     ----------
     voxel_nm, canvas_nm : float, float or "fitted"
-        Edge of a voxel and of the square canvas. A fitted canvas is the smallest that holds every nucleus of the run;
-        `fit_canvas` measures it.
+        Edge of a voxel and of the square canvas, nm. A fitted canvas is the smallest that holds every nucleus of the
+        run; `fit_canvas` measures it.
     kernel : str
         "count": localizations per voxel; "gaussian": each localization spread by its precision, 1 in total.
     dimensions : int
         2, or 3: a stack of planes.
     voxel_z_nm, depth_nm : float, optional
-        Height of a voxel and of the canvas, for 3 dimensions.
+        Height of a voxel and of the canvas, nm, for 3 dimensions.
     align : str
-        "none", or "long_axis": turned so that the long axis lies along x.
+        "none", or "long_axis": the nucleus is turned so that its long axis lies along x.
     precision_nm : float, optional
-        What "gaussian" takes for localizations without a precision.
+        What the kernel "gaussian" takes for localizations without a precision, nm.
     """
 
     voxel_nm: float
@@ -66,14 +66,26 @@ class Render:
 
     @property
     def pixels(self) -> int:
-        """Voxels along an edge of the canvas."""
+        """Voxels along an edge of the canvas.
+
+        Raises
+        ------
+        AinuError
+            The canvas is to be fitted and has not been measured.
+        """
         if isinstance(self.canvas_nm, str):
-            raise AinuError("canvas_nm: 'fitted' has to be measured first (ainu.voxels.fit_canvas)")
+            raise AinuError("canvas_nm: 'fitted' has to be measured first (ainu.images.render.fit_canvas)")
         return round(self.canvas_nm / self.voxel_nm)
 
     @property
     def planes(self) -> int:
-        """Voxels along z; 1 in 2 dimensions."""
+        """Voxels along z; 1 in 2 dimensions.
+
+        Raises
+        ------
+        AinuError
+            `voxel_z_nm` or `depth_nm` is missing in 3 dimensions.
+        """
         if self.dimensions == 2:
             return 1
         if not self.voxel_z_nm or not self.depth_nm:
@@ -82,17 +94,17 @@ class Render:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(Y, X) or (Z, Y, X) of a channel."""
+        """Number of voxels of a channel: (Y, X) or (Z, Y, X)."""
         n = self.pixels
         return (n, n) if self.dimensions == 2 else (self.planes, n, n)
 
     @property
     def dtype(self) -> type:
-        """Of the images: uint16 counts or float32."""
+        """Of the images: uint16 for counts, float32 for densities."""
         return np.uint16 if self.kernel == "count" else np.float32
 
     def pose(self, localizations: Localizations) -> Pose:
-        """Where the canvas lies for a nucleus."""
+        """Where the canvas of a nucleus lies, and how it is turned."""
         return Pose.of(localizations.x, localizations.y, aligned=self.align == "long_axis")
 
 
@@ -103,27 +115,24 @@ def voxelize(
     channels: Sequence[str] | None = None,
     pose: Pose | None = None,
 ) -> NDArray[Any]:
-    """Image the localizations of one nucleus on a canvas centred on it.
+    """Render the localizations of one nucleus on a canvas centred on it.
 
     Parameters
     ----------
     localizations : Localizations
         Of one nucleus, at least one.
     render : Render
+        Its canvas measured, where that is to be fitted.
     channels : sequence of str, optional
-        Planes of the image, in this order; the table's own by default. A channel that the table lacks stays empty.
+        Channels of the image, in this order; the table's own by default. A channel that the table lacks stays empty.
     pose : Pose, optional
-        Middle and direction of the canvas; those of the localizations by default.
+        Middle and direction of the canvas; by default as the render places it.
 
     Returns
     -------
     (C, Y, X) or (C, Z, Y, X), uint16 or float32
-        Counts, or densities. Localizations beyond the canvas are not in it; every other one adds 1.
-
-    Raises
-    ------
-    AinuError
-        When a voxel holds more than 65,535 localizations, or what the render needs (z, precision) was not measured.
+        Counts, or densities. Each localization on the canvas adds 1 in total; others are left out. `AinuError` where a
+        voxel holds more than 65,535 localizations, or z or precision are needed and were not measured.
     """
     channels = localizations.channels if channels is None else tuple(channels)
     pose = pose or render.pose(localizations)
@@ -149,7 +158,7 @@ def _voxel(
     planes: NDArray[np.int32],
     shape: tuple[int, ...],
 ) -> NDArray[np.intp]:
-    """(n,) place of each localization in the flat image; one past its end where it lies beyond the canvas."""
+    """(n,) index of each localization's voxel in the flattened image; one past its end for those beyond the canvas."""
     flat = planes.take(localizations.channel).astype(np.intp)
     inside = _within(flat, 0, shape[0])
     for place, n in zip(_places(localizations, render, pose, z_nm), shape[1:], strict=True):
@@ -160,7 +169,7 @@ def _voxel(
 
 
 def _within(values: NDArray[Any], low: int, high: int) -> NDArray[np.bool_]:
-    """(n,) whether low <= value < high; the extremes are looked at first, since mostly all are."""
+    """(n,) whether low <= value < high; tests the extremes first, since mostly all are."""
     if len(values) and values.min() >= low and values.max() < high:
         return np.ones(len(values), bool)
     return (values >= low) & (values < high)
@@ -174,7 +183,7 @@ def _places(localizations: Localizations, render: Render, pose: Pose, z_nm: floa
     if render.dimensions == 2:
         return places
     if localizations.z is None:
-        raise AinuError("a render in 3 dimensions needs z, which this sample lacks; take dimensions: 2")
+        raise AinuError("a render in 3 dimensions needs z, which this sample lacks; set dimensions: 2")
     z = localizations.z - np.float32(z_nm)
     assert render.voxel_z_nm
     return [z / np.float32(render.voxel_z_nm) + np.float32(render.planes / 2), *places]
@@ -195,7 +204,7 @@ def _precision(localizations: Localizations, render: Render) -> NDArray[np.float
     if lack.any() and render.precision_nm is None:
         raise AinuError(
             f"kernel gaussian needs the precision, which {np.count_nonzero(lack)} of {len(lack)} localizations of a "
-            "nucleus lack; set precision_nm of the render to what they are to get, or take kernel: count"
+            "nucleus lack; set precision_nm of the render to assume one, or set kernel: count"
         )
     precision = own.astype(np.float64)
     precision[lack] = render.precision_nm or np.nan
@@ -267,8 +276,7 @@ def _sparse(columns: NDArray[np.int32], values: NDArray[np.float64], width: int)
 def _weights(
     place: NDArray[np.float64], spread: NDArray[np.float64], width: int, n: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """(m, 2 width + 1) voxels along an axis and their share of each Gaussian; what is beyond the canvas is spread
-    over the rest, so that the shares of a localization add up to 1."""
+    """(m, 2 width + 1) voxels along an axis and their shares of each Gaussian, which add up to 1 on the canvas."""
     from scipy.special import erf
 
     first = np.floor(place)
@@ -284,47 +292,60 @@ def _weights(
     return index, share
 
 
-def fit_canvas(nuclei: Iterable[str | Path], render: Mapping[str, Any], output: str | Path) -> None:
+def fit_canvas(nuclei: Iterable[str | Path], render: Render, output: str | Path) -> None:
     """Measure the fitted canvas of a render: the smallest multiple of its voxel that holds every nucleus of the run.
 
     Parameters
     ----------
     nuclei : paths
         The nuclei files of all shards, since all nuclei of a render share one canvas.
-    render : mapping
-        Settings of the render.
+    render : Render
+        Its `voxel_nm` and `align` count.
     output : path
         JSON with `canvas_nm`.
     """
-    column = "aligned_reach_nm" if render.get("align") == "long_axis" else "reach_nm"
+    column = "aligned_reach_nm" if render.align == "long_axis" else "reach_nm"
     reach = 0.0
     for path in nuclei:
         with open_file(path) as file:
             found = [group["table"][column][()] for group in file.values() if not reason_of(group)]
             reach = max([reach, *(values.max(initial=0.0) for values in found)])
     # A thousandth of a voxel more, so that rounding puts none outside.
-    n = max(1, int(np.ceil(2 * reach / render["voxel_nm"] + 1e-3)))
-    write_json(output, {"canvas_nm": n * render["voxel_nm"]})
+    n = max(1, int(np.ceil(2 * reach / render.voxel_nm + 1e-3)))
+    write_json(output, {"canvas_nm": n * render.voxel_nm})
 
 
 def voxelize_shard(
     inputs: Mapping[str, str],
     output: str | Path,
-    samples: list[str],
-    render: Mapping[str, Any],
+    samples: Sequence[str],
+    render: Render,
     channels: Sequence[str],
     threads: int = 1,
     name: str = "",
 ) -> None:
-    """Image every nucleus of a shard's samples.
+    """Render every nucleus of a shard's samples.
 
-    `inputs` are the shard's `raw`, `drift`, `quality` and `nuclei` files and, for a fitted canvas, `canvas`; `name` is
-    that of the render, for what is said of samples that fail.
+    Parameters
+    ----------
+    inputs : mapping
+        The shard's `raw`, `drift`, `quality` and `nuclei` files and, for a fitted canvas, `canvas`.
+    output : path
+        HDF5 with a group per sample.
+    samples : sequence of str
+        Groups of the file, in this order.
+    render : Render
+        How each nucleus is rendered.
+    channels : sequence of str
+        Channels of the images, in this order.
+    threads : int
+        Processes.
+    name : str
+        Name of the render, for messages.
     """
-    settings = Render(**render)
-    if settings.canvas_nm == FITTED:
-        settings = replace(settings, canvas_nm=read_json(inputs["canvas"])["canvas_nm"])
-    work = partial(_voxelize_sample, dict(inputs), settings, tuple(channels))
+    if render.canvas_nm == FITTED:
+        render = replace(render, canvas_nm=read_json(inputs["canvas"])["canvas_nm"])
+    work = partial(_voxelize_sample, dict(inputs), render, tuple(channels))
     write_shard(output, samples, work, threads=threads, title=f"voxelize {name}".strip())
 
 
@@ -360,10 +381,30 @@ def new_images(group: h5py.Group, shape: tuple[int, ...], dtype: Any, count: int
 
 
 def _corner(pose: Pose, render: Render) -> tuple[float, float]:
-    """Position (x, y) in the field of the corner of voxel (0, 0)."""
+    """Position (x, y) in the field, nm, of the corner of voxel (0, 0)."""
     half = render.pixels * render.voxel_nm / 2
     c, s = np.cos(pose.angle_rad), np.sin(pose.angle_rad)
     return pose.x_nm - half * (c - s), pose.y_nm - half * (s + c)
+
+
+def canvas_pose(corner_nm: Sequence[float], angle_rad: float, edge_nm: float) -> Pose:
+    """The pose of a canvas in the field.
+
+    Parameters
+    ----------
+    corner_nm : (2,) float
+        Position (x, y) in the field of the corner of its voxel (0, 0).
+    angle_rad : float
+        Angle of its x axis in the field.
+    edge_nm : float
+        Its edge.
+
+    Returns
+    -------
+    Pose
+    """
+    half, c, s = edge_nm / 2, np.cos(angle_rad), np.sin(angle_rad)
+    return Pose(corner_nm[0] + half * (c - s), corner_nm[1] + half * (s + c), float(angle_rad))
 
 
 def _per_channel(localizations: Localizations, channels: Sequence[str]) -> NDArray[np.int64]:
@@ -372,8 +413,8 @@ def _per_channel(localizations: Localizations, channels: Sequence[str]) -> NDArr
     return np.bincount(plane + 1, minlength=len(channels) + 1)[1:]
 
 
-def placed(localizations: Localizations, pose: Pose) -> NDArray[np.float32]:
-    """(n, 2 or 3) x, y and z in nm from the middle of the canvas of a nucleus."""
+def canvas_positions(localizations: Localizations, pose: Pose) -> NDArray[np.float32]:
+    """Positions on the canvas of a nucleus: (n, 2 or 3) float32 x, y and z in nm from its middle."""
     axes = list(pose.seen(localizations.x, localizations.y))
     if localizations.z is not None:
         axes.append(localizations.z - np.float32(localizations.z.mean(dtype=np.float64)))
@@ -381,7 +422,7 @@ def placed(localizations: Localizations, pose: Pose) -> NDArray[np.float32]:
 
 
 def split_by_nucleus(localizations: Localizations, count: int) -> list[Localizations]:
-    """The localizations of nuclei 1 to `count`."""
+    """The localizations of each of the nuclei 1 to `count`."""
     assert localizations.nucleus is not None
     order = np.argsort(localizations.nucleus, kind="stable")
     bounds = np.searchsorted(localizations.nucleus[order], np.arange(1, count + 2))

@@ -1,4 +1,4 @@
-"""Fewer localizations of the same nuclei, drawn without replacement, in images and tables alike."""
+"""The same nuclei with fewer localizations, drawn without replacement, in images and localizations alike."""
 
 from __future__ import annotations
 
@@ -18,19 +18,32 @@ THIN_SEED = 0xC0
 
 
 def equal_counts(dataset: Dataset, seed: int) -> Dataset:
-    """Each nucleus with as many localizations in each channel as the nucleus that has fewest, drawn at random.
-
-    Raises
-    ------
-    AinuError
-        For images of densities, from which single localizations cannot be drawn.
-    """
+    """Each nucleus with as many localizations in each channel as the nucleus with the fewest, drawn as by `thinned`."""
     fewest = dataset.image_counts.min(axis=0)
     return thinned(dataset, np.tile(fewest, (len(dataset), 1)), seed)
 
 
 def thinned(dataset: Dataset, left: NDArray[np.int64], seed: int) -> Dataset:
-    """The nuclei with `left` (N, C) localizations each, drawn without replacement; images and points agree."""
+    """The nuclei with fewer localizations each, drawn without replacement; images and points agree.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Images of counts, with or without points.
+    left : (N, C) int
+        Localizations to keep of each nucleus, per channel.
+    seed : int
+        The same seed keeps the same localizations.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    AinuError
+        The images are densities, from which single localizations cannot be drawn.
+    """
     if not dataset.counted:
         raise AinuError("images of kernel gaussian hold densities, from which no localizations can be drawn")
     rngs = [np.random.default_rng([seed, THIN_SEED, row]) for row in range(len(dataset))]

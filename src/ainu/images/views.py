@@ -12,39 +12,40 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ainu.errors import AinuError
-from ainu.images.augmentation import Moves, change_localizations, move_images, thin_counts
+from ainu.images.augmentation import Augmentation, Moves, change_localizations, move_images, thin_counts
 from ainu.images.binning import bin_counts
 from ainu.images.dataset import Dataset, Points
-from ainu.images.settings import Augmentation
 from ainu.networks.catalogue import POINT_NETWORKS
 from ainu.networks.model import fast_layout, normalise
+from ainu.typed import typed
 
 Indices = NDArray[np.intp]
 
 SPARSE_BIN_NM = 300.0
 SPARSE_SHARE = 0.25
-"""A place is thinly populated where a bin holds less than a quarter of what the median localization has around it."""
+"""A place is thinly populated where a bin holds less than this share of the bin of the median localization."""
 
 
-class Inputs(Protocol):
-    """Gives batches of what a network sees."""
+class Views(Protocol):
+    """What a network sees of the nuclei of a dataset."""
 
     def batch(self, rows: Indices, rng: np.random.Generator | None = None) -> Tensor:
-        """Nuclei `rows` of the dataset; as they are, or changed at random by `rng`."""
+        """(n, ...) float32 of the nuclei with these (n,) indices, as they are or, with `rng`, augmented."""
 
 
 @dataclass(frozen=True)
 class Images:
-    """Images of counts, changed voxel by voxel.
+    """Images of counts, augmented voxel by voxel.
 
     Attributes
     ----------
-    counts : (N, C, Y, X) or (N, C, Z, Y, X) numbers
+    counts : (N, C, Y, X) or (N, C, Z, Y, X) uint16 or float32
         May be memory-mapped.
     intensity : str
         As `networks.model.normalise` takes it.
     augmentation : Augmentation
     voxel_nm : float
+        Edge of a voxel.
     """
 
     counts: NDArray[Any]
@@ -65,7 +66,17 @@ class Images:
 
 @dataclass(frozen=True)
 class Binned:
-    """Images of counts, changed localization by localization and binned anew."""
+    """Images of counts, augmented localization by localization and binned anew.
+
+    Attributes
+    ----------
+    plain : Images
+        The same nuclei as they are.
+    points : Points
+        Their localizations.
+    voxel_z_nm : float, optional
+        Height of a voxel of stacks.
+    """
 
     plain: Images
     points: Points
@@ -92,7 +103,7 @@ class Binned:
 
 
 def thinly_populated(position: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(m,) whether each localization lies where few others do: background, for the most part."""
+    """(m,) whether each of the (m, 2 or 3) positions, nm, lies where few others do: background, for the most part."""
     if not len(position):
         return np.zeros(0, bool)
     places = ((position[:, :2] - position[:, :2].min(axis=0)) / np.float32(SPARSE_BIN_NM)).astype(np.int64)
@@ -108,8 +119,11 @@ class Described:
     Attributes
     ----------
     sets : (anchors, neighbours, F) float32
+        What the network sees.
     near : (anchors, neighbours) int
+        Indices of the neighbours among the nucleus's localizations.
     anchors : (anchors,) int
+        Indices of the anchors.
     """
 
     sets: NDArray[np.float32]
@@ -123,9 +137,26 @@ class Neighbours:
 
     Of each nucleus `subset` localizations are drawn, and `anchors` of them with `neighbours` others: every `stride`-th
     of the nearest, so that a neighbourhood reaches half a micrometre, as far as a nucleus's domains (the very nearest
-    are blinks of one molecule: with a stride of 1 the demo's balanced accuracy is 0.62, not 0.87). A neighbour is told
-    by where it lies from its anchor (in units of the median reach of the neighbourhoods, so that the density of
-    labelling does not count), its channel, and the anchor's place (in units of the nucleus's spread) and channel.
+    are blinks of one molecule: with a stride of 1 the demo's balanced accuracy is 0.62, not 0.87). A neighbour is
+    described by its position relative to its anchor (in units of the median reach of the neighbourhoods, so that the
+    density of labelling does not count), its channel, and the anchor's position (in units of the nucleus's spread) and
+    channel.
+
+    Attributes
+    ----------
+    points : Points
+        The localizations of the nuclei.
+    channels : int
+        Number of channels.
+    augmentation : Augmentation
+    subset : int
+        Localizations that are drawn from a nucleus.
+    anchors : int
+        Neighbourhoods per nucleus.
+    neighbours : int
+        Neighbours per neighbourhood.
+    stride : int
+        Every how manieth of the nearest localizations is a neighbour.
     """
 
     points: Points
@@ -137,7 +168,7 @@ class Neighbours:
     stride: int = 4
 
     def batch(self, rows: Indices, rng: np.random.Generator | None = None) -> Tensor:
-        """(n, anchors, neighbours, 2 (2 or 3) + 2 C) float32; what is drawn without `rng` is always the same."""
+        """(n, anchors, neighbours, 2 (D + C)) float32, D dimensions, C channels; drawn always alike without `rng`."""
         changed = rng is not None
         rng = np.random.default_rng(0) if rng is None else rng
         moves = Moves.draw(len(rows), self.augmentation, rng)
@@ -160,7 +191,21 @@ class Neighbours:
     def describe(
         self, position: NDArray[np.float32], channel: NDArray[np.uint8], rng: np.random.Generator
     ) -> Described:
-        """Draw from at least one localization of a nucleus and tell what the network sees of them."""
+        """Draw neighbourhoods from the localizations of a nucleus.
+
+        Parameters
+        ----------
+        position : (m, 2 or 3) float32
+            In nm; at least one.
+        channel : (m,) uint8
+            Of each localization.
+        rng : Generator
+            Draws the localizations and the anchors.
+
+        Returns
+        -------
+        Described
+        """
         from scipy.spatial import cKDTree
 
         drawn = np.arange(len(position))
@@ -182,13 +227,28 @@ class Neighbours:
         return Described(sets, drawn[near], drawn[anchors])
 
 
-def inputs_of(dataset: Dataset, network: str, intensity: str, augmentation: Augmentation) -> Inputs:
-    """What a network of this name sees of a dataset.
+def views_of(dataset: Dataset, network: str, intensity: str, augmentation: Augmentation) -> Views:
+    """What a network sees of a dataset.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The nuclei.
+    network : str
+        Its name in `networks.catalogue.CATALOGUE`.
+    intensity : str
+        As `networks.model.normalise` takes it.
+    augmentation : Augmentation
+        How batches are changed at random.
+
+    Returns
+    -------
+    Images, Binned or Neighbours
 
     Raises
     ------
     AinuError
-        When that takes localizations and the dataset has none.
+        Localizations are needed and the dataset has none.
     """
     images = Images(dataset.image, intensity, augmentation, dataset.voxel_size_nm)
     if network not in POINT_NETWORKS and augmentation.level == "voxels":
@@ -202,6 +262,11 @@ def inputs_of(dataset: Dataset, network: str, intensity: str, augmentation: Augm
     return Binned(images, dataset.points, dataset.voxel_z_nm)
 
 
-def settings_of(info: Mapping[str, Any]) -> tuple[str, str, Augmentation]:
-    """`network`, `intensity` and augmentation of a trained model, from its `model.json`."""
-    return info["network"], info["intensity"], Augmentation.of(info["settings"]["augmentation"])
+def trained_views(dataset: Dataset, info: Mapping[str, Any]) -> Views:
+    """What a trained network sees of a dataset, by its `model.json`."""
+    return views_of(dataset, info["network"], info["intensity"], augmentation_of(info))
+
+
+def augmentation_of(info: Mapping[str, Any]) -> Augmentation:
+    """How the training nuclei of a model were augmented, from its `model.json`."""
+    return typed(Augmentation, info["settings"]["augmentation"])

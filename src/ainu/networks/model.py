@@ -38,7 +38,7 @@ def make_network(name: str, channels: int, classes: int, shape: tuple[int, ...],
     """A network of the catalogue with random weights that follow from the seed.
 
     `shape` is the (Y, X) or (Z, Y, X) voxels of an image. Takes (N, channels, *shape) float32 and gives (N, classes)
-    logits; those that read localizations take what `inputs.Neighbours` makes of them.
+    logits; those that read localizations take what `images.views.Neighbours` makes of them.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

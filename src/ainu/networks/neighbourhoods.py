@@ -16,8 +16,8 @@ def dense(before: int, after: int) -> nn.Sequential:
 class Neighbourhoods(nn.Module):
     """Sets of sets, in the manner of PointNet++ (Qi et al., NeurIPS 2017) with one level of neighbourhoods.
 
-    `inputs.Neighbours` describes the input. Each neighbour is looked at alone, the largest and the mean response of a
-    neighbourhood describe it, and the mean and the largest of the neighbourhoods describe the nucleus: neither the
+    `images.views.Neighbours` describes the input. Each neighbour is processed alone, the largest and the mean response
+    of a neighbourhood describe it, and the mean and the largest of the neighbourhoods describe the nucleus: neither the
     order of localizations nor a grid matters.
     """
 

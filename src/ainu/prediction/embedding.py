@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from ainu.folds.table import test_rows
 from ainu.images.dataset import Dataset
-from ainu.images.views import Indices, inputs_of
+from ainu.images.views import Indices, trained_views
 from ainu.localizations.hdf5 import new_file, write_array
 from ainu.networks.model import Model, features
-from ainu.prediction.ensemble import BATCH, settings_of
+from ainu.prediction.ensemble import BATCH
 
 ANCHORS = 128
 
@@ -28,8 +28,8 @@ ANCHORS = 128
 @torch.inference_mode()
 def activations(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.float64]:
     """(n, d) what goes into the last layer of a model."""
-    inputs = inputs_of(dataset, *settings_of(model.info))
-    parts = [features(model.network, inputs.batch(rows[start : start + BATCH])) for start in range(0, len(rows), BATCH)]
+    views = trained_views(dataset, model.info)
+    parts = [features(model.network, views.batch(rows[start : start + BATCH])) for start in range(0, len(rows), BATCH)]
     return torch.cat(parts).double().numpy()
 
 

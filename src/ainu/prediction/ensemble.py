@@ -14,7 +14,7 @@ from torch import Tensor
 from ainu.errors import AinuError
 from ainu.folds.table import test_rows, training_rows
 from ainu.images.dataset import Dataset
-from ainu.images.views import Indices, inputs_of, settings_of
+from ainu.images.views import Indices, augmentation_of, trained_views, views_of
 from ainu.networks.model import Model, features, first_filters
 from ainu.prediction.calibration import Calibration, OutOfFold, calibrate
 from ainu.prediction.out_of_distribution import Reference
@@ -40,8 +40,8 @@ def check_match(model: Model, dataset: Dataset) -> None:
 @torch.inference_mode()
 def probabilities(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.float64]:
     """(n, k) probability of each class for nuclei of a dataset; the mean over augmented copies if so set."""
-    network, intensity, augmentation = settings_of(model.info)
-    inputs = inputs_of(dataset, network, intensity, augmentation.of_copies)
+    augmentation = augmentation_of(model.info)
+    views = views_of(dataset, model.info["network"], model.info["intensity"], augmentation.of_copies)
     total = np.zeros((len(rows), len(model.classes)))
     draws: list[np.random.Generator | None] = [None]
     if augmentation.test_time:
@@ -49,7 +49,7 @@ def probabilities(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.f
     for start in range(0, len(rows), BATCH):
         part = slice(start, start + BATCH)
         for rng in draws:
-            logits = model.network(inputs.batch(rows[part], rng))
+            logits = model.network(views.batch(rows[part], rng))
             total[part] += logits.double().softmax(1).numpy() / len(draws)
     return total
 
@@ -198,8 +198,8 @@ def feature_table(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.f
     nuclei of another kind fall among the known ones (docs/prediction.md has the figures). They serve for networks
     without filters, which read localizations.
     """
-    inputs, filters = inputs_of(dataset, *settings_of(model.info)), first_filters(model.network)
-    parts = [inputs.batch(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH)]
+    views, filters = trained_views(dataset, model.info), first_filters(model.network)
+    parts = [views.batch(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH)]
     if filters is None:
         return torch.cat([features(model.network, part) for part in parts]).double().numpy()
     filtered = model.network.get_submodule(filters.removesuffix(".weight"))

@@ -16,7 +16,7 @@ import pandas as pd
 from ainu.errors import AinuError
 from ainu.files import write_table
 from ainu.folds.label_permutation import Exchange
-from ainu.images.dataset import Dataset, canvas_positions
+from ainu.images.dataset import Dataset, voxel_centres
 from ainu.images.thinning import equal_counts
 from ainu.nuclei.find import read_nuclei
 from ainu.training.cross_validation import CrossValidation
@@ -51,7 +51,7 @@ def outlines(dataset: Dataset, masks: Mapping[str, str | Path]) -> Dataset:
         found = read_nuclei(masks[str(sample)], str(sample))
         for index in np.flatnonzero(dataset.sample == sample):
             number = int(str(dataset.nucleus[index]).rpartition("/")[2])
-            x, y = canvas_positions(dataset, int(index))
+            x, y = voxel_centres(dataset, int(index))
             column, row = (
                 np.floor((at - low) / found.grid.pixel_nm).astype(int)
                 for at, low in ((x, found.grid.x_nm), (y, found.grid.y_nm))

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from ainu.files import write_json, write_table
 from ainu.folds.table import read_folds, test_rows, training_rows
 from ainu.folds.validation import split_validation
+from ainu.images.augmentation import Augmentation
 from ainu.images.dataset import Dataset, read
-from ainu.images.settings import Augmentation
-from ainu.images.views import Indices, inputs_of
+from ainu.images.views import Indices, views_of
 from ainu.networks.model import make_network, save_model
 from ainu.training.checkpoint import ResumeFile
 from ainu.training.loop import Trained, choose_device, make_deterministic, nondeterminism, train
@@ -142,7 +142,7 @@ class Fit:
         device = choose_device(design.training.device)
         validation = self.validation()
         network, source = self.start()
-        inputs = inputs_of(dataset, design.network, design.intensity, self.augmentation())
+        inputs = views_of(dataset, design.network, design.intensity, self.augmentation())
         info = self.info(network, validation) | {"initial": source, "device": device.type}
         made_for = flat(info) | {"nuclei": digest_of(dataset, self.rows)}
         with nondeterminism() as warned:

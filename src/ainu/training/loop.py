@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ainu.images.views import Indices, Inputs
+from ainu.images.views import Indices, Views
 from ainu.training.batch_norm import prepare, recalibrate
 from ainu.training.checkpoint import ResumeFile, stopping
 from ainu.training.precision import arithmetic, mixed
@@ -105,7 +105,7 @@ def choose_device(name: str) -> torch.device:
 
 def train(
     network: nn.Module,
-    inputs: Inputs,
+    inputs: Views,
     labels: NDArray[np.int64],
     rows: Indices,
     held_back: Indices,
@@ -122,7 +122,7 @@ def train(
     ----------
     network : Module
         Trained in place, from the weights that it has.
-    inputs : Inputs
+    inputs : Views
         Of N nuclei.
     labels : (N,) int64
     rows, held_back : (n,) int
@@ -169,7 +169,7 @@ class Run:
     def __init__(
         self,
         network: nn.Module,
-        inputs: Inputs,
+        inputs: Views,
         labels: NDArray[np.int64],
         rows: Indices,
         recipe: Recipe,
@@ -339,13 +339,13 @@ def class_weights(labels: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def logits_of(network: nn.Module, inputs: Inputs, rows: Indices, batch_size: int, device: torch.device) -> Tensor:
+def logits_of(network: nn.Module, inputs: Views, rows: Indices, batch_size: int, device: torch.device) -> Tensor:
     """(n, k) logits of nuclei as they are, batch by batch, in evaluation mode."""
     network.eval()
     return torch.cat([network(seen) for seen in seen_by(inputs, rows, batch_size, device)])
 
 
-def seen_by(inputs: Inputs, rows: Indices, batch_size: int, device: torch.device) -> Iterator[Tensor]:
+def seen_by(inputs: Views, rows: Indices, batch_size: int, device: torch.device) -> Iterator[Tensor]:
     """Batches (n, C, ...) float32 of nuclei (N,) as they are, in order, of at most `batch_size` each."""
     for part in np.array_split(rows, max(1, math.ceil(len(rows) / batch_size))):
         yield inputs.batch(part).to(device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ainu.images.settings import Augmentation
+from ainu.images.augmentation import Augmentation
 
 
 @dataclass(frozen=True)

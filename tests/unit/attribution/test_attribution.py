@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from attributed import attribution_settings
+from defaults import augmentation
 from spots import Finder, dataset, folds_of, model, spots, tiny
 from torch import nn
 
@@ -19,7 +20,6 @@ from ainu.attribution.maps import EXACT, completeness_errors, read_maps
 from ainu.attribution.point_networks import Weighed
 from ainu.attribution.relu_rewiring import rewired
 from ainu.attribution.settings import MapSettings
-from ainu.images.settings import Augmentation
 from ainu.images.views import Neighbours
 from ainu.localizations.hdf5 import open_file
 from ainu.networks.memory import activation_bytes, fitting
@@ -225,7 +225,7 @@ def test_the_attribution_of_localizations_adds_up_to_the_decision_on_them(tmp_pa
 
 def test_a_localization_that_is_not_there_changes_nothing():
     data = dataset(*spots(2))
-    sets = Neighbours(data.points, 1, Augmentation())
+    sets = Neighbours(data.points, 1, augmentation())
     own = data.points.of(1)
     seen = sets.describe(own.position, own.channel, np.random.default_rng(0))
     network = points_model().network

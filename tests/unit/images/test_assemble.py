@@ -64,7 +64,7 @@ def test_the_same_voxels_give_the_same_bytes(tmp_path):
 
 def test_no_nucleus_at_all_is_an_error(tmp_path):
     write_voxels(tmp_path / "s1.h5", {"A": 0})
-    with pytest.raises(AinuError, match="no nucleus was found in any sample"):
+    with pytest.raises(AinuError, match="no nucleus found in any sample"):
         assemble({"s1": tmp_path / "s1.h5"}, rows("A"), ["a"], tmp_path / "dataset.h5")
     assert not (tmp_path / "dataset.h5").exists()
 

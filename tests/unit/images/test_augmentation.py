@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from defaults import augmentation
 from hypothesis import given
 from hypothesis import strategies as st
 from spots import dataset, inputs, points_of, spots
@@ -11,8 +12,7 @@ from ainu import AinuError
 from ainu.images.augmentation import Moves, change_localizations, move_images
 from ainu.images.binning import bin_counts
 from ainu.images.dataset import Points
-from ainu.images.settings import Augmentation
-from ainu.images.views import Binned, Images, Neighbours, inputs_of, thinly_populated
+from ainu.images.views import Binned, Images, Neighbours, thinly_populated, views_of
 
 NONE = {"flip": False, "rotate": "none"}
 
@@ -41,7 +41,7 @@ def test_right_angle_rotation_and_mirroring_move_counts_without_loss(make):
 def test_free_rotation_of_voxels_keeps_the_middle():
     images = torch.zeros(5, 1, 33, 33)
     images[:, :, 14:19, 14:19] = 1.0
-    moves = Moves.draw(5, Augmentation(), np.random.default_rng(1))
+    moves = Moves.draw(5, augmentation(), np.random.default_rng(1))
     turned = move_images(images, moves, 100.0)
     assert torch.allclose(turned[:, 0, 16, 16], torch.ones(5))
     assert torch.allclose(turned.sum(dim=(1, 2, 3)), torch.full((5,), 25.0), rtol=0.05)
@@ -50,13 +50,13 @@ def test_free_rotation_of_voxels_keeps_the_middle():
 def test_voxels_and_localizations_are_moved_the_same_way():
     image = np.zeros((1, 1, 40, 40), np.uint16)
     image[0, 0, 8:11, 20:30] = 50
-    augmentation = Augmentation(shift_nm=300)
+    shifted = augmentation(shift_nm=300)
     for seed in range(6):
-        moves = Moves.draw(1, augmentation, np.random.default_rng(seed))
+        moves = Moves.draw(1, shifted, np.random.default_rng(seed))
         voxels = move_images(torch.as_tensor(image.astype(np.float32)), moves, 100.0)[0, 0].numpy()
         own = points_of(image)
         rng = np.random.default_rng(0)
-        position, _ = change_localizations(own.position, None, None, moves, 0, augmentation, rng)
+        position, _ = change_localizations(own.position, None, None, moves, 0, shifted, rng)
         counts = bin_counts(position, own.channel, (1, 40, 40), 100.0)[0]
         middle = [np.array(np.nonzero(part)).mean(axis=1) for part in (voxels > 10, counts > 0)]
         assert np.allclose(*middle, atol=1.0)
@@ -89,9 +89,9 @@ def test_thinning_drops_the_share_that_was_drawn_and_invents_nothing(make):
 def test_jitter_moves_localizations_by_their_own_precision():
     position = np.zeros((20_000, 2), np.float32)
     precision = np.repeat([5.0, 20.0], 10_000).astype(np.float32)
-    moves = Moves.draw(1, Augmentation(**NONE), np.random.default_rng(0))
+    moves = Moves.draw(1, augmentation(**NONE), np.random.default_rng(0))
     moved, _ = change_localizations(
-        position, precision, None, moves, 0, Augmentation(jitter=1.0, **NONE), np.random.default_rng(1)
+        position, precision, None, moves, 0, augmentation(jitter=1.0, **NONE), np.random.default_rng(1)
     )
     assert moved[:10_000].std() == pytest.approx(5, rel=0.03)
     assert moved[10_000:].std() == pytest.approx(20, rel=0.03)
@@ -106,9 +106,9 @@ def test_background_is_what_lies_in_thinly_populated_places_and_only_that_is_dro
     background = thinly_populated(position)
     assert background[5000:].mean() > 0.9
     assert background[:5000].mean() < 0.15
-    moves = Moves.draw(1, Augmentation(**NONE), rng)
+    moves = Moves.draw(1, augmentation(**NONE), rng)
     _, left = change_localizations(
-        position, None, background, moves, 0, Augmentation(drop_background=1.0, **NONE), np.random.default_rng(2)
+        position, None, background, moves, 0, augmentation(drop_background=1.0, **NONE), np.random.default_rng(2)
     )
     kept = np.isin(np.arange(5200), left)
     assert kept[~background].all()
@@ -120,9 +120,9 @@ def test_binning_keeps_every_localization_that_stays_on_the_canvas(seed, shift):
     images = np.zeros((1, 2, 40, 40), np.uint16)
     images[0, :, 15:25, 15:25] = np.random.default_rng(seed).poisson(3, (2, 10, 10))
     own = points_of(images)
-    augmentation = Augmentation(shift_nm=shift)
-    moves = Moves.draw(1, augmentation, np.random.default_rng(seed))
-    position, _ = change_localizations(own.position, None, None, moves, 0, augmentation, np.random.default_rng(seed))
+    shifted = augmentation(shift_nm=shift)
+    moves = Moves.draw(1, shifted, np.random.default_rng(seed))
+    position, _ = change_localizations(own.position, None, None, moves, 0, shifted, np.random.default_rng(seed))
     counts = bin_counts(position, own.channel, (2, 40, 40), 100.0)
     assert counts.sum(axis=(1, 2)).tolist() == images[0].sum(axis=(1, 2)).tolist()
 
@@ -137,7 +137,7 @@ def test_without_a_generator_binning_gives_the_stored_image():
 @pytest.mark.parametrize("level", ["voxels", "localizations"])
 def test_the_same_generator_gives_the_same_batch(level):
     data = dataset(*spots(4))
-    source = inputs_of(data, "densenet121", "share", Augmentation(level=level, thin=0.3))
+    source = views_of(data, "densenet121", "share", augmentation(level=level, thin=0.3))
     a, b, c = (source.batch(np.arange(4), np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert torch.equal(a, b)
     assert not torch.equal(a, c)
@@ -152,7 +152,7 @@ def test_neighbourhoods_do_not_see_how_large_or_how_dense_a_nucleus_is():
         Neighbours(
             type(points)(position * np.float32(scale), np.zeros(3000, np.uint8), None, np.array([0, 3000])),
             1,
-            Augmentation(),
+            augmentation(),
         ).batch(np.array([0]))
         for scale in (1, 4)
     )
@@ -163,7 +163,7 @@ def test_neighbourhoods_do_not_see_how_large_or_how_dense_a_nucleus_is():
 def test_neighbourhoods_are_made_of_a_single_localization_too():
     images = np.zeros((1, 1, 4, 4), np.uint16)
     images[0, 0, 1, 1] = 1
-    assert torch.isfinite(Neighbours(points_of(images), 1, Augmentation()).batch(np.array([0]))).all()
+    assert torch.isfinite(Neighbours(points_of(images), 1, augmentation()).batch(np.array([0]))).all()
 
 
 def test_a_dataset_without_localizations_says_so():
@@ -171,13 +171,13 @@ def test_a_dataset_without_localizations_says_so():
 
     data = replace(dataset(*spots(4)), points=None)
     with pytest.raises(AinuError, match="needs localizations, which the dataset lacks"):
-        inputs_of(data, "neighbourhoods", "share", Augmentation())
+        views_of(data, "neighbourhoods", "share", augmentation())
 
 
 def test_a_neighbourhood_holds_every_fourth_of_the_nearest_and_all_of_few():
     position = np.stack([np.arange(200.0), np.zeros(200)], 1).astype(np.float32)
     points = Points(position, np.zeros(200, np.uint8), None, np.array([0, 200]))
-    sets = Neighbours(points, 1, Augmentation(), anchors=50, neighbours=3)
+    sets = Neighbours(points, 1, augmentation(), anchors=50, neighbours=3)
     seen = sets.describe(position, points.channel, np.random.default_rng(1))
     inner = (seen.anchors > 10) & (seen.anchors < 190)  # on a line, the fourth, eighth and twelfth lie 2, 4 and 6 off
     assert inner.any()

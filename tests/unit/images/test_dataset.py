@@ -6,9 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from ainu.attribution.ground_truth import canvas_positions
 from ainu.images.assemble import assemble
-from ainu.images.dataset import read
+from ainu.images.dataset import read, voxel_centres
 from ainu.images.render import Render, fit_canvas, voxelize, voxelize_shard
 from ainu.localizations.hdf5 import new_file, write_array
 from ainu.nuclei.find import find_nuclei
@@ -16,10 +15,10 @@ from ainu.nuclei.orientation import Pose
 from ainu.simulation.cells import Condition, simulate
 
 RENDERS = {
-    "count": {"voxel_nm": 200.0, "canvas_nm": 12800.0},
-    "gaussian": {"voxel_nm": 200.0, "canvas_nm": 12800.0, "kernel": "gaussian"},
-    "stack": {"voxel_nm": 400.0, "canvas_nm": 12800.0, "dimensions": 3, "voxel_z_nm": 100.0, "depth_nm": 2000.0},
-    "aligned": {"voxel_nm": 200.0, "canvas_nm": "fitted", "align": "long_axis"},
+    "count": Render(200.0, 12800.0),
+    "gaussian": Render(200.0, 12800.0, "gaussian"),
+    "stack": Render(400.0, 12800.0, dimensions=3, voxel_z_nm=100.0, depth_nm=2000.0),
+    "aligned": Render(200.0, "fitted", align="long_axis"),
 }
 
 
@@ -50,7 +49,7 @@ def shard(tmp_path_factory):
 @pytest.mark.parametrize("name", RENDERS)
 def test_images_go_through_unchanged(shard, tmp_path, name):
     inputs, table, nuclei = shard
-    render = dict(RENDERS[name])
+    render = RENDERS[name]
     fit_canvas([inputs["nuclei"]], render, tmp_path / "canvas.json")
     given = {**inputs, "canvas": str(tmp_path / "canvas.json")}
     for file in ("a.h5", "b.h5"):
@@ -60,16 +59,16 @@ def test_images_go_through_unchanged(shard, tmp_path, name):
     assemble({"s1": tmp_path / "a.h5"}, rows, ["DNA", "PolII"], tmp_path / "dataset.h5")
     found = read(tmp_path / "dataset.h5")
     with h5py.File(tmp_path / "a.h5") as file:
-        canvas_nm = file["fov/image"].shape[-1] * render["voxel_nm"]
+        canvas_nm = file["fov/image"].shape[-1] * render.voxel_nm
         clipped = file["fov/clipped"][()]
     for index in range(2):
         own = table[nuclei.label == index + 1]
-        expected = voxelize(own, Render(**{**render, "canvas_nm": canvas_nm}), channels=["DNA", "PolII"])
+        expected = voxelize(own, replace(render, canvas_nm=canvas_nm), channels=["DNA", "PolII"])
         assert found.image[index].dtype == expected.dtype
         assert (found.image[index] == expected).all()
         assert found.localizations[index].sum() == len(own)
-    assert found.voxel_z_nm == render.get("voxel_z_nm")
-    if render["canvas_nm"] == "fitted":
+    assert found.voxel_z_nm == render.voxel_z_nm
+    if render.canvas_nm == "fitted":
         assert clipped.tolist() == [0, 0]
 
 
@@ -89,7 +88,7 @@ def test_a_dataset_on_disk_is_the_same_as_in_memory(shard, tmp_path, monkeypatch
     assert isinstance(disk.points.position, np.memmap)
 
 
-def test_canvas_positions_say_where_a_voxel_of_a_turned_canvas_lies(shard, tmp_path):
+def test_voxel_centres_are_where_a_voxel_of_a_turned_canvas_lies(shard, tmp_path):
     inputs, table, nuclei = shard
     fit_canvas([inputs["nuclei"]], RENDERS["aligned"], tmp_path / "canvas.json")
     given = {**inputs, "canvas": str(tmp_path / "canvas.json")}
@@ -98,7 +97,7 @@ def test_canvas_positions_say_where_a_voxel_of_a_turned_canvas_lies(shard, tmp_p
     assemble({"s1": tmp_path / "v.h5"}, rows, ["PolII", "DNA"], tmp_path / "dataset.h5")
     found = read(tmp_path / "dataset.h5")
     own = table[nuclei.label == 1]
-    x, y = canvas_positions(found, 0)
+    x, y = voxel_centres(found, 0)
     weight = found.image[0].sum(axis=0)
     assert np.average(x, weights=weight) == pytest.approx(own.x.mean(), abs=20)
     assert np.average(y, weights=weight) == pytest.approx(own.y.mean(), abs=20)

@@ -14,6 +14,8 @@ from ainu.files import read_json
 from ainu.images.render import Render, fit_canvas, voxelize
 from ainu.localizations.table import Localizations
 from ainu.nuclei.orientation import Pose
+from ainu.settings.defaults import with_defaults
+from ainu.typed import typed
 
 
 def cloud(n: int, seed: int = 0, spread=(2000.0, 1000.0), centre=(30_000.0, 20_000.0)) -> Localizations:
@@ -173,10 +175,16 @@ def test_a_fitted_canvas_is_the_smallest_that_holds_every_nucleus_of_all_shards(
             group = file.create_group("s/table")
             group["aligned_reach_nm"] = [pose.reach_nm(table.x, table.y)]
             group["reach_nm"] = [replace(pose, angle_rad=0.0).reach_nm(table.x, table.y)]
-    fit_canvas(sorted(tmp_path.glob("*.h5")), {"voxel_nm": 100.0, "align": align}, tmp_path / "canvas.json")
+    fit_canvas(sorted(tmp_path.glob("*.h5")), Render(100.0, "fitted", align=align), tmp_path / "canvas.json")
     canvas = read_json(tmp_path / "canvas.json")["canvas_nm"]
     assert canvas % 100 == 0
     held = [voxelize(table, Render(100.0, canvas, align=align)).sum() for table in clouds]
     assert held == [200] * 4
     smaller = [voxelize(table, Render(100.0, canvas - 100, align=align)).sum() for table in clouds]
     assert min(smaller) < 200
+
+
+def test_a_render_has_the_defaults_of_the_config():
+    (settings,) = with_defaults({})["renders"].values()
+    made = Render(settings["voxel_nm"], settings["canvas_nm"])
+    assert made == typed(Render, settings)

@@ -10,7 +10,7 @@ import pytest
 from ainu.drift.correction import correct_shard
 from ainu.failures import LeftOut
 from ainu.images.assemble import assemble
-from ainu.images.render import voxelize_shard
+from ainu.images.render import Render, voxelize_shard
 from ainu.localizations.formats.writers import write_thunderstorm
 from ainu.localizations.ingest import ingest_shard
 from ainu.localizations.table import Localizations
@@ -20,6 +20,7 @@ from ainu.quality.filters import filter_shard, read_quality
 from ainu.quality.spot_widths import filtered_columns
 from ainu.settings.check import check
 from ainu.shards import left_out
+from ainu.typed import typed
 
 SETTINGS = {
     "pixel_size_nm": None,
@@ -119,7 +120,7 @@ def test_a_skipped_sample_goes_through_all_stages_and_into_the_summary(tmp_path,
     nuclei = {key: value for key, value in config["nuclei"].items() if key != "roi_pixel_nm"}
     find_shard(inputs, path["nuclei"], samples, nuclei, {})
     inputs["nuclei"] = str(path["nuclei"])
-    voxelize_shard(inputs, path["voxels"], samples, config["renders"]["overview200"], ["PolII", "DNA"])
+    voxelize_shard(inputs, path["voxels"], samples, typed(Render, config["renders"]["overview200"]), ["PolII", "DNA"])
     qc.qc_shard(inputs, tmp_path / "qc", samples)
     qc.gather([tmp_path / "qc/summary.tsv"], tmp_path / "summary.tsv")
     rows = [{"sample": name, "shard": "s", "replicate": name, "label": name} for name in samples]

@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from defaults import recipe, transfer
+from defaults import augmentation, recipe, transfer
 from sklearn.metrics import roc_auc_score
 from spots import CLASSES, CPU, dataset, model
 
 from ainu.images.render import Render, voxelize
-from ainu.images.settings import Augmentation
 from ainu.images.views import Images
 from ainu.networks.model import Model, make_network
 from ainu.prediction.calibration import OutOfFold
@@ -104,7 +103,7 @@ def trained_without(images, labels, replicate, fold) -> Model:
     network = make_network("ainu-small", 2, len(CLASSES), images.shape[2:], fold)
     own = recipe(epochs=10, learning_rate=0.003, patience=99)
     rows, none = np.flatnonzero(replicate // 2 != fold), np.array([], int)
-    inputs = Images(images, "share", Augmentation(), 200.0)
+    inputs = Images(images, "share", augmentation(), 200.0)
     done = train(network, inputs, labels, rows, none, own, CPU, seed=fold, transfer=transfer())
     network.load_state_dict(done.weights)
     known = {"channels": ["PolII", "DNA"], "shape": [64, 64], "voxel_size_nm": 200.0, "network": "ainu-small"}

@@ -7,7 +7,7 @@ import pytest
 from spots import CLASSES, dataset, folds_of, inputs, model, spots, trained
 
 from ainu import AinuError
-from ainu.images.views import inputs_of
+from ainu.images.views import views_of
 from ainu.prediction.ensemble import (
     Ensemble,
     call,
@@ -35,7 +35,7 @@ def test_copies_of_images_are_not_smoothed_by_turning_them():
     data, rows = dataset(sharp, np.zeros(4, int)), np.arange(4)
     turned = {"test_time": 8, "rotate": "any", "shift_nm": 50.0}
     seen = inputs(sharp, **turned)
-    copies = inputs_of(data, "densenet121", "share", seen.augmentation.of_copies).batch(rows, np.random.default_rng(0))
+    copies = views_of(data, "densenet121", "share", seen.augmentation.of_copies).batch(rows, np.random.default_rng(0))
     assert np.allclose(np.sort(copies.flatten(1)), np.sort(seen.batch(rows).flatten(1)), atol=1e-4)
     assert not np.allclose(
         np.sort(seen.batch(rows, np.random.default_rng(0)).flatten(1)), np.sort(copies.flatten(1)), atol=0.1

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from spots import CLASSES, cross_validation, dataset, model, plain_weights, spots, tiny, trained
 
 from ainu import AinuError
-from ainu.images.views import inputs_of
+from ainu.images.views import views_of
 from ainu.networks.model import load_model, make_network, save_model
 from ainu.training.transfer import (
     allowed_model,
@@ -73,7 +73,7 @@ def test_filters_that_do_not_move_see_nuclei_unsmoothed(mode, as_they_are):
     """Else the last layer learns from features that no nucleus has: balanced accuracy 0.66 instead of 0.80."""
     data = dataset(*spots(16))
     fit = cross_validation(design(CLASSES, augmentation={"shift_nm": 150.0}, transfer={"mode": mode}), data).fit(0, 0)
-    inputs = inputs_of(data, "ainu-small", "share", fit.augmentation())
+    inputs = views_of(data, "ainu-small", "share", fit.augmentation())
     turned, plain = inputs.batch(fit.rows, np.random.default_rng(0)), inputs.batch(fit.rows)
     assert not torch.equal(turned, plain)
     values = [torch.sort(images.flatten(1)).values for images in (turned, plain)]
