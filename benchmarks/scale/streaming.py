@@ -76,9 +76,9 @@ def assembling(folder: Path, nuclei: int) -> Callable[[], object]:
 def splitting(folder: Path, replicates: int | None = None) -> None:
     from ainu.folds.assign import assign_folds
     from ainu.folds.table import write_folds
-    from ainu.images.dataset import read_table
+    from ainu.images.dataset import read_labels
 
-    table = read_table(folder / "dataset.h5")
+    table = read_labels(folder / "dataset.h5")
     if replicates:
         table["replicate"] = [f"r{k}" for k in np.random.default_rng(0).integers(0, replicates, len(table))]
     write_folds(assign_folds(table, folds=5, repeats=1, seed=1).table, folder / f"folds{replicates or ''}.tsv")

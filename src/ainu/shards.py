@@ -212,7 +212,7 @@ def left_out(paths: Iterable[str | Path]) -> dict[str, list[LeftOut]]:
     return found
 
 
-def listed(failed: Mapping[str, Sequence[LeftOut]]) -> str:
+def failure_lines(failed: Mapping[str, Sequence[LeftOut]]) -> str:
     """A line for each reason of each sample."""
     return "\n".join(f"  {sample}: {why}" for sample, reasons in failed.items() for why in reasons)
 

@@ -4,11 +4,11 @@ from ainu.errors import job
 from ainu.folds.assign import assign_folds
 from ainu.folds.duplicate_recordings import check_and_write
 from ainu.folds.table import write_folds
-from ainu.images.dataset import read_table
+from ainu.images.dataset import read_labels
 
 with job(snakemake.log[0]):
     params, paths = snakemake.params, snakemake.input
     check_and_write(params.rows, paths.fingerprints, params.raw, snakemake.output.leakage)
-    nuclei = read_table(paths.dataset)
+    nuclei = read_labels(paths.dataset)
     folds = assign_folds(nuclei, folds=params.folds, repeats=params.repeats, seed=params.seed)
     write_folds(folds.table, snakemake.output.folds)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ainu.attribution.maps import EXACT
 from ainu.images.binning import flat_places, planes_of
 from ainu.images.render import canvas_pose, canvas_positions
-from ainu.localizations.export import write_table
+from ainu.localizations.export import export_table
 from ainu.localizations.hdf5 import open_file
 from ainu.localizations.table import Localizations, load
 from ainu.shards import write_shard
@@ -176,7 +176,7 @@ def _explain_sample(
     table = explained(inputs, source, rows, sample)
     table.write(group)
     for name in formats:
-        write_table(table, folder, sample, name, keep=COLUMNS)
+        export_table(table, folder, sample, name, keep=COLUMNS)
 
 
 def explained(inputs: Mapping[str, str], source: Source, rows: Mapping[str, int], sample: str) -> Localizations:

@@ -13,7 +13,6 @@ any of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -36,6 +35,7 @@ from ainu.folds.integer_program import (
 )
 from ainu.folds.local_search import Counts, Problem
 from ainu.folds.table import NUCLEUS_COLUMNS, check_nuclei, check_table
+from ainu.prose import listed
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def _obstruction(replicates: Replicates, folds: int) -> str:
             f"add replicates that hold several classes{_or_fewer_folds(replicates, folds)}"
         )
     columns = _conflict(replicates.problem)
-    names = _listed([repr(replicates.classes[column]) for column in columns])
+    names = listed([repr(replicates.classes[column]) for column in columns])
     where = "; ".join(f"{replicates.classes[column]} in {', '.join(replicates.holding(column))}" for column in columns)
     return (
         f"classes {names} each occur in {folds} replicates or more, but these overlap so that no {folds} folds of "
@@ -198,7 +198,7 @@ def _obstruction(replicates: Replicates, folds: int) -> str:
 
 def _additions(replicates: Replicates, cover: Cover) -> str:
     wanted = [[replicates.classes[column] for column in np.flatnonzero(row)] for row in cover.lacking if row.any()]
-    return _listed([f"1 replicate that holds {_listed(labels)}" for labels in wanted])
+    return listed([f"1 replicate that holds {listed(labels)}" for labels in wanted])
 
 
 def _conflict(problem: Problem) -> list[int]:
@@ -214,7 +214,3 @@ def _conflict(problem: Problem) -> list[int]:
 
 def _plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -21,7 +21,7 @@ from ainu.images.render import canvas_pose, canvas_positions, new_images, split_
 from ainu.localizations.hdf5 import STORAGE, new_file, open_file, write_array
 from ainu.localizations.table import Localizations, load
 from ainu.nuclei.find import read_nuclei
-from ainu.shards import left_out, listed
+from ainu.shards import failure_lines, left_out
 
 
 def assemble(
@@ -82,7 +82,7 @@ def assemble(
                         _append_points(file, shard[row["sample"]], tables[name], row["sample"], channels)
                     rows += [(row["sample"], row["replicate"], row["label"], row.get("batch", ""))] * taken
         if not rows:
-            failures = f"\nsamples that failed:\n{listed(absent)}" if absent else ""
+            failures = f"\nsamples that failed:\n{failure_lines(absent)}" if absent else ""
             raise AinuError(f"{output}: no nucleus found in any sample; see results/qc and the key nuclei{failures}")
         for name, parts in columns.items():
             write_array(file, name, np.concatenate(parts))
@@ -98,13 +98,13 @@ def _refuse(output: str | Path, absent: Mapping[str, list[LeftOut]], number: int
     bad = {sample: why for sample, why in absent.items() if any(reason.stage == "ingest" for reason in why)}
     if bad and on_bad_file == "fail":
         raise AinuError(
-            f"{output}: the files of {len(bad)} of {number} samples could not be read\n{listed(bad)}\n"
+            f"{output}: the files of {len(bad)} of {number} samples could not be read\n{failure_lines(bad)}\n"
             "repair them (results of the other shards are kept), or set ingest.on_bad_file: skip to leave them out"
         )
     if len(absent) == number:
-        raise AinuError(f"{output}: all samples failed\n{listed(absent)}")
+        raise AinuError(f"{output}: all samples failed\n{failure_lines(absent)}")
     if absent:
-        print(f"ainu: {len(absent)} of {number} samples are left out\n{listed(absent)}", file=sys.stderr)
+        print(f"ainu: {len(absent)} of {number} samples are left out\n{failure_lines(absent)}", file=sys.stderr)
 
 
 def _append(file: h5py.File, group: h5py.Group, channels: list[str], columns: dict[str, list[NDArray]]) -> int:

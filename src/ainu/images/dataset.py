@@ -196,7 +196,7 @@ def _blocks(source: h5py.Dataset) -> Iterator[slice]:
     return (slice(start, start + rows) for start in range(0, len(source), rows))
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def read_labels(path: str | Path) -> pd.DataFrame:
     """`nucleus`, `sample`, `replicate`, `label`, and `batch` where known, of a dataset file, without its images."""
     with open_file(path) as file:
         return pd.DataFrame({name: file[name].asstr()[()] for name in (*TEXT, "batch") if name in file})

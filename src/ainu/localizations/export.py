@@ -58,10 +58,10 @@ def _export(inputs: dict[str, str], folder: Path, format: str, pixel_size_nm: fl
         table = cleaned(inputs, sample)
     except LeftOut:
         return
-    write_table(table, folder, sample, format, pixel_size_nm)
+    export_table(table, folder, sample, format, pixel_size_nm)
 
 
-def write_table(
+def export_table(
     table: Localizations,
     folder: Path,
     sample: str,

@@ -181,17 +181,17 @@ def read_info(folder: str | Path) -> dict[str, Any]:
 def verify(folder: str | Path) -> None:
     """Refuse a pack with a file that is missing, damaged or not listed in `SHA256SUMS`."""
     folder = Path(folder)
-    wanted, listed = _checked_files(read_info(folder)), _listed(folder / SUMS)
+    wanted, digests = _checked_files(read_info(folder)), _digests(folder / SUMS)
     for name in wanted:
-        if name not in listed:
+        if name not in digests:
             raise AinuError(f"{folder / SUMS}: does not list {name}; copy the pack again")
         if not (folder / name).is_file():
             raise AinuError(f"{folder / name}: no such file, though {SUMS} lists it; copy the pack again")
-        if sha256(folder / name) != listed[name]:
+        if sha256(folder / name) != digests[name]:
             raise AinuError(f"{folder / name}: damaged or edited (SHA-256 is not that of {SUMS}); copy the pack again")
 
 
-def _listed(path: Path) -> dict[str, str]:
+def _digests(path: Path) -> dict[str, str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:

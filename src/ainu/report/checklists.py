@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ainu.prose import listed
 from ainu.report import checklist_answers
 from ainu.report.checklist_answers import BY_AUTHORS
 from ainu.report.facts import ExperimentFacts
-from ainu.report.text import counted, listed
+from ainu.report.text import counted
 from ainu.version import __version__
 
 

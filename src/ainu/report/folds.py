@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from ainu.errors import AinuError
+from ainu.prose import listed
 from ainu.report.sources import read_result, read_text_table
 from ainu.report.tables import PageTable, table_of
-from ainu.report.text import counted, listed
+from ainu.report.text import counted
 
 
 def fold_table(path: Path | None) -> PageTable | None:

@@ -95,12 +95,6 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def listed(names: Iterable[Any]) -> str:
-    """Names in a sentence: "a, b and c"."""
-    *first, last = [str(name) for name in names] or ["–"]
-    return f"{', '.join(first)} and {last}" if first else last
-
-
 def name_text(name: Any) -> Markup:
     """A user's name within a sentence: its direction of writing stays its own."""
     return Markup("<bdi>{}</bdi>").format(str(name))

@@ -10,9 +10,10 @@ from typing import Any
 import pandas as pd
 
 from ainu.figures.names import method_name
+from ainu.prose import listed
 from ainu.report.attribution import Scorecard
 from ainu.report.sources import DatasetSummary, JsonObject, read_text_table
-from ainu.report.text import Interval, counted, listed, number_text, words
+from ainu.report.text import Interval, counted, number_text, words
 
 METRICS = {
     "balanced_accuracy": "Balanced accuracy",

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ainu.settings.schemas import Tree
 from ainu.settings.sheet import Sheet, cells_by_sample
-from ainu.settings.wording import did_you_mean, listed, numbered, one_of, place_of
+from ainu.settings.wording import did_you_mean, joined, numbered, one_of, place_of
 
 FROM_IMAGES = {"roi": "an ImageJ .roi or .zip", "labels": "a label image (.tif)"}
 
@@ -57,7 +57,7 @@ def _classes_without_samples(name: str, classes: list[str], given: Tree, sheet: 
         if label not in labels:
             yield (
                 f"{place_of(name, 'classes', given)}: found {label!r}, a class without samples of role train in "
-                f"{sheet.path}; labels there: {listed(labels)}{did_you_mean(label, labels)}"
+                f"{sheet.path}; labels there: {joined(labels)}{did_you_mean(label, labels)}"
             )
 
 
@@ -120,6 +120,6 @@ def _lacking(label: str, channels: dict[str, list[str]], sheet: Sheet) -> Iterat
         found = list(dict.fromkeys(name for text in texts.values() for name in sheet.channels[text]))
         for channel in sorted(set(channels) - set(found)):
             yield (
-                f"{sheet.path}, {numbered(list(texts))}, channels: found {listed(found)} for the sample {sample!r}, "
-                f"needed: {channel} too, which {listed(f'experiments.{name}' for name in channels[channel])} uses"
+                f"{sheet.path}, {numbered(list(texts))}, channels: found {joined(found)} for the sample {sample!r}, "
+                f"needed: {channel} too, which {joined(f'experiments.{name}' for name in channels[channel])} uses"
             )

@@ -9,7 +9,7 @@ from ainu.attribution.catalogue import SMOOTHED, methods_for
 from ainu.networks.catalogue import CATALOGUE, POINT_NETWORKS
 from ainu.settings.schemas import Tree, allowed_by, schema_of
 from ainu.settings.sweep import runs_of
-from ainu.settings.wording import listed, one_of, place_of, shown
+from ainu.settings.wording import joined, one_of, place_of, shown
 
 
 def experiment_mistakes(config: Tree, given: Tree) -> list[str]:
@@ -40,7 +40,7 @@ def _classes_allowed() -> str:
 def _render_mistakes(name: str, config: Tree, given: Tree) -> Iterator[str]:
     render, renders = config["experiments"][name]["render"], config["renders"]
     if render is None and len(renders) > 1:
-        yield f"{place_of(name, 'render', given)}: missing, allowed: one of {listed(renders)}"
+        yield f"{place_of(name, 'render', given)}: missing, allowed: one of {joined(renders)}"
     if render is not None and render not in renders:
         yield f"{place_of(name, 'render', given)}: {one_of(render, list(renders))}"
 
@@ -101,7 +101,7 @@ def _init_mistakes(name: str, experiments: Tree) -> Iterator[str]:
     if origin is None:
         return
     if origin == name:
-        yield f"{place}: found {origin!r}, the experiment itself; allowed: null or one of {listed(others)}"
+        yield f"{place}: found {origin!r}, the experiment itself; allowed: null or one of {joined(others)}"
     elif origin not in experiments:
         yield f"{place}: {one_of(origin, others)}, or null"
     elif name in (chain := _ancestors(name, experiments)):

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from ainu.errors import AinuError
-from ainu.settings.wording import listed
+from ainu.settings.wording import joined
 
 SCHEMAS = Path(__file__).parent
 
@@ -50,12 +50,12 @@ def allowed_by(spec: Tree) -> str:
     if "x-allowed" in spec:
         return spec["x-allowed"]
     if "enum" in spec:
-        return f"one of {listed(spec['enum'])}"
+        return f"one of {joined(spec['enum'])}"
     names = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "object": "a mapping"}
     names |= {"null": "null", "string": "a text", "array": "a list"}
     kinds = [spec["type"]] if isinstance(spec["type"], str) else spec["type"]
     first, *others = [names[kind] for kind in kinds]
-    keys = f" with the keys {listed(spec['properties'])}" if "properties" in spec else ""
+    keys = f" with the keys {joined(spec['properties'])}" if "properties" in spec else ""
     return " or ".join([first + _limits(spec) + keys, *others])
 
 

@@ -12,14 +12,14 @@ import jsonschema
 
 from ainu.settings.schemas import Tree, allowed_by, child, resolved, schema_of
 from ainu.settings.sweep import expand
-from ainu.settings.wording import did_you_mean, dotted, listed, shown
+from ainu.settings.wording import did_you_mean, dotted, joined, shown
 
 
 def valid_part(config: Mapping[str, Any]) -> tuple[Tree, list[str]]:
     """The config with null for each invalid value and without unknown keys, and what was wrong with them."""
     spec = schema_of("config")
     if not isinstance(config, Mapping):
-        return {}, [f"found {shown(config)}, allowed: a mapping with the keys {listed(spec['properties'])}"]
+        return {}, [f"found {shown(config)}, allowed: a mapping with the keys {joined(spec['properties'])}"]
     given = _plain(config, spec)
     if isinstance(given.get("experiments"), dict):
         given["experiments"] = expand(given["experiments"])
@@ -105,7 +105,7 @@ def _complaints(error: jsonschema.ValidationError) -> Iterator[tuple[str, str]]:
 def _unknown_key(key: str, known: Mapping[str, Any]) -> str:
     homes = [name for name, spec in known.items() if key in resolved(spec).get("properties", {})]
     hint = f"; it belongs under {homes[0]!r}" if homes else did_you_mean(key, known)
-    return f"unknown key, allowed: {listed(known)}{hint}"
+    return f"unknown key, allowed: {joined(known)}{hint}"
 
 
 def _bad_value(error: jsonschema.ValidationError) -> str:

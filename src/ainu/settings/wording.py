@@ -10,7 +10,7 @@ from typing import Any
 
 def one_of(value: Any, allowed: Sequence[Any]) -> str:
     """That a value is none of the names to choose from."""
-    return f"found {shown(value)}, allowed: {listed(allowed)}{did_you_mean(value, allowed)}"
+    return f"found {shown(value)}, allowed: {joined(allowed)}{did_you_mean(value, allowed)}"
 
 
 def did_you_mean(value: Any, allowed: Iterable[Any]) -> str:
@@ -20,7 +20,7 @@ def did_you_mean(value: Any, allowed: Iterable[Any]) -> str:
     return f"; did you mean {by_lower[close[0]]!r}?" if close else ""
 
 
-def listed(names: Iterable[Any]) -> str:
+def joined(names: Iterable[Any]) -> str:
     """`a, b, c`."""
     return ", ".join(str(name) for name in names) or "none there is"
 

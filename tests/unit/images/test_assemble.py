@@ -5,7 +5,7 @@ import pytest
 
 from ainu import AinuError
 from ainu.images.assemble import assemble
-from ainu.images.dataset import read, read_table
+from ainu.images.dataset import read, read_labels
 from ainu.localizations.hdf5 import new_file, write_array
 
 
@@ -40,7 +40,7 @@ def test_nuclei_come_in_the_order_of_the_samples_with_the_asked_channels(tmp_pat
     assert dataset.image[:, :, 0, 0].tolist() == [[230, 30], [210, 10], [211, 11]]
     assert dataset.localizations.tolist() == [[230, 30], [210, 10], [211, 11]]
     assert (dataset.channels, dataset.voxel_size_nm) == (("c", "a"), 50.0)
-    assert read_table(tmp_path / "dataset.h5")["nucleus"].tolist() == dataset.nucleus.tolist()
+    assert read_labels(tmp_path / "dataset.h5")["nucleus"].tolist() == dataset.nucleus.tolist()
 
 
 def test_batches_are_kept_where_the_sheet_tells_them(tmp_path):
@@ -49,9 +49,9 @@ def test_batches_are_kept_where_the_sheet_tells_them(tmp_path):
     assemble({"s1": tmp_path / "s1.h5"}, given, ["a"], tmp_path / "told.h5")
     assemble({"s1": tmp_path / "s1.h5"}, rows("A", "B"), ["a"], tmp_path / "untold.h5")
     assert read(tmp_path / "told.h5")[np.array([2, 0])].batch.tolist() == ["", "mon"]
-    assert read_table(tmp_path / "told.h5")["batch"].tolist() == ["mon", "mon", ""]
+    assert read_labels(tmp_path / "told.h5")["batch"].tolist() == ["mon", "mon", ""]
     assert read(tmp_path / "told.h5").table["batch"].tolist() == ["mon", "mon", ""]
-    assert "batch" not in read_table(tmp_path / "untold.h5")
+    assert "batch" not in read_labels(tmp_path / "untold.h5")
     assert "batch" not in read(tmp_path / "untold.h5")[np.array([0])].table
 
 
