@@ -17,8 +17,9 @@ SOURCE = str(HOME / "src")
 sys.path.insert(0, SOURCE)
 environ["PYTHONPATH"] = pathsep.join(filter(None, [SOURCE, environ.get("PYTHONPATH")]))
 
+from ainu.settings.job_arrays import become_own_job
 
-include: "workflow/rules/arrays.smk"
+become_own_job(sys.argv, environ)
 
 
 # A config of your own (--configfile) replaces the demo's; it does not mix with it.
@@ -31,14 +32,13 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/shards.smk"
 
 
 wildcard_constraints:
-    shard=one_of(SETTINGS.shards),
-    render=one_of(CONFIG["renders"]),
-    experiment=one_of(CONFIG["experiments"]),
-    predictor=one_of([*CONFIG["experiments"], *CONFIG["predict"]["models"]]),
+    shard=one_of(PLAN.settings.shards),
+    render=one_of(CONFIG.renders),
+    experiment=one_of(CONFIG.experiments),
+    predictor=one_of(PLAN.predictors),
     repeat=r"\d+",
     fold=r"\d+",
     inner=r"\d+",
@@ -47,33 +47,29 @@ wildcard_constraints:
     mode="finetune|frozen|scratch",
 
 
-include: "workflow/rules/trainings.smk"
-include: "workflow/rules/simulate.smk"
+include: "workflow/rules/simulation.smk"
 include: "workflow/rules/localizations.smk"
-include: "workflow/rules/voxels.smk"
-include: "workflow/rules/qc.smk"
-include: "workflow/rules/dataset.smk"
-include: "workflow/rules/train.smk"
-include: "workflow/rules/sweep.smk"
-include: "workflow/rules/predictors.smk"
-include: "workflow/rules/predict.smk"
-include: "workflow/rules/audit.smk"
-include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/study.smk"
-include: "workflow/rules/attributions.smk"
-include: "workflow/rules/attribute.smk"
+include: "workflow/rules/drift.smk"
+include: "workflow/rules/quality.smk"
+include: "workflow/rules/nuclei.smk"
+include: "workflow/rules/images.smk"
+include: "workflow/rules/folds.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/prediction.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/attribution.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/export.smk"
-include: "workflow/rules/targets.smk"
 include: "workflow/rules/record.smk"
 
 
 rule all:
     default_target: True
     input:
-        TARGETS,
+        PLAN.targets(),
         RECORD,
 
 
-# Content, not age.
-compare_by_content()
+if Path(workflow.basedir) == HOME:
+    from ainu.settings.reruns import compare_by_content
+
+    compare_by_content(workflow)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
 
 import dacite
@@ -28,3 +29,23 @@ def typed(kind: type[Kind], settings: Mapping[str, Any]) -> Kind:
         Of that dataclass; numbers and texts are taken as they are.
     """
     return dacite.from_dict(kind, dict(settings), AS_THEY_ARE)
+
+
+def plain(settings: Any) -> Any:
+    """Settings as the mapping that `typed` makes them of, for Snakemake, which compares parameters by their text.
+
+    Parameters
+    ----------
+    settings : object
+        A dataclass, or mappings, tuples and lists of such.
+
+    Returns
+    -------
+    object
+        Mappings, lists, numbers and texts.
+    """
+    if is_dataclass(settings) and not isinstance(settings, type):
+        return {field.name: plain(getattr(settings, field.name)) for field in fields(settings)}
+    if isinstance(settings, Mapping):
+        return {name: plain(value) for name, value in settings.items()}
+    return [plain(value) for value in settings] if isinstance(settings, list | tuple) else settings

@@ -1,12 +1,10 @@
-# From localization files to a table per sample with its drift, its quality and its nuclei: one job per shard and stage.
+# From localization files to a table per sample, and cleaned tables for other programs: one job per shard.
 
 
 rule ingest:
     input:
-        lambda wildcards: [
-            file for rows in sheet_rows(wildcards).values() for row in rows for file in with_sidecar(row["path"])
-        ],
-        bead_tables(),
+        by_shard(PLAN.localization_files),
+        PLAN.bead_tables(),
     output:
         stage("localizations"),
     log:
@@ -17,14 +15,13 @@ rule ingest:
         ENVIRONMENT
     threads: 4
     resources:
-        mem_mb=shard_memory(6),
-        runtime=shard_minutes(60),
+        mem_mb=RESOURCES.shard_memory(6),
+        runtime=RESOURCES.shard_minutes(60),
     params:
-        rows=read_rows,
-        # What becomes of a file that cannot be read is decided later, by `assemble`.
-        settings={key: value for key, value in CONFIG["ingest"].items() if key != "on_bad_file"},
-        keep=([CONFIG["nuclei"]["column"]] if CONFIG["nuclei"]["method"] == "column" else []),
-        filtered=filtered_columns(CONFIG["quality"]),
+        rows=by_shard(PLAN.read_rows),
+        settings=PLAN.ingest_settings(),
+        keep=PLAN.columns_to_keep(),
+        filtered=PLAN.columns_to_filter(),
         code=code_of("ingest"),
     message:
         "Reading the localization files of {wildcards.shard}"
@@ -32,81 +29,31 @@ rule ingest:
         "../scripts/ingest.py"
 
 
-rule correct_drift:
+rule export:
     input:
-        raw=stage("localizations"),
-    output:
-        stage("drift"),
-    log:
-        "results/logs/correct_drift/{shard}.log",
-    benchmark:
-        "results/benchmarks/correct_drift/{shard}.tsv"
-    conda:
-        ENVIRONMENT
-    threads: 4
-    resources:
-        mem_mb=shard_memory(20, least=4000),
-        runtime=shard_minutes(120),
-    params:
-        samples=samples_of,
-        settings=CONFIG["drift"],
-        code=code_of("correct_drift"),
-    message:
-        "Measuring the drift of {wildcards.shard}"
-    script:
-        "../scripts/correct_drift.py"
-
-
-rule filter_quality:
-    input:
-        raw=stage("localizations"),
-        drift=stage("drift"),
-    output:
-        stage("quality"),
-    log:
-        "results/logs/filter_quality/{shard}.log",
-    benchmark:
-        "results/benchmarks/filter_quality/{shard}.tsv"
-    conda:
-        ENVIRONMENT
-    threads: 4
-    resources:
-        mem_mb=shard_memory(12, least=2000),
-        runtime=shard_minutes(60),
-    params:
-        samples=samples_of,
-        settings=CONFIG["quality"],
-        code=code_of("filter_quality"),
-    message:
-        "Filtering the localizations of {wildcards.shard}"
-    script:
-        "../scripts/filter_quality.py"
-
-
-rule find_nuclei:
-    input:
-        lambda wildcards: [roi for roi, _ in roi_pixels(wildcards).values()],
         raw=stage("localizations"),
         drift=stage("drift"),
         quality=stage("quality"),
+        nuclei=stage("nuclei"),
     output:
-        stage("nuclei"),
+        directory("results/export/{format}/{shard}"),
     log:
-        "results/logs/find_nuclei/{shard}.log",
+        "results/logs/export/{format}/{shard}.log",
     benchmark:
-        "results/benchmarks/find_nuclei/{shard}.tsv"
+        "results/benchmarks/export/{format}/{shard}.tsv"
+    wildcard_constraints:
+        format=one_of(["picasso", "thunderstorm"]),
     conda:
         ENVIRONMENT
     threads: 4
     resources:
-        mem_mb=shard_memory(12, least=2000),
-        runtime=shard_minutes(60),
+        mem_mb=RESOURCES.shard_memory(12, least=2000),
+        runtime=RESOURCES.shard_minutes(60),
     params:
-        samples=samples_of,
-        rois=roi_pixels,
-        settings={key: value for key, value in CONFIG["nuclei"].items() if key != "roi_pixel_nm"},
-        code=code_of("find_nuclei"),
+        samples=by_shard(PLAN.samples_of_shard),
+        pixel_size_nm=CONFIG.ingest.pixel_size_nm,
+        code=code_of("export"),
     message:
-        "Finding the nuclei of {wildcards.shard}"
+        "Exporting {wildcards.shard} as {wildcards.format}"
     script:
-        "../scripts/find_nuclei.py"
+        "../scripts/export.py"

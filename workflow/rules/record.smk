@@ -1,9 +1,11 @@
 # What a run was made from and what it gave, and whether its files are still as they were: `snakemake verify`.
 
+from ainu.record.left_out import print_left_out, refuse_bad_files, samples_left_out
+
 
 rule record:
     input:
-        TARGETS,
+        PLAN.targets(),
     output:
         report(
             RECORD,
@@ -20,8 +22,8 @@ rule record:
         mem_mb=memory(0),
         runtime=minutes(120),
     params:
-        config=CONFIG,
-        inputs=files_read(),
+        config=plain(CONFIG),
+        inputs=PLAN.files_read(),
         workflow=relpath(HOME),
         code=code_of("record"),
     message:
@@ -46,3 +48,20 @@ rule verify:
         "Comparing the files of the run with its record"
     script:
         "../scripts/verify.py"
+
+
+def left_out():
+    """Why samples were left out, by sample: as the files say that the run made or built on."""
+    return samples_left_out((job.rule.name, str(job.output[0])) for job in workflow.dag.jobs if job.output)
+
+
+onsuccess:
+    print_left_out(left_out())
+    try:
+        refuse_bad_files(left_out(), CONFIG.ingest.on_bad_file)
+    except AinuError as error:
+        raise WorkflowError(str(error)) from None
+
+
+onerror:
+    print_left_out(left_out())

@@ -3,8 +3,8 @@
 
 rule report:
     input:
-        lambda wildcards: [f"{folder}/history.tsv" for folder in models_of(wildcards.experiment)],
-        truth=truth_of,
+        by_experiment(PLAN.histories),
+        truth=by_experiment(PLAN.ground_truth_files),
         metrics="results/experiments/{experiment}/metrics.json",
         predictions="results/experiments/{experiment}/predictions.tsv",
         dataset="results/experiments/{experiment}/dataset.h5",
@@ -16,8 +16,8 @@ rule report:
         maps="results/experiments/{experiment}/attribution/maps.h5",
         scorecard="results/experiments/{experiment}/attribution/scorecard.json",
         compartments="results/experiments/{experiment}/attribution/compartments.json",
-        gathering=lambda wildcards: gathered([wildcards.experiment]),
-        new_predictions=new_predictions_of,
+        gathering=lambda wildcards: PLAN.clustering_files([wildcards.experiment]),
+        new_predictions=by_experiment(PLAN.new_predictions_of),
     output:
         report(
             "results/experiments/{experiment}/report.html",
@@ -35,9 +35,9 @@ rule report:
         mem_mb=memory(10, least=2000),
         runtime=minutes(60, per_gb=60),
     params:
-        models=lambda wildcards: models_of(wildcards.experiment),
-        experiment=experiment_of,
-        config={key: CONFIG[key] for key in ("seed", "drift", "quality", "nuclei", "renders")},
+        models=by_experiment(PLAN.models_of),
+        experiment=lambda wildcards: plain(PLAN.experiment(wildcards.experiment)),
+        config=PLAN.report_settings(),
         code=code_of("report"),
     message:
         "Writing the report of {wildcards.experiment}"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ainu.localizations.table import COLUMNS, Localizations
+from ainu.quality.settings import QualitySettings
 
 WIDTHS = (
     ("sigma_x", "sigma_y"),
@@ -24,10 +22,10 @@ RATIOS = ("sigma_ratio", "ax", "Ax")
 """Names under which a file may carry the ratio of the two widths."""
 
 
-def filtered_columns(quality: Mapping[str, Any]) -> tuple[str, ...]:
+def filtered_columns(quality: QualitySettings) -> tuple[str, ...]:
     """Columns that have to survive ingest, where a file has them, for the filters of the config's `quality`."""
-    extra = [name for name, limits in (quality["extra"] or {}).items() if limits is not None and name not in COLUMNS]
-    ratio = any(limit is not None for limit in quality["sigma_ratio"] or ())
+    extra = [name for name, limits in quality.extra.items() if limits is not None and name not in COLUMNS]
+    ratio = any(limit is not None for limit in quality.sigma_ratio)
     return (*extra, *((*RATIOS, *(name for pair in WIDTHS for name in pair)) if ratio else ()))
 
 

@@ -17,8 +17,10 @@ from typing import Any
 
 import pandas as pd
 
+from ainu.attribution.catalogue import chosen_methods
 from ainu.errors import AinuError
 from ainu.settings.against_sheet import config_mistakes, sheet_mistakes
+from ainu.settings.config import Config, Experiment
 from ainu.settings.defaults import with_defaults
 from ainu.settings.experiments import experiment_mistakes, missing_weights
 from ainu.settings.packed_models import model_mistakes
@@ -27,6 +29,7 @@ from ainu.settings.sections import section_mistakes
 from ainu.settings.sheet import Sheet
 from ainu.settings.validation import valid_part
 from ainu.settings.wording import did_you_mean
+from ainu.typed import typed
 
 __all__ = ["Settings", "check", "schema"]
 
@@ -37,9 +40,9 @@ class Settings:
 
     Attributes
     ----------
-    config : dict
-        Every key filled. An experiment holds all keys of `defaults` and `init_from`; its `channels` and `render` are
-        names, never null.
+    config : Config
+        Every key filled. An experiment holds all keys of `defaults` and its own; its `channels` and `render` are names,
+        never null.
     samples : DataFrame
         The sheet, one row per file, all text. Every optional column is there, '' where a cell is empty; `role` and
         `shard` are filled.
@@ -47,7 +50,7 @@ class Settings:
         Shard -> its samples, in the order of the sheet.
     """
 
-    config: Tree
+    config: Config
     samples: pd.DataFrame
     shards: dict[str, tuple[str, ...]]
 
@@ -61,7 +64,7 @@ class Settings:
         """
         return _known(self._by_sample, sample, "sample")
 
-    def experiment(self, name: str) -> Tree:
+    def experiment(self, name: str) -> Experiment:
         """All settings of an experiment.
 
         Raises
@@ -69,7 +72,7 @@ class Settings:
         AinuError
             No such experiment.
         """
-        return _known(self.config["experiments"], name, "experiment")
+        return _known(self.config.experiments, name, "experiment")
 
     def samples_of(self, experiment: str) -> list[str]:
         """Samples that an experiment trains on (role `train`, a label among its classes), in the order of the sheet."""
@@ -79,7 +82,7 @@ class Settings:
     @cached_property
     def _by_experiment(self) -> dict[str, tuple[str, ...]]:
         trained = self.samples[self.samples["role"].eq("train")].drop_duplicates("sample")
-        classes = {name: settings["classes"] for name, settings in self.config["experiments"].items()}
+        classes = {name: experiment.classes for name, experiment in self.config.experiments.items()}
         return {name: tuple(trained.loc[trained["label"].isin(own), "sample"]) for name, own in classes.items()}
 
     @cached_property
@@ -118,12 +121,20 @@ def check(config: Mapping[str, Any], root: str | Path = ".", *, source: str = "c
     lines = [f"{source}: {line}" for line in mistakes] + sheet_mistakes(filled, sheet)
     if lines:
         raise AinuError("\n".join(dict.fromkeys(lines)))
-    return _settled(filled, sheet.table)
+    return _settled(_typed(filled), sheet.table)
 
 
-def _settled(config: Tree, table: pd.DataFrame) -> Settings:
+def _typed(filled: Tree) -> Config:
+    """The config as dataclasses, with the attribution methods that each network allows where it names none."""
+    settled = {key: value for key, value in filled.items() if key != "defaults"}
+    for own in settled["experiments"].values():
+        own["attribution"]["methods"] = chosen_methods(own["network"], own["attribution"]["methods"])
+    return typed(Config, settled)
+
+
+def _settled(config: Config, table: pd.DataFrame) -> Settings:
     samples = table.reset_index(drop=True)
-    shard_of = _shards(samples, config["shard_size"])
+    shard_of = _shards(samples, config.shard_size)
     samples["shard"] = samples["sample"].map(shard_of).astype(object)
     shards: dict[str, list[str]] = {}
     for sample, shard in shard_of.items():

@@ -14,15 +14,17 @@ def with_defaults(given: Tree) -> Tree:
     entries = given.get("experiments") or {}
     config = _filled({**given, "experiments": {}}, spec)
     base = config["defaults"] | {"init_from": None, "sweep": None, "study": None}
+    own = spec["properties"]["experiments"]["additionalProperties"]
     config["experiments"] = {
-        name: _resolved_names(_merged(base, entry or {}), config) for name, entry in entries.items()
+        name: _resolved_names(_with_own(_merged(base, entry or {}), own), config) for name, entry in entries.items()
     }
     return config
 
 
 def section(name: str, **changes: Any) -> Tree:
-    """A section of an experiment (`training`, ...) as the schema fills it in, but for what is changed."""
-    return _filled({}, child(child(schema_of("config"), "defaults"), name)) | changes
+    """A section of the config (`drift`) or of an experiment (`training`) as the schema fills it in, with `changes`."""
+    spec = schema_of("config")
+    return _filled({}, child(spec if name in spec["properties"] else child(spec, "defaults"), name)) | changes
 
 
 def _filled(given: Tree | None, spec: Tree) -> Tree:
@@ -51,6 +53,14 @@ def _merged(base: Tree, over: Tree) -> Tree:
         elif value is not None:
             merged[key] = _merged(base[key], value)
     return merged
+
+
+def _with_own(experiment: Tree, spec: Tree) -> Tree:
+    """The sections that only an experiment has, filled where they are there at all."""
+    for name in ("sweep", "study"):
+        if isinstance(experiment[name], dict):
+            experiment[name] = _filled(experiment[name], child(spec, name))
+    return experiment
 
 
 def _resolved_names(experiment: Tree, config: Tree) -> Tree:

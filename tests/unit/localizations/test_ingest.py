@@ -17,10 +17,12 @@ from ainu.localizations.table import Localizations
 from ainu.nuclei.find import find_shard
 from ainu.quality import summary as qc
 from ainu.quality.filters import filter_shard, read_quality
+from ainu.quality.settings import QualitySettings
 from ainu.quality.spot_widths import filtered_columns
 from ainu.settings.check import check
+from ainu.settings.defaults import section
 from ainu.shards import left_out
-from ainu.typed import typed
+from ainu.typed import plain, typed
 
 SETTINGS = {
     "pixel_size_nm": None,
@@ -89,8 +91,9 @@ def test_a_filter_on_a_column_works_where_files_of_any_format_have_it(tmp_path, 
     rated.write_text("\n".join([f'{header},"chi2 [a.u.]"', *(f"{line},{i % 4}" for i, line in enumerate(lines))]))
     raw, drift, quality = (tmp_path / f"{name}.h5" for name in ("raw", "drift", "quality"))
     config = {"extra": {"chi2": (None, 2), "z": (0, 1)}, "sigma_ratio": (None, None)}
+    columns = filtered_columns(typed(QualitySettings, section("quality", **config)))
     samples = {"good": sheet["good"], "rated": [row(rated)]}
-    ingest_shard(samples, raw, SETTINGS, filtered=filtered_columns(config))
+    ingest_shard(samples, raw, SETTINGS, filtered=columns)
     correct_shard(raw, drift, list(samples), {"method": "none"})
     filter_shard(raw, drift, quality, list(samples), config)
     assert read_quality(quality, "rated").counts["chi2"] == 1000
@@ -108,11 +111,11 @@ def test_one_bad_file_of_two_skips_the_whole_sample(tmp_path, sheet):
 
 def test_a_skipped_sample_goes_through_all_stages_and_into_the_summary(tmp_path, sheet):
     path = {name: tmp_path / f"{name}.h5" for name in ("raw", "drift", "quality", "nuclei", "voxels")}
-    config = check(
+    checked = check(
         {"samples": "s.tsv", "channels": ["PolII", "DNA"], "experiments": {"a": {"classes": ["a", "b"], "folds": 2}}},
         _written_sheet(tmp_path),
-    ).config
-    samples = list(sheet)
+    )
+    config, samples = plain(checked.config), list(sheet)
     ingest_shard(sheet, path["raw"], SETTINGS)
     correct_shard(path["raw"], path["drift"], samples, config["drift"])
     filter_shard(path["raw"], path["drift"], path["quality"], samples, config["quality"])

@@ -3,10 +3,12 @@
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
+from dataclasses import fields, is_dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import jsonschema
 import pytest
@@ -17,6 +19,9 @@ from hypothesis import strategies as st
 from ainu.errors import AinuError
 from ainu.localizations.formats.read import FORMATS
 from ainu.settings.check import Settings, check, schema
+from ainu.settings.config import Config
+from ainu.settings.schemas import resolved
+from ainu.typed import plain
 
 REPOSITORY = Path(__file__).parents[3]
 COLUMNS = ("sample", "path", "channels", "label", "replicate")
@@ -109,20 +114,40 @@ def test_schema_defaults_are_those_of_the_shipped_config():
     given = {key: config[key] for key in ("samples", "channels")}
     bare = check(given | {"experiments": {"a": {"classes": ["somatic", "hiPSC"]}}}, REPOSITORY).config
     shipped = check(config, REPOSITORY).config
-    assert bare["experiments"]["a"] == shipped["experiments"]["somatic-vs-hipsc"]
-    for section in set(shipped) - {"defaults", "experiments"}:
-        assert bare[section] == shipped[section], section
+    assert bare.experiments["a"] == shipped.experiments["somatic-vs-hipsc"]
+    for section in {field.name for field in fields(Config)} - {"experiments"}:
+        assert getattr(bare, section) == getattr(shipped, section), section
 
 
 def test_every_key_is_filled(checked):
     settings = checked()
-    assert set(settings.config) == set(schema("config")["properties"])
-    assert settings.config["drift"]["segment_frames"] == 500
+    assert settings.config.drift.segment_frames == 500
     foo = settings.experiment("foo")
-    assert set(foo) == set(schema("config")["properties"]["experiments"]["additionalProperties"]["properties"])
-    assert foo["channels"] == ["PolII", "DNA"]
-    assert foo["render"] == "overview200"
-    assert foo["init_from"] is None
+    assert foo.channels == ("PolII", "DNA")
+    assert foo.render == "overview200"
+    assert foo.init_from is None
+
+
+def test_settings_have_a_field_for_every_key_of_the_schema_and_no_other():
+    assert dict(unlike(schema("config"), Config)) == {}
+
+
+def unlike(spec: dict[str, Any], kind: type, place: str = "") -> Iterator[tuple[str, set[str]]]:
+    """Where the keys of a section are not the fields of its dataclass, and which ones these are."""
+    keys, hints = spec["properties"], get_type_hints(kind)
+    odd = set(keys) ^ {field.name for field in fields(kind)}
+    if odd - ({"defaults"} if kind is Config else set()):
+        yield place or "config", odd
+    for name in set(keys) & set(hints):
+        inner = resolved(keys[name])
+        entries = resolved(inner.get("additionalProperties") or {})
+        for own in dataclasses_in(hints[name]):
+            yield from unlike(inner if "properties" in inner else entries, own, f"{place}.{name}")
+
+
+def dataclasses_in(hint: Any) -> list[type]:
+    """The dataclasses that a type names, as it is, in a union or in a mapping."""
+    return [hint] if is_dataclass(hint) else [own for part in get_args(hint) for own in dataclasses_in(part)]
 
 
 def test_an_experiment_goes_before_defaults_and_defaults_before_the_schema(checked):
@@ -130,15 +155,9 @@ def test_an_experiment_goes_before_defaults_and_defaults_before_the_schema(check
         defaults=CONFIG["defaults"] | {"training": {"epochs": 3, "batch_size": 4}},
         experiments={"foo": {"training": {"epochs": 5}}, "bar": {"init_from": "foo"}},
     )
-    training = settings.experiment("foo")["training"]
-    assert (training["epochs"], training["batch_size"], training["patience"]) == (5, 4, 8)
-    assert settings.experiment("bar")["training"]["epochs"] == 3
-
-
-def test_experiments_share_no_lists(checked):
-    settings = checked(experiments={"foo": {}, "bar": {}})
-    settings.experiment("foo")["classes"].append("x")
-    assert settings.experiment("bar")["classes"] == ["somatic", "hiPSC"]
+    training = settings.experiment("foo").training
+    assert (training.epochs, training.batch_size, training.patience) == (5, 4, 8)
+    assert settings.experiment("bar").training.epochs == 3
 
 
 def test_checking_leaves_the_given_config_alone(tmp_path, checked):
@@ -155,25 +174,27 @@ def test_the_schema_that_callers_get_is_theirs_to_change():
 
 def test_an_empty_section_means_its_defaults(checked):
     settings = checked(drift=None, experiments={"foo": None}, quality={"isolated": None})
-    assert settings.config["drift"]["method"] == "aim"
-    assert settings.config["quality"]["isolated"] is None
-    assert settings.experiment("foo")["folds"] == 3
+    assert settings.config.drift.method == "aim"
+    assert settings.config.quality.isolated is None
+    assert settings.experiment("foo").folds == 3
 
 
 def test_part_of_a_nested_mapping_is_filled(checked):
-    assert checked(quality={"isolated": {"radius_nm": 80}}).config["quality"]["isolated"]["neighbours"] == 2
+    assert checked(quality={"isolated": {"radius_nm": 80}}).config.quality.isolated.neighbours == 2
 
 
 def test_limits_may_be_quantiles_and_those_of_further_columns_negative(checked):
     given = {"photons": ["q0.01", 5000], "extra": {"z": [-400, "q1"]}, "merge": {}, "crowded": {"times": 20}}
-    quality = checked(quality=given).config["quality"]
-    assert {key: quality[key] for key in ("photons", "extra")} == {key: given[key] for key in ("photons", "extra")}
-    assert quality["merge"] == {"radius_nm": 30, "dark_frames": 1}
-    assert quality["crowded"] == {"radius_nm": 100, "times": 20}
+    quality = checked(quality=given).config.quality
+    assert {key: plain(getattr(quality, key)) for key in ("photons", "extra")} == {
+        key: given[key] for key in ("photons", "extra")
+    }
+    assert plain(quality.merge) == {"radius_nm": 30, "dark_frames": 1}
+    assert plain(quality.crowded) == {"radius_nm": 100, "times": 20}
 
 
 def test_whole_numbers_written_as_floats_become_integers(checked):
-    folds = checked(experiments={"foo": {"folds": 3.0}}).experiment("foo")["folds"]
+    folds = checked(experiments={"foo": {"folds": 3.0}}).experiment("foo").folds
     assert type(folds) is int
 
 
@@ -434,7 +455,7 @@ def test_messages_name_the_configs_file(tmp_path, checked):
 
 
 def test_a_value_that_is_no_multiple_only_by_rounding_is_accepted(checked):
-    assert checked(renders={"r": {"voxel_nm": 12.8, "canvas_nm": 12800}}).experiment("foo")["render"] == "r"
+    assert checked(renders={"r": {"voxel_nm": 12.8, "canvas_nm": 12800}}).experiment("foo").render == "r"
 
 
 # --- mistakes in the sheet --------------------------------------------------------------------------------------------
@@ -813,7 +834,7 @@ STACK = {"voxel_nm": 100, "canvas_nm": 1000, "dimensions": 3, "voxel_z_nm": 100,
 
 
 def test_an_experiment_takes_a_render_of_three_dimensions(checked):
-    assert checked(renders={"stack": STACK}).experiment("foo")["render"] == "stack"
+    assert checked(renders={"stack": STACK}).experiment("foo").render == "stack"
 
 
 def test_localizations_are_augmented_for_counts_only(told):
@@ -892,24 +913,23 @@ def test_what_a_sweep_may_try(checked, told, key):
     def tried(values: list[Any]) -> dict[str, Any]:
         return {"foo": {"render": "coarse", "sweep": {"over": {key: values}}}}
 
-    found = checked(renders=renders, experiments=tried(SWEPT[key])).config["experiments"]
-    *above, last = key.split(".")
+    found = checked(renders=renders, experiments=tried(SWEPT[key])).config.experiments
     runs = [run for name, run in found.items() if name.startswith("foo--")]
-    assert [(run[above[0]] if above else run)[last] for run in runs] == SWEPT[key]
+    assert [plain(attrgetter(key)(run)) for run in runs] == SWEPT[key]
     assert any("bad" in line for line in told(experiments=tried(["bad"])))
 
 
 def test_runs_of_a_sweep_whose_values_read_the_same_keep_names_of_their_own(checked):
     experiments = {"foo": {"sweep": {"over": {"training.learning_rate": [0.001, 1e-3, 0.01]}}}}
-    found = checked(experiments=experiments).config["experiments"]
+    found = checked(experiments=experiments).config.experiments
     assert list(found) == ["foo"] + [f"foo--learning_rate-{rate}" for rate in ("0.001", "0.001.2", "0.01")]
 
 
 def test_a_sweep_is_checked_run_by_run(told, checked):
     sweep = {"over": {"network": ["ainu-small", "vgg"], "training.epochs": [3]}}
-    found = checked(experiments={"foo": {"sweep": sweep}}).config["experiments"]
+    found = checked(experiments={"foo": {"sweep": sweep}}).config.experiments
     assert list(found) == ["foo", "foo--network-ainu-small--epochs-3", "foo--network-vgg--epochs-3"]
-    assert found["foo--network-vgg--epochs-3"]["training"]["epochs"] == 3
+    assert found["foo--network-vgg--epochs-3"].training.epochs == 3
     (line,) = told(experiments={"foo": {"sweep": {"over": {"network": ["lenet"]}}}})
     assert line.startswith("config: experiments.foo--network-lenet.network: found 'lenet', allowed: one of")
     (line,) = told(experiments={"foo": {"sweep": {"over": ["network"]}}})
@@ -930,6 +950,6 @@ def test_a_network_that_reads_localizations_sees_no_outlines(told, checked):
         "config: experiments.foo.audit.networks: found 'outline' with network 'neighbourhoods', which reads "
         "localizations; allowed: an audit.network that reads images, or no 'outline'"
     ]
-    assert checked(experiments={"foo": own}).experiment("foo")["audit"]["network"] == "ainu-small"
+    assert checked(experiments={"foo": own}).experiment("foo").audit.network == "ainu-small"
     (line,) = told(experiments={"foo": {"audit": {"network": "neighbourhoods"}}})
     assert line.startswith("config: experiments.foo.audit.network: found 'neighbourhoods'")

@@ -1,12 +1,10 @@
-"""What the rules ask for a shard: the file of rules is plain Python, given the settings."""
+"""What jobs ask for: from the size of what they read, and of a shard's largest samples."""
 
-from os.path import getsize
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-RULES = Path(__file__).parents[3] / "workflow" / "rules" / "shards.smk"
+from ainu.settings.resources import JobResources, memory, minutes, size_mb
 
 
 @pytest.fixture
@@ -19,12 +17,10 @@ def asked(tmp_path):
             with file.open("wb") as made:
                 made.truncate(size * 2**20)
         shards = {"s0001": tuple(files), "s0002": ("n0",) * largest}
-        known = SimpleNamespace(shards=shards, rows=lambda sample: [{"path": str(files[sample])}])
-        rules = {"SETTINGS": known, "getsize": getsize, "size_mb": lambda read: sum(map(getsize, read)) / 2**20}
-        exec(RULES.read_text(), rules)
-        memory = rules["shard_memory"](6)
-        shard = SimpleNamespace(shard="s0001")
-        return memory(shard, list(files.values()), attempt), rules["shard_minutes"](60)(shard, attempt)
+        settings = SimpleNamespace(shards=shards, rows=lambda sample: [{"path": str(files[sample])}])
+        resources, shard = JobResources(SimpleNamespace(settings=settings)), SimpleNamespace(shard="s0001")
+        needed = resources.shard_memory(6)(shard, list(files.values()), attempt)
+        return needed, resources.shard_minutes(60)(shard, attempt)
 
     return ask
 
@@ -41,3 +37,14 @@ def test_all_shards_ask_for_the_time_of_the_largest(asked):
 def test_a_further_attempt_asks_for_more_of_both(asked):
     first, second = asked(2000), asked(2000, attempt=2)
     assert second == (2 * first[0], 2 * first[1])
+
+
+def test_memory_and_time_grow_with_the_input_and_with_every_attempt(tmp_path):
+    file = tmp_path / "a.h5"
+    with file.open("wb") as made:
+        made.truncate(2**30)
+    assert size_mb([file, file]) == 2048
+    assert [memory(3)(None, [file], attempt) for attempt in (1, 2)] == [3072, 6144]
+    assert memory(0, least=2000)(None, [file], 1) == 2000
+    assert [minutes(10, per_gb=60)(None, [file], attempt) for attempt in (1, 2)] == [60, 120]
+    assert minutes(10)(None, [file], 1) == 10

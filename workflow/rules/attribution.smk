@@ -3,7 +3,7 @@
 
 rule attribute:
     input:
-        lambda wildcards: model_files(wildcards.experiment),
+        by_experiment(PLAN.model_files),
         dataset="results/experiments/{experiment}/dataset.h5",
         folds="results/experiments/{experiment}/folds.tsv",
     output:
@@ -14,14 +14,14 @@ rule attribute:
         "results/benchmarks/attribute/{experiment}.tsv"
     conda:
         ENVIRONMENT
-    threads: lambda wildcards: attribution_of(wildcards)["threads"]
+    threads: lambda wildcards: PLAN.experiment(wildcards.experiment).attribution.threads
     resources:
-        mem_mb=attribution_memory,
+        mem_mb=RESOURCES.attribution_memory,
         runtime=minutes(240, per_gb=240),
     params:
-        models=lambda wildcards: models_of(wildcards.experiment),
-        settings=attribution_of,
-        seed=CONFIG["seed"],
+        models=by_experiment(PLAN.models_of),
+        settings=by_experiment(PLAN.attribution_settings),
+        seed=CONFIG.seed,
         code=code_of("attribute"),
     message:
         "Explaining the decisions of {wildcards.experiment}"
@@ -31,7 +31,7 @@ rule attribute:
 
 rule check_attribution:
     input:
-        lambda wildcards: model_files(wildcards.experiment),
+        by_experiment(PLAN.model_files),
         dataset="results/experiments/{experiment}/dataset.h5",
         folds="results/experiments/{experiment}/folds.tsv",
     output:
@@ -42,14 +42,14 @@ rule check_attribution:
         "results/benchmarks/check_attribution/{experiment}.tsv"
     conda:
         ENVIRONMENT
-    threads: lambda wildcards: attribution_of(wildcards)["threads"]
+    threads: lambda wildcards: PLAN.experiment(wildcards.experiment).attribution.threads
     resources:
-        mem_mb=attribution_memory,
+        mem_mb=RESOURCES.attribution_memory,
         runtime=minutes(240, per_gb=240),
     params:
-        models=lambda wildcards: models_of(wildcards.experiment),
-        settings=attribution_of,
-        seed=CONFIG["seed"],
+        models=by_experiment(PLAN.models_of),
+        settings=by_experiment(PLAN.attribution_settings),
+        seed=CONFIG.seed,
         code=code_of("check_attribution"),
     message:
         "Checking the attribution methods of {wildcards.experiment}"
@@ -105,9 +105,9 @@ rule summarise_attribution:
         mem_mb=memory(10, least=2000),
         runtime=minutes(60, per_gb=60),
     params:
-        settings=attribution_of,
-        classes=lambda wildcards: experiment_of(wildcards)["classes"],
-        seed=CONFIG["seed"],
+        settings=by_experiment(PLAN.attribution_settings),
+        classes=lambda wildcards: list(PLAN.experiment(wildcards.experiment).classes),
+        seed=CONFIG.seed,
         code=code_of("summarise_attribution"),
     message:
         "Summing up the attribution of {wildcards.experiment}"
@@ -134,11 +134,11 @@ rule explain_localizations:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=shard_memory(12, least=2000, tables=("raw", "drift", "quality", "nuclei")),
-        runtime=shard_minutes(60),
+        mem_mb=RESOURCES.shard_memory(12, least=2000, tables=("raw", "drift", "quality", "nuclei")),
+        runtime=RESOURCES.shard_minutes(60),
     params:
-        samples=explained_samples,
-        formats=lambda wildcards: attribution_of(wildcards)["localizations"],
+        samples=lambda wildcards: PLAN.explained_samples(wildcards.experiment, wildcards.shard),
+        formats=lambda wildcards: list(PLAN.experiment(wildcards.experiment).attribution.localizations),
         code=code_of("explain_localizations"),
     message:
         "Handing attribution of {wildcards.experiment} back to the localizations of {wildcards.shard}"
@@ -148,7 +148,7 @@ rule explain_localizations:
 
 rule gather_localizations:
     input:
-        tables=explained_shards,
+        tables=by_experiment(PLAN.explained_tables),
     output:
         "results/experiments/{experiment}/attribution/gathering.json",
     log:
@@ -161,10 +161,10 @@ rule gather_localizations:
         mem_mb=memory(4, least=2000),
         runtime=minutes(60, per_gb=60),
     params:
-        rows=lambda wildcards: experiment_rows(SETTINGS.samples_of(wildcards.experiment)),
-        settings=attribution_of,
-        voxel_nm=voxel_of_experiment,
-        seed=CONFIG["seed"],
+        rows=lambda wildcards: PLAN.dataset_rows(PLAN.samples_of(wildcards.experiment)),
+        settings=by_experiment(PLAN.attribution_settings),
+        voxel_nm=by_experiment(PLAN.voxel_nm),
+        seed=CONFIG.seed,
         code=code_of("gather_localizations"),
     message:
         "Asking whether the localizations that matter in {wildcards.experiment} lie together"

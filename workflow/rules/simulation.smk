@@ -2,18 +2,15 @@
 
 import yaml
 
-SIMULATED_ROWS = SETTINGS.samples.loc[
-    SETTINGS.samples["path"].str.startswith(SIMULATED), ["sample", "path", "label", "replicate"]
-].to_dict("records")
 with open(HOME / "resources" / "simulation.yaml", encoding="utf-8") as file:
     CONDITIONS = yaml.safe_load(file)
 
 
-if SIMULATED_ROWS:
+if PLAN.simulated_rows():
 
     rule simulate:
         output:
-            fields=[file for row in SIMULATED_ROWS for file in with_sidecar(row["path"])],
+            fields=[file for row in PLAN.simulated_rows() for file in with_sidecar(row["path"])],
             truth=f"{SIMULATED}truth.h5",
         log:
             "results/logs/simulate.log",
@@ -26,9 +23,9 @@ if SIMULATED_ROWS:
             mem_mb=memory(0, least=2000),
             runtime=minutes(30),
         params:
-            rows=SIMULATED_ROWS,
+            rows=PLAN.simulated_rows(),
             conditions=CONDITIONS,
-            seed=CONFIG["seed"],
+            seed=CONFIG.seed,
             code=code_of("simulate"),
         message:
             "Simulating the demo's fields of view"

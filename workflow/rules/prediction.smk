@@ -1,14 +1,14 @@
-# What the models say of nuclei that they have not seen, and trained experiments packed to predict elsewhere.
+# What the models predict for nuclei that they have not seen, and trained experiments packed to predict elsewhere.
 
 
 rule predict:
     input:
-        [f"results/predictions/{name}.tsv" for name in PREDICTORS if unseen_samples(name)],
+        PLAN.new_predictions(),
 
 
 rule predict_out_of_fold:
     input:
-        lambda wildcards: model_files(wildcards.experiment),
+        by_experiment(PLAN.model_files),
         dataset="results/experiments/{experiment}/dataset.h5",
         folds="results/experiments/{experiment}/folds.tsv",
     output:
@@ -26,8 +26,8 @@ rule predict_out_of_fold:
         mem_mb=memory(20, least=4000),
         runtime=minutes(60, per_gb=60),
     params:
-        models=lambda wildcards: models_of(wildcards.experiment),
-        seed=CONFIG["seed"],
+        models=by_experiment(PLAN.models_of),
+        seed=CONFIG.seed,
         code=code_of("predict_out_of_fold"),
     message:
         "Predicting {wildcards.experiment} out of fold"
@@ -37,7 +37,7 @@ rule predict_out_of_fold:
 
 rule pack:
     input:
-        lambda wildcards: model_files(wildcards.experiment),
+        by_experiment(PLAN.model_files),
         dataset="results/experiments/{experiment}/dataset.h5",
         folds="results/experiments/{experiment}/folds.tsv",
         predictions="results/experiments/{experiment}/predictions.tsv",
@@ -55,11 +55,11 @@ rule pack:
         mem_mb=memory(20, least=4000),
         runtime=minutes(60, per_gb=60),
     params:
-        models=lambda wildcards: models_of(wildcards.experiment),
-        render=lambda wildcards: CONFIG["renders"][experiment_of(wildcards)["render"]],
-        preparation=PREPARATION,
-        coverage=CONFIG["predict"]["coverage"],
-        ood_quantile=CONFIG["predict"]["ood_quantile"],
+        models=by_experiment(PLAN.models_of),
+        render=lambda wildcards: plain(CONFIG.renders[PLAN.experiment(wildcards.experiment).render]),
+        preparation=PLAN.preparation(),
+        coverage=CONFIG.predict.coverage,
+        ood_quantile=CONFIG.predict.ood_quantile,
         code=code_of("pack"),
     message:
         "Packing the models of {wildcards.experiment}"
@@ -69,8 +69,8 @@ rule pack:
 
 rule assemble_unseen:
     input:
-        unpack(lambda wildcards: dataset_files(predictor(wildcards.predictor), unseen_samples(wildcards.predictor))),
-        fingerprints=lambda wildcards: shard_files("fingerprints", compared_samples(wildcards.predictor)),
+        unpack(lambda wildcards: PLAN.dataset_files(wildcards.predictor, PLAN.unseen_samples(wildcards.predictor))),
+        fingerprints=lambda wildcards: PLAN.shard_files("fingerprints", PLAN.compared_samples(wildcards.predictor)),
     output:
         "results/predictions/{predictor}.h5",
     log:
@@ -83,9 +83,9 @@ rule assemble_unseen:
         mem_mb=memory(0, least=2000),
         runtime=minutes(60, per_gb=20),
     params:
-        rows=lambda wildcards: experiment_rows(unseen_samples(wildcards.predictor)),
-        channels=lambda wildcards: predictor(wildcards.predictor)["channels"],
-        on_bad_file=CONFIG["ingest"]["on_bad_file"],
+        rows=lambda wildcards: PLAN.dataset_rows(PLAN.unseen_samples(wildcards.predictor)),
+        channels=lambda wildcards: list(PLAN.predictors[wildcards.predictor].channels),
+        on_bad_file=CONFIG.ingest.on_bad_file,
         code=code_of("assemble"),
     message:
         "Assembling the unlabelled and test samples for {wildcards.predictor}"
@@ -95,7 +95,7 @@ rule assemble_unseen:
 
 rule predict_unseen:
     input:
-        lambda wildcards: pack_files(wildcards.predictor),
+        by_predictor(PLAN.bundle_files),
         unseen="results/predictions/{predictor}.h5",
     output:
         "results/predictions/{predictor}.tsv",
@@ -110,8 +110,8 @@ rule predict_unseen:
         mem_mb=memory(20, least=4000),
         runtime=minutes(60, per_gb=60),
     params:
-        pack=lambda wildcards: pack_folder(wildcards.predictor),
-        preparation=PREPARATION,
+        pack=by_predictor(PLAN.bundle_folder),
+        preparation=PLAN.preparation(),
         code=code_of("predict_unseen"),
     message:
         "Predicting unlabelled and test samples by {wildcards.predictor}"

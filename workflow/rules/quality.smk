@@ -1,4 +1,30 @@
-# Quality of every sample: one row of numbers and one page of pictures.
+# Which localizations stay, and the quality of every sample: one row of numbers and one page of pictures.
+
+
+rule filter_quality:
+    input:
+        raw=stage("localizations"),
+        drift=stage("drift"),
+    output:
+        stage("quality"),
+    log:
+        "results/logs/filter_quality/{shard}.log",
+    benchmark:
+        "results/benchmarks/filter_quality/{shard}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 4
+    resources:
+        mem_mb=RESOURCES.shard_memory(12, least=2000),
+        runtime=RESOURCES.shard_minutes(60),
+    params:
+        samples=by_shard(PLAN.samples_of_shard),
+        settings=plain(CONFIG.quality),
+        code=code_of("filter_quality"),
+    message:
+        "Filtering the localizations of {wildcards.shard}"
+    script:
+        "../scripts/filter_quality.py"
 
 
 rule qc:
@@ -23,10 +49,10 @@ rule qc:
         ENVIRONMENT
     threads: 4
     resources:
-        mem_mb=shard_memory(12, least=2000),
-        runtime=shard_minutes(60),
+        mem_mb=RESOURCES.shard_memory(12, least=2000),
+        runtime=RESOURCES.shard_minutes(60),
     params:
-        samples=samples_of,
+        samples=by_shard(PLAN.samples_of_shard),
         code=code_of("qc"),
     message:
         "Drawing the quality of {wildcards.shard}"
@@ -36,8 +62,8 @@ rule qc:
 
 rule gather_qc:
     input:
-        folders=expand("results/qc/{shard}", shard=SETTINGS.shards),
-        stages=stages_beside_qc,
+        folders=expand("results/qc/{shard}", shard=PLAN.settings.shards),
+        stages=PLAN.stages_beside_qc(),
     output:
         "results/qc/summary.tsv",
     log:
