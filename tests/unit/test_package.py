@@ -157,3 +157,13 @@ def test_package_citation_and_changelog_have_the_same_version():
     assert "version" not in PROJECT
     assert citation["version"] == __version__
     assert headings[:2] == ["Unreleased", f"{__version__} - {citation['date-released']}"]
+
+
+# --- what a newcomer reads
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "results/README.md"])
+def test_files_that_a_page_names_are_there(page):
+    named = re.findall(r"`((?:src|tests|workflow|config|docs|envs)/[\w./-]*)`", (ROOT / page).read_text())
+    assert named
+    assert not [path for path in named if not (ROOT / path).exists()]

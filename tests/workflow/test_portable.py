@@ -1,4 +1,4 @@
-"""The workflow elsewhere: under other schedulers, as a module of another workflow, with other software environments."""
+"""The workflow elsewhere: under other schedulers, with other software environments, in the workflow catalog."""
 
 import os
 import re
@@ -70,39 +70,6 @@ def keep_only_what_is_new(folder: Path) -> None:
     for path in folder.iterdir():
         if (there / path.name).exists() and path.name not in ("google",):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def test_another_workflow_uses_this_one_as_a_module(project, tmp_path):
-    host = tmp_path / "host"
-    host.mkdir()
-    project.folder.rename(host / "ainu")
-    config = Project(host / "ainu").config()
-    sheet = (host / "ainu" / "config" / "samples.tsv").read_text()
-    (host / "samples.tsv").write_text(sheet)
-    (host / "config.yaml").write_text(yaml.safe_dump({"ainu": config | {"samples": "samples.tsv"}}))
-    (host / "Snakefile").write_text(
-        'configfile: "config.yaml"\n\n'
-        'module ainu:\n    snakefile: "ainu/Snakefile"\n    config: config["ainu"]\n\n'
-        "use rule * from ainu as ainu_*\n\n"
-        "rule all:\n    input: rules.ainu_all.input\n    default_target: True\n"
-    )
-    planned = Project(host).planned()
-    assert planned["ainu_train"] == 3
-    assert planned["ainu_ingest"] == 2
-    Project(host).run("results/localizations/s0001.h5")
-    ours = Project(host / "ainu").outputs("results/localizations")
-    assert Project(host).outputs("results/localizations").items() <= ours.items()
-
-
-def test_the_environments_pin_what_the_lock_pins():
-    lock = (ROOT / "requirements.txt").read_text().splitlines()
-    pins = dict(line.split(" ; ")[0].split("==") for line in lock if "==" in line)
-    for name, build in {"cpu": "cpu*", "cuda": "cuda*"}.items():
-        parts = yaml.safe_load((ROOT / "envs" / f"{name}.yaml").read_text())["dependencies"]
-        found = dict(line.split(" ; ")[0].split("==") for line in parts[-1]["pip"])
-        assert found.items() <= pins.items()
-        assert f"pytorch={pins['torch']}={build}" in parts
-    assert "requirements.txt" in (ROOT / "envs" / "ainu.def").read_text()
 
 
 def test_the_catalog_file_names_the_deployments_there_are():
