@@ -30,6 +30,7 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/codespell src workflow config docs tests results/README.md README.md CONTRIBUTING.md CHANGELOG.md
 	$(BIN)/snakemake --lint
 

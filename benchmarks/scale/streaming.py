@@ -44,8 +44,8 @@ def rows(nuclei: int) -> list[dict[str, str]]:
 
 
 def write_shards(folder: Path, nuclei: int) -> None:
+    from ainu.hdf5 import new_file, write_array
     from ainu.images.render import new_images
-    from ainu.localizations.hdf5 import new_file, write_array
 
     rng = np.random.default_rng(0)
     for start in range(0, nuclei, PER_SHARD):

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from ainu.errors import AinuError, BrokenFileError
 from ainu.failures import LeftOut, mark, reason_of
-from ainu.localizations.hdf5 import new_file, open_file
+from ainu.hdf5 import new_file, open_file
 
 T = TypeVar("T")
 Work = Callable[[str, h5py.Group], None]

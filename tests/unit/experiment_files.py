@@ -10,7 +10,7 @@ import pandas as pd
 from ainu.evaluation.confusion import confusion
 from ainu.evaluation.training_curves import training_curves
 from ainu.figures.saving import save
-from ainu.localizations.hdf5 import new_file, write_array
+from ainu.hdf5 import new_file, write_array
 from ainu.report.sources import ReportSources
 
 CHANNELS = ["PolII", "DNA"]

@@ -17,12 +17,12 @@ from ainu.evaluation import features
 from ainu.failures import LeftOut
 from ainu.files import read_table
 from ainu.folds import duplicate_recordings as leakage
+from ainu.hdf5 import new_file
 from ainu.images import dataset
 from ainu.images import render as voxels
 from ainu.images.assemble import assemble
 from ainu.images.ome_tiff import export_images
 from ainu.localizations import export
-from ainu.localizations.hdf5 import new_file
 from ainu.localizations.table import Localizations
 from ainu.nuclei import find as nuclei
 from ainu.quality import filters as quality

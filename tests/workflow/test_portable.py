@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from project import ROOT, Project
+from project import ROOT
 
 PLUGINS = {
     "lsf": "snakemake-executor-plugin-lsf",

@@ -7,7 +7,7 @@ import yaml
 from project import clone, small_config, small_sheet
 
 from ainu.files import read_json
-from ainu.localizations.hdf5 import open_file
+from ainu.hdf5 import open_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.overnight]
 

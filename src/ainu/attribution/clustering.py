@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ainu.attribution.settings import AttributionSettings
 from ainu.evaluation.scores import interval
 from ainu.failures import reason_of
-from ainu.localizations.hdf5 import open_file
+from ainu.hdf5 import open_file
 from ainu.localizations.table import Localizations
 
 DRAWS = 99

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ainu.hdf5 import new_file, open_file, write_array
 from ainu.images.dataset import Dataset
-from ainu.localizations.hdf5 import new_file, open_file, write_array
 
 EXACT = "localizations."
 """Prefix of the attribution of single localizations, by networks that read those."""

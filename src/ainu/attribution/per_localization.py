@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.attribution.maps import EXACT
+from ainu.hdf5 import open_file
 from ainu.images.binning import flat_places, planes_of
 from ainu.images.render import canvas_pose, canvas_positions
 from ainu.localizations.export import export_table
-from ainu.localizations.hdf5 import open_file
 from ainu.localizations.table import Localizations, load
 from ainu.shards import write_shard
 

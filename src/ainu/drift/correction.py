@@ -19,7 +19,7 @@ from ainu.drift.rcc import cross_correlate
 from ainu.drift.smoothing import Estimate
 from ainu.drift.verdict import judge, judge_height
 from ainu.errors import AinuError
-from ainu.localizations.hdf5 import open_sample, write_array
+from ainu.hdf5 import open_sample, write_array
 from ainu.localizations.table import Localizations, load
 from ainu.shards import write_shard
 

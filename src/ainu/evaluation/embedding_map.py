@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ainu.figures.colours import MARKERS, class_colour
 from ainu.figures.names import short
 from ainu.figures.style import absent, styled
-from ainu.localizations.hdf5 import open_file
+from ainu.hdf5 import open_file
 
 FEWEST = 5
 """Nuclei that make a map."""

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from ainu.errors import AinuError
 from ainu.evaluation.pair_correlation import Raster, pair_correlation, ripley_l
 from ainu.failures import reason_of
+from ainu.hdf5 import open_file, write_array
 from ainu.images.render import split_by_nucleus
-from ainu.localizations.hdf5 import open_file, write_array
 from ainu.localizations.table import Localizations, load
 from ainu.nuclei.find import Nuclei, read_nuclei
 from ainu.shards import write_shard

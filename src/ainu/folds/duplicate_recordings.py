@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.files import write_json
-from ainu.localizations.hdf5 import open_file
+from ainu.hdf5 import open_file
 from ainu.localizations.table import Localizations
 from ainu.shards import write_shard
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.failures import LeftOut
+from ainu.hdf5 import STORAGE, new_file, open_file, write_array
 from ainu.images.binning import planes_of
 from ainu.images.dataset import NUMBERS, SCHEMA, TEXT
 from ainu.images.render import canvas_pose, canvas_positions, new_images, split_by_nucleus
-from ainu.localizations.hdf5 import STORAGE, new_file, open_file, write_array
 from ainu.localizations.table import Localizations, load
 from ainu.nuclei.find import read_nuclei
 from ainu.shards import failure_lines, left_out

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
-from ainu.localizations.hdf5 import open_file
+from ainu.hdf5 import open_file
 
 SCHEMA = 2
 BLOCK_BYTES = 1 << 24

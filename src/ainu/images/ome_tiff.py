@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ainu.failures import reason_of
 from ainu.files import whole
-from ainu.localizations.hdf5 import open_file
+from ainu.hdf5 import open_file
 
 
 def export_images(voxels: str | Path, folder: str | Path) -> None:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ainu.errors import AinuError
 from ainu.failures import reason_of
 from ainu.files import read_json, write_json
+from ainu.hdf5 import STORAGE, open_file, write_array
 from ainu.images.binning import planes_of
-from ainu.localizations.hdf5 import STORAGE, open_file, write_array
 from ainu.localizations.table import Localizations, load
 from ainu.nuclei.find import read_nuclei
 from ainu.nuclei.orientation import Pose

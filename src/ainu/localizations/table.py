@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.failures import require
-from ainu.localizations.hdf5 import PLAIN, new_file, open_file, open_sample, write_array
+from ainu.hdf5 import PLAIN, new_file, open_file, open_sample, write_array
 
 COLUMNS: dict[str, type] = {
     "x": np.float32,

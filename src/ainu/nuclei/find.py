@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ainu.errors import AinuError
-from ainu.localizations.hdf5 import open_sample, write_array
+from ainu.hdf5 import open_sample, write_array
 from ainu.localizations.table import Localizations, load
 from ainu.nuclei.manual_outlines import read_labels, read_rois
 from ainu.nuclei.orientation import Pose

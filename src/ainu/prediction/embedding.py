@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 
 from ainu.folds.table import test_rows
+from ainu.hdf5 import new_file, write_array
 from ainu.images.dataset import Dataset
 from ainu.images.views import Indices, trained_views
-from ainu.localizations.hdf5 import new_file, write_array
 from ainu.networks.model import Model, features
 from ainu.prediction.ensemble import BATCH
 

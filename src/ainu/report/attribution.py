@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ainu.figures.maps import class_mean_maps
 from ainu.figures.names import method_name
 from ainu.figures.saving import encode
-from ainu.localizations.hdf5 import open_file
+from ainu.hdf5 import open_file
 from ainu.prose import listed
 from ainu.report.pictures import Picture, data_uri
 from ainu.report.sources import DatasetSummary, JsonObject, read_result

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ainu.figures.names import method_name
 from ainu.figures.sprite import Sprite, sprite
-from ainu.localizations.hdf5 import open_file
+from ainu.hdf5 import open_file
 from ainu.report.pictures import data_uri
 from ainu.report.sources import DatasetSummary, JsonObject, ReportSources
 from ainu.report.text import number_text

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ainu.errors import AinuError
 from ainu.files import read_json
-from ainu.localizations.hdf5 import open_file
+from ainu.hdf5 import open_file
 
 JsonObject = Mapping[str, Any]
 """What a JSON file or a part of the config holds: values by their names."""

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
+from ainu.hdf5 import new_file, open_file, write_array
 from ainu.localizations.formats.writers import write, writer_of
-from ainu.localizations.hdf5 import new_file, open_file, write_array
 from ainu.localizations.table import Localizations
 from ainu.shards import each
 

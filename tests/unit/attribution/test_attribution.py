@@ -20,8 +20,8 @@ from ainu.attribution.maps import EXACT, completeness_errors, read_maps
 from ainu.attribution.point_networks import Weighed
 from ainu.attribution.relu_rewiring import rewired
 from ainu.attribution.settings import MapSettings
+from ainu.hdf5 import open_file
 from ainu.images.views import Neighbours
-from ainu.localizations.hdf5 import open_file
 from ainu.networks.memory import activation_bytes, fitting
 from ainu.networks.model import make_network, margin_of, normalise
 

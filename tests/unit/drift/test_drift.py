@@ -12,8 +12,8 @@ from ainu.drift.correction import Drift, correct_shard, estimate_drift, read_dri
 from ainu.drift.smoothing import Estimate, smooth_halves
 from ainu.drift.verdict import judge, judge_height, sharpness
 from ainu.errors import AinuError
+from ainu.hdf5 import new_file
 from ainu.localizations.formats import read as formats
-from ainu.localizations.hdf5 import new_file
 from ainu.localizations.table import Localizations, load, merge
 
 FRAMES = 8000

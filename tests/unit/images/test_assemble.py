@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from ainu import AinuError
+from ainu.hdf5 import new_file, write_array
 from ainu.images.assemble import assemble
 from ainu.images.dataset import read, read_labels
-from ainu.localizations.hdf5 import new_file, write_array
 
 
 def write_voxels(path, nuclei: dict[str, int]) -> None:

@@ -6,10 +6,10 @@ import h5py
 import numpy as np
 import pytest
 
+from ainu.hdf5 import new_file, write_array
 from ainu.images.assemble import assemble
 from ainu.images.dataset import read, voxel_centres
 from ainu.images.render import Render, fit_canvas, voxelize, voxelize_shard
-from ainu.localizations.hdf5 import new_file, write_array
 from ainu.nuclei.find import find_nuclei
 from ainu.nuclei.orientation import Pose
 from ainu.simulation.cells import Condition, simulate

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ainu import AinuError, Localizations
-from ainu.localizations.hdf5 import new_file, write_array
+from ainu.hdf5 import new_file, write_array
 from ainu.localizations.table import load, merge
 
 

@@ -18,7 +18,7 @@ from ainu import Localizations, filter_quality, find_nuclei, simulate
 from ainu.drift.correction import Drift, correct_shard
 from ainu.figures.saving import encode
 from ainu.files import read_table
-from ainu.localizations.hdf5 import new_file
+from ainu.hdf5 import new_file
 from ainu.localizations.table import load
 from ainu.nuclei.find import find_shard
 from ainu.quality.filters import filter_shard

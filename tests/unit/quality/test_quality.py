@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ainu import AinuError, Localizations, filter_quality
-from ainu.localizations.hdf5 import new_file
+from ainu.hdf5 import new_file
 from ainu.localizations.table import load
 from ainu.quality.filters import REASONS, crowded_places, filter_shard, read_quality
 from ainu.quality.spot_widths import asymmetry

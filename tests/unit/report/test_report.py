@@ -13,7 +13,7 @@ import pytest
 from experiment_files import EXPERIMENT, HOSTILE, make_sources, score, with_everything, write_json
 
 from ainu.errors import AinuError
-from ainu.localizations.hdf5 import write_array
+from ainu.hdf5 import write_array
 from ainu.report import methods_text, nuclei
 from ainu.report.methods_text import DOI
 from ainu.report.page import build, write

@@ -10,8 +10,8 @@ from spots import CLASSES, cross_validation, dataset, folds_of, spots
 
 from ainu import Render, find_nuclei, simulate, voxelize
 from ainu.files import read_table
+from ainu.hdf5 import new_file, write_array
 from ainu.images.dataset import Dataset
-from ainu.localizations.hdf5 import new_file, write_array
 from ainu.nuclei.find import Nuclei
 from ainu.training.controls import control_dataset, train_controls, train_permuted
 from ainu.training.cross_validation import CrossValidation

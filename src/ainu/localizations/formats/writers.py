@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.files import whole
+from ainu.hdf5 import new_file
 from ainu.localizations.formats.insight3_layout import HEADER, LEFT_EDGE, MAGIC, RECORD
 from ainu.localizations.formats.raw import need_pixel_size
-from ainu.localizations.hdf5 import new_file
 from ainu.localizations.table import Localizations
 
 INSIGHT3_STATUS = 6
