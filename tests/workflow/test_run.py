@@ -347,7 +347,7 @@ def test_one_file_under_two_names_stops_before_training_and_both_are_named(proje
     (project.folder / "results/experiments/small/models/repeat0-fold0/model.json").unlink()
     done = project.snakemake("results/experiments/small/metrics.json")
     assert done.returncode != 0
-    assert re.search(r"n1 \(replicate 'r0'.*and again \(replicate 'r2'.*files of the same content", done.stderr)
+    assert re.search(r"n1 \(replicate 'r0'.*and again \(replicate 'r2'.*identical files", done.stderr)
     assert "rule train:" not in done.stdout + done.stderr
     assert not (project.folder / "results/experiments/small/models/repeat0-fold0/model.json").exists()
 

@@ -3,7 +3,7 @@
 from ainu import files
 from ainu.errors import job
 from ainu.evaluation import hold_out
-from ainu.folds.duplicate_recordings import refuse_leaks
+from ainu.folds.duplicate_recordings import refuse_duplicates
 from ainu.folds.table import read_folds
 from ainu.images import dataset
 from ainu.networks.model import load_model
@@ -11,7 +11,7 @@ from ainu.prediction.ensemble import fit_ensemble, truth_of
 
 with job(snakemake.log[0]):
     paths, params, out = snakemake.input, snakemake.params, snakemake.output
-    refuse_leaks(params.rows, paths.fingerprints, params.raw)
+    refuse_duplicates(params.rows, paths.fingerprints, params.raw)
     models = [load_model(folder) for folder in params.models]
     classes = models[0].classes
     known = truth_of(files.read_table(paths.predictions), classes)

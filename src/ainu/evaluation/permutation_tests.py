@@ -13,7 +13,7 @@ from ainu.evaluation.audits import MAIN, Evidence
 from ainu.evaluation.baselines import confounders as confounders_of
 from ainu.evaluation.baselines import logistic_regression, ridge_calls, splits
 from ainu.evaluation.scores import scores
-from ainu.folds.label_permutation import Exchange, p_value
+from ainu.folds.label_permutation import PermutableLabels, p_value
 from ainu.prediction.out_of_fold import pooled_truth, with_probabilities
 
 FIXED_PERMUTATIONS = 2000
@@ -37,7 +37,7 @@ def permutations(evidence: Evidence, permuted: Sequence[pd.DataFrame], times: in
 
 
 def _how(evidence: Evidence) -> str:
-    return f"labels exchanged {Exchange.of(evidence.first_folds).scheme}"
+    return f"labels exchanged {PermutableLabels.of(evidence.first_folds).scheme}"
 
 
 def _retrained(evidence: Evidence, permuted: Sequence[pd.DataFrame]) -> dict[str, Any]:
@@ -58,7 +58,9 @@ def _balanced(table: pd.DataFrame, classes: Sequence[str]) -> float:
 def _fixed(evidence: Evidence) -> dict[str, Any]:
     rows, truth, values = pooled_truth(evidence.predictions, evidence.classes)
     folds = evidence.first_folds.set_index("nucleus").loc[rows["nucleus"]].reset_index()
-    labels = _coded(Exchange.of(folds).many(seed=evidence.seed, draws=FIXED_PERMUTATIONS), evidence.classes)
+    labels = _coded(
+        PermutableLabels.of(folds).permutations(seed=evidence.seed, draws=FIXED_PERMUTATIONS), evidence.classes
+    )
     called = values.argmax(1)
     null = balanced_accuracies(np.broadcast_to(called, labels.shape), labels, len(evidence.classes))
     what = f"predictions of {evidence.network} as they are, nothing trained anew; {_how(evidence)}"
@@ -69,7 +71,7 @@ def _fixed(evidence: Evidence) -> dict[str, Any]:
 def _cheap(evidence: Evidence, name: str, values: NDArray[np.float64], times: int) -> dict[str, Any]:
     nuclei, classes = evidence.dataset.nucleus, evidence.classes
     folds = evidence.first_folds.set_index("nucleus").loc[nuclei.tolist()].reset_index()
-    labels = _coded(Exchange.of(folds).many(seed=evidence.seed, draws=times), classes)
+    labels = _coded(PermutableLabels.of(folds).permutations(seed=evidence.seed, draws=times), classes)
     labels = np.concatenate([evidence.dataset.codes(classes)[None], labels])
     found = balanced_accuracies(ridge_calls(values, labels, nuclei, folds), labels, len(classes))
     what = f"ridge classifier of the {name}, trained anew for each exchange; {_how(evidence)}"

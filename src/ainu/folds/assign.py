@@ -20,22 +20,16 @@ import numpy as np
 import pandas as pd
 
 from ainu.errors import AinuError
-from ainu.folds.integer_program import (
-    LEVEL_WORK,
-    LONG_SEARCH_WORK,
-    TIE_DRAWS,
-    Best,
-    Cover,
-    Replicates,
-    another,
-    best_assignment,
-    best_cover,
-    deal,
-    part_of_time,
-)
+from ainu.folds.integer_program import LEVEL_WORK, Cover, best_cover
 from ainu.folds.local_search import Counts, Problem
+from ainu.folds.partition import Best, Replicates, another, best_assignment, deal, part_of_time
 from ainu.folds.table import NUCLEUS_COLUMNS, check_nuclei, check_table
 from ainu.prose import listed
+
+LONG_SEARCH_WORK = 200_000_000
+"""Limit of the local searches of all repeats together, where the optimum is not proven."""
+TIE_DRAWS = 5
+"""Draws for a repeat that differs from those before it."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +64,9 @@ def assign_folds(nuclei: pd.DataFrame, *, folds: int, repeats: int, seed: int, t
     Parameters
     ----------
     nuclei : DataFrame
-        One row per labelled nucleus: nucleus, sample, replicate, label (str), and where known batch (str, '' = not
-        told), which is spread over the folds within each class. The order of the rows has no influence on the fold of
-        a nucleus.
+        One row per labelled nucleus: nucleus, sample, replicate, label (str), and where known batch (str, '' =
+        unknown), which is spread over the folds within each class. The order of the rows has no influence on the fold
+        of a nucleus.
     folds : int
         Number of folds, at least 2.
     repeats : int
@@ -80,7 +74,7 @@ def assign_folds(nuclei: pd.DataFrame, *, folds: int, repeats: int, seed: int, t
     seed : int
         Not negative. The same seed gives the same folds, as long as the time limit does not cut the work short.
     time_limit_s : float
-        Seconds for all repeats together. When they are over, the best folds so far are returned with their gap.
+        Seconds for all repeats together; then the best folds so far are returned, with their gap.
 
     Returns
     -------
@@ -89,7 +83,7 @@ def assign_folds(nuclei: pd.DataFrame, *, folds: int, repeats: int, seed: int, t
     Raises
     ------
     AinuError
-        If a nucleus is unlabelled or there twice, or no folds have every class: then with what to add.
+        No folds have every class: says what to add. Or a nucleus is unlabelled or there twice.
     """
     check_nuclei(nuclei)
     _check_number("folds", folds, 2)
@@ -175,11 +169,9 @@ def _or_fewer_folds(replicates: Replicates, folds: int) -> str:
 
 
 def _obstruction(replicates: Replicates, folds: int) -> str:
-    """Why classes that each have enough replicates cannot all be in every fold, and what to add.
-
-    With replicates r1, r2, r3 and classes in {r1, r2}, {r2, r3} and {r1, r3}, two folds would have to separate each
-    pair, and three replicates cannot be pairwise in two different folds.
-    """
+    """Why classes that each have enough replicates cannot all be in every fold, and what to add."""
+    # With replicates r1, r2, r3 and classes in {r1, r2}, {r2, r3} and {r1, r3}, two folds would have to separate each
+    # pair, and three replicates cannot be pairwise in two different folds.
     cover = best_cover(replicates.problem)
     if not cover.proven:
         return (

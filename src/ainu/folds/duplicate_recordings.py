@@ -1,10 +1,10 @@
-"""The same recording under two names: found before anything is trained, since it would be learned and then tested.
+"""One recording in two samples: found before anything is trained, since it could be trained on and then tested on.
 
-Three ways lead there: the same file twice, the same table saved anew (another format, an offset, a drift correction, a
-filter, rounded numbers), and crops of one recording that overlap. The first is told by the digest of the file. The
-other two share localizations of the same frames: how many localizations there are in each frame is as good as a
-fingerprint, which survives all of these changes. Recordings with alike fingerprints are then held against each other,
-localization by localization.
+It happens in three ways: the same file twice, the same table saved again (in another format, with an offset, a drift
+correction, a filter, rounded numbers), and overlapping crops of one recording. The first is recognised by the digest of
+the file. In the other two the samples share localizations of the same frames: the number of localizations in each frame
+is a fingerprint that survives all of these changes. Recordings with similar fingerprints are then compared localization
+by localization.
 """
 
 from __future__ import annotations
@@ -27,28 +27,38 @@ from ainu.localizations.table import Localizations
 from ainu.shards import write_shard
 
 BINS = 2048
-"""Of a fingerprint. Those of independent recordings correlate by chance with a spread of one over its root, 0.02."""
-ALIKE = 0.12
-"""Correlation from which on two recordings are held against each other: five spreads."""
+"""Length of a fingerprint. Independent recordings correlate by chance, with a standard deviation of 1/√2048, 0.02."""
+SIMILAR = 0.12
+"""Correlation from which on two recordings are compared localization by localization: five SD."""
 BLOCK = 256
 """Fingerprints that are compared with all others at a time."""
 MOST_PAIRS = 2000
-"""Pairs that are held against each other, the most alike first; more come only from a rhythm that all share."""
+"""Pairs that are compared, the most similar first; more only come from a rhythm that all recordings share."""
 SMOOTH = 65
-"""Bins over which the slow course (bleaching) is taken away."""
+"""Bins of the running mean that removes the slow course (bleaching)."""
 OFFSET_NM = 100.0
+"""Edge of the bins in which offsets between localizations are counted."""
 MOST_ROWS = 40_000
+"""Localizations of the smaller recording that are compared."""
 LEAST_SHARE = 0.03
-"""Share of the localizations of the smaller recording that have to lie in the other one."""
+"""Share of the smaller recording's localizations that have to be in the other one."""
 LEAST_WITHOUT_FRAMES = 0.2
-"""The same where there are no frames to tell which localizations to compare."""
+"""The same without frames, where positions alone are compared."""
 SAME_SHARE = 0.5
-"""Share from which on two recordings are called the same, not overlapping."""
+"""Share from which on two recordings are called the same and not overlapping."""
 
 
 @dataclass(frozen=True)
-class Leak:
-    """Two samples that share localizations, and how."""
+class Duplicate:
+    """Two samples that share localizations.
+
+    Attributes
+    ----------
+    one, other : str
+        Their names.
+    how : str
+        What they share, in words.
+    """
 
     one: str
     other: str
@@ -57,7 +67,19 @@ class Leak:
 
 @dataclass(frozen=True)
 class Recording:
-    """One acquisition of a sample: its number in the sample, the file's digest, and its (BINS,) fingerprint."""
+    """One acquisition of a sample.
+
+    Attributes
+    ----------
+    sample : str
+        The sample.
+    number : int
+        Of the acquisition in the sample.
+    sha256 : str
+        Digest of its file; empty where unknown.
+    fingerprint : (BINS,) float32
+        As `fingerprint` gives it.
+    """
 
     sample: str
     number: int
@@ -69,7 +91,19 @@ class Recording:
 
 
 def fingerprint_shard(raw: str | Path, output: str | Path, samples: Sequence[str], threads: int = 1) -> None:
-    """Write the fingerprint of every acquisition of a shard's samples."""
+    """Write the fingerprint of every acquisition of a shard's samples.
+
+    Parameters
+    ----------
+    raw : path
+        The shard's localizations.
+    output : path
+        HDF5 with a group per sample and a fingerprint per acquisition.
+    samples : sequence of str
+        Groups of the file, in this order.
+    threads : int
+        Processes.
+    """
     write_shard(output, samples, partial(_fingerprint_sample, str(raw)), threads=threads, title="fingerprint")
 
 
@@ -77,7 +111,7 @@ def _fingerprint_sample(raw: str, sample: str, group: h5py.Group) -> None:
     table = Localizations.load(raw, sample)
     for number, part in acquisitions(table).items():
         own = group.create_dataset(str(number), data=fingerprint(part), track_times=False)
-        own.attrs["sha256"] = digest_of(table, number)
+        own.attrs["sha256"] = _digest_of(table, number)
 
 
 def acquisitions(table: Localizations) -> dict[int, Localizations]:
@@ -86,16 +120,20 @@ def acquisitions(table: Localizations) -> dict[int, Localizations]:
     return {int(k): table[number == k] for k in np.unique(number)}
 
 
-def digest_of(table: Localizations, number: int) -> str:
-    """SHA-256 of the file that an acquisition was read from; empty where it is not known."""
+def _digest_of(table: Localizations, number: int) -> str:
+    """SHA-256 of the file that an acquisition was read from; empty where unknown."""
     files = table.meta.get("files") or [table.meta]
     return str(files[number].get("sha256", "")) if number < len(files) else ""
 
 
 def fingerprint(table: Localizations) -> NDArray[np.float32]:
-    """(BINS,) localizations in each frame (or, without frames, place), free of the slow course, of length 1.
+    """Localizations per frame (without frames, per place) less their slow course, scaled to length 1.
 
-    Frame t counts into bin t modulo BINS, so that long recordings have fingerprints of the same length.
+    Frame t counts into bin t modulo `BINS`, so that long recordings have fingerprints of the same length.
+
+    Returns
+    -------
+    (BINS,) float32
     """
     if not len(table):
         return np.zeros(BINS, np.float32)
@@ -111,7 +149,7 @@ def fingerprint(table: Localizations) -> NDArray[np.float32]:
 
 
 def _places(table: Localizations) -> NDArray[np.int64]:
-    """(n,) bin of each localization by where it lies from the middle of all, in squares of a tenth of the spread."""
+    """(n,) bin of each localization, from its position relative to the median in squares of a tenth of the spread."""
     centred = [axis - np.median(axis) for axis in (table.x, table.y)]
     edge = max(float(np.median(np.abs(np.concatenate(centred)))) / 10, 1e-3)
     x, y = (np.floor(axis / edge).astype(np.int64) for axis in centred)
@@ -119,7 +157,7 @@ def _places(table: Localizations) -> NDArray[np.int64]:
 
 
 def read_fingerprints(paths: Sequence[str | Path], samples: Sequence[str]) -> list[Recording]:
-    """Those of some samples, in their order."""
+    """The fingerprints of some samples from the files of `fingerprint_shard`, in the order of the samples."""
     found: dict[str, list[Recording]] = {}
     for path in paths:
         with open_file(path) as file:
@@ -132,11 +170,16 @@ def read_fingerprints(paths: Sequence[str | Path], samples: Sequence[str]) -> li
 # --- pairs ------------------------------------------------------------------------------------------------------------
 
 
-def candidates(recordings: Sequence[Recording]) -> list[tuple[int, int]]:
-    """Pairs of recordings of different samples with alike fingerprints, the most alike first.
+def similar_pairs(recordings: Sequence[Recording]) -> list[tuple[int, int]]:
+    """Pairs of recordings of different samples with similar fingerprints, the most similar first.
 
-    Frames may be counted from 0 in one file and from 1 in the other. What all recordings share, a rhythm of the
-    lasers, is taken away where there are enough of them to tell.
+    Frames may be counted from 0 in one file and from 1 in the other. What all recordings share, such as a rhythm of the
+    lasers, is subtracted where there are enough of them (20) to estimate it.
+
+    Returns
+    -------
+    list of (int, int)
+        Indices of the recordings.
     """
     prints: NDArray[Any] = np.stack([recording.fingerprint for recording in recordings])
     blocks = [slice(start, start + BLOCK) for start in range(0, len(prints), BLOCK)]
@@ -152,28 +195,33 @@ def candidates(recordings: Sequence[Recording]) -> list[tuple[int, int]]:
         alike = prints[own] @ later
         for shift in (-1, 1):
             np.maximum(alike, np.roll(prints[own], shift, axis=1) @ later, out=alike)
-        rows, columns = np.nonzero(alike >= ALIKE)
+        rows, columns = np.nonzero(alike >= SIMILAR)
         pairs = zip(rows, columns, alike[rows, columns], strict=True)
         found += [(float(value), own.start + int(i), own.start + int(j)) for i, j, value in pairs if i < j]
     found = [pair for pair in found if recordings[pair[1]].sample != recordings[pair[2]].sample]
     return [(i, j) for _, i, j in sorted(found, key=lambda pair: (-pair[0], pair[1], pair[2]))[:MOST_PAIRS]]
 
 
-def shared(one: Localizations, other: Localizations) -> float:
-    """Share of the smaller recording's localizations that lie in the other one, up to an offset and a drift.
+def shared_fraction(one: Localizations, other: Localizations) -> float:
+    """Share of the smaller recording's localizations that are in the other one, whatever their offset and drift.
 
-    Localizations of the same frame are compared in pairs: offsets between the same emitters gather in one place, those
-    of others spread over the field.
+    Localizations of the same frame are compared in pairs: offsets between the same emitters pile up in one place, those
+    between different ones spread over the field.
+
+    Returns
+    -------
+    float
+        From 0 to about 1.
     """
     small, large = sorted((one, other), key=len)
     if not len(small) or (small.frame is None) != (large.frame is None):
         return 0.0
     if small.frame is None:
-        return _shared_places(small, large)
-    return max(_shared_frames(small, large, shift) for shift in (-1, 0, 1))
+        return _shared_by_place(small, large)
+    return max(_shared_by_frame(small, large, shift) for shift in (-1, 0, 1))
 
 
-def _shared_frames(small: Localizations, large: Localizations, shift: int) -> float:
+def _shared_by_frame(small: Localizations, large: Localizations, shift: int) -> float:
     assert small.frame is not None
     assert large.frame is not None
     kept = small[:MOST_ROWS]
@@ -184,15 +232,13 @@ def _shared_frames(small: Localizations, large: Localizations, shift: int) -> fl
     number = last - first
     mine = np.repeat(np.arange(len(frame)), number)
     theirs = order[np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number) + np.repeat(first, number)]
-    return _gathered(large.x[theirs] - kept.x[mine], large.y[theirs] - kept.y[mine]) / max(len(kept), 1)
+    return _common_offsets(large.x[theirs] - kept.x[mine], large.y[theirs] - kept.y[mine]) / max(len(kept), 1)
 
 
-def _shared_places(small: Localizations, large: Localizations) -> float:
-    """Without frames: how many lie on one of the other table when the middles are laid on each other; 0 for few.
-
-    On it means closer than a twentieth of what parts neighbours, which is rare by chance even where both show the same
-    shape, and survives rounding.
-    """
+def _shared_by_place(small: Localizations, large: Localizations) -> float:
+    """Without frames: the share that coincides with one of the other table once medians are aligned; 0 if few do."""
+    # Coinciding is closer than a twentieth of the distance of neighbours: rare by chance, even for one and the same
+    # shape, and it survives rounding.
     from scipy.spatial import cKDTree
 
     places = [table.positions[:, :2] - np.median(table.positions[:, :2], axis=0) for table in (small, large)]
@@ -203,8 +249,8 @@ def _shared_places(small: Localizations, large: Localizations) -> float:
     return share if share >= LEAST_WITHOUT_FRAMES else 0.0
 
 
-def _gathered(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
-    """Number of offsets in the three by three fullest squares of 100 nm, beyond what an even spread would put there."""
+def _common_offsets(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
+    """Number of offsets in the fullest 3 x 3 squares of 100 nm, beyond what is expected there by chance."""
     if not len(x):
         return 0.0
     column, row = (np.floor((axis - axis.min()) / OFFSET_NM).astype(np.int64) for axis in (x, y))
@@ -213,7 +259,7 @@ def _gathered(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
     rows = counts[:-2] + counts[1:-1] + counts[2:]
     peaks = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
     place = np.unravel_index(peaks.argmax(), peaks.shape)
-    # Offsets of unrelated localizations are dense in the middle: what lies around the peak is what chance puts there.
+    # Offsets of unrelated localizations are densest in the middle: the surroundings of the peak are what chance gives.
     low, high = [max(0, k - 5) for k in place], [k + 6 for k in place]
     around = peaks[low[0] : high[0], low[1] : high[1]]
     chance = float(np.median(around))
@@ -224,16 +270,28 @@ def _gathered(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
 # --- the check --------------------------------------------------------------------------------------------------------
 
 
-def find_leaks(recordings: Sequence[Recording], raw: Mapping[str, str | Path]) -> list[Leak]:
-    """Samples that share a file or localizations; `raw` is the localization file of each sample."""
-    leaks = {(leak.one, leak.other): leak for leak in _same_files(recordings)}
-    for i, j in candidates(recordings) if len(recordings) > 1 else []:
+def find_duplicates(recordings: Sequence[Recording], raw: Mapping[str, str | Path]) -> list[Duplicate]:
+    """Samples that share a file or localizations.
+
+    Parameters
+    ----------
+    recordings : sequence of Recording
+        All acquisitions of the samples.
+    raw : mapping
+        Localization file of each sample.
+
+    Returns
+    -------
+    list of Duplicate
+    """
+    duplicates = {(pair.one, pair.other): pair for pair in _same_files(recordings)}
+    for i, j in similar_pairs(recordings) if len(recordings) > 1 else []:
         one, other = recordings[i], recordings[j]
-        if (one.sample, other.sample) not in leaks:
-            share = shared(*(_read(raw, recording) for recording in (one, other)))
+        if (one.sample, other.sample) not in duplicates:
+            share = shared_fraction(*(_read(raw, recording) for recording in (one, other)))
             if share >= LEAST_SHARE:
-                leaks[one.sample, other.sample] = Leak(one.sample, other.sample, _how(share))
-    return list(leaks.values())
+                duplicates[one.sample, other.sample] = Duplicate(one.sample, other.sample, _how(share))
+    return list(duplicates.values())
 
 
 def _read(raw: Mapping[str, str | Path], recording: Recording) -> Localizations:
@@ -241,31 +299,31 @@ def _read(raw: Mapping[str, str | Path], recording: Recording) -> Localizations:
 
 
 def _how(share: float) -> str:
-    percent = f"{min(100 * share, 100):.0f} % of the localizations of one lie in the other"
+    percent = f"{min(100 * share, 100):.0f} % of the localizations of one are in the other"
     if share >= SAME_SHARE:
-        return f"the same recording, saved anew ({percent})"
+        return f"the same recording, saved again ({percent})"
     return f"overlapping regions of one recording ({percent})"
 
 
-def _same_files(recordings: Sequence[Recording]) -> Iterator[Leak]:
+def _same_files(recordings: Sequence[Recording]) -> Iterator[Duplicate]:
     by_digest: dict[str, list[str]] = {}
     for recording in recordings:
         if recording.sha256:
             by_digest.setdefault(recording.sha256, []).append(recording.sample)
     for samples in by_digest.values():
         for one, other in itertools.combinations(dict.fromkeys(samples), 2):
-            yield Leak(one, other, "files of the same content (SHA-256)")
+            yield Duplicate(one, other, "identical files (SHA-256)")
 
 
-def refuse_leaks(
+def refuse_duplicates(
     rows: Sequence[Mapping[str, str]], fingerprints: Sequence[str | Path], raw: Mapping[str, str | Path]
 ) -> dict[str, Any]:
-    """Stop where samples that can end up on both sides of a split share localizations.
+    """Stop where samples that could be trained on and tested on share localizations.
 
     Parameters
     ----------
     rows : sequence of mapping
-        `sample`, `replicate`, `label` and `role` of the experiment's samples, the hold-out among them.
+        `sample`, `replicate`, `label` and `role` of the experiment's samples, the held-out test set included.
     fingerprints : sequence of path
         As `fingerprint_shard` writes them.
     raw : mapping
@@ -274,33 +332,33 @@ def refuse_leaks(
     Returns
     -------
     dict
-        What was compared, and the pairs that share localizations within one replicate: no leak, but fewer nuclei than
-        it seems.
+        `recordings` and `pairs`, how many were compared, and `within_a_replicate`, the pairs within one replicate that
+        share localizations: no leakage, but fewer nuclei than counted.
 
     Raises
     ------
     AinuError
-        Names every pair of samples of different replicates, labels or roles, and what they share.
+        Samples of different replicates, labels or roles share localizations: names each pair and what they share.
     """
     known = {row["sample"]: row for row in rows}
     recordings = read_fingerprints(fingerprints, list(known))
-    leaks = find_leaks(recordings, raw)
-    crossing = [leak for leak in leaks if _place(known[leak.one]) != _place(known[leak.other])]
+    duplicates = find_duplicates(recordings, raw)
+    crossing = [pair for pair in duplicates if _group(known[pair.one]) != _group(known[pair.other])]
     if crossing:
         lines = [
-            f"{leak.one} ({_words(known[leak.one])}) and {leak.other} ({_words(known[leak.other])}): {leak.how}"
-            for leak in crossing
+            f"{pair.one} ({_words(known[pair.one])}) and {pair.other} ({_words(known[pair.other])}): {pair.how}"
+            for pair in crossing
         ]
         raise AinuError(
             "samples that could be trained on and tested on share localizations; list each recording once, or give all "
             "samples of a recording one replicate, label and role\n  " + "\n  ".join(lines)
         )
-    within = [{"samples": [leak.one, leak.other], "how": leak.how} for leak in leaks]
+    within = [{"samples": [pair.one, pair.other], "how": pair.how} for pair in duplicates]
     pairs = len(recordings) * (len(recordings) - 1) // 2
     return {"recordings": len(recordings), "pairs": pairs, "within_a_replicate": within}
 
 
-def _place(row: Mapping[str, str]) -> tuple[str, ...]:
+def _group(row: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(row[key] for key in ("replicate", "label", "role"))
 
 
@@ -308,11 +366,11 @@ def _words(row: Mapping[str, str]) -> str:
     return f"replicate {row['replicate']!r}, label {row['label']!r}, role {row['role']}"
 
 
-def check_and_write(
+def check_recordings(
     rows: Sequence[Mapping[str, str]],
     fingerprints: Sequence[str | Path],
     raw: Mapping[str, str | Path],
     output: str | Path,
 ) -> None:
-    """`refuse_leaks`, and write down what was compared."""
-    write_json(output, refuse_leaks(rows, fingerprints, raw))
+    """Write the result of `refuse_duplicates` as JSON, or stop as it does."""
+    write_json(output, refuse_duplicates(rows, fingerprints, raw))

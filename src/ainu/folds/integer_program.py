@@ -1,8 +1,6 @@
-"""Replicates into parts: the integer program behind the folds, with a local search for its start and fallback.
+"""The integer program behind the folds, solved by CBC through PuLP; what it finds is checked in exact arithmetic.
 
-Replicates with the same number of nuclei in each column (class, or class in one batch) are one *kind*; an assignment
-says how many replicates of each kind a part gets. What the program finds is checked in exact arithmetic and never taken
-on trust.
+Its variables say how many replicates of each kind (`local_search.Problem`) a part gets.
 """
 
 from __future__ import annotations
@@ -13,167 +11,24 @@ import re
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from ainu.folds.local_search import Counts, Problem, greedy, search
+from ainu.folds.local_search import Counts, Problem
 
 # Limits of the work, so that the folds do not depend on how busy the machine is; the clock is the second limit. Of
 # CBC: nodes times integer variables. Forty hard replicates in five folds then take 3000 nodes; where these do not
 # prove the optimum, 20000 rarely do, and the local search finds better folds in that time.
 LEVEL_WORK, SPREAD_WORK, TIE_WORK, COVER_WORK = 600_000, 50_000, 10_000, 600_000
 FEWEST_NODES = 10
-FIRST_SEARCH_WORK, LONG_SEARCH_WORK = 20_000_000, 200_000_000
-TIE_DRAWS = 5
 COVER_SECONDS = 20.0
 OPTIMAL = "Result - Optimal solution found"
-
-# --- from a table of nuclei and back ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Replicates:
-    """The replicates of a table by kind: sorted names, so that the order of the rows does not matter."""
-
-    classes: list[str]
-    names: list[list[str]]  # per kind
-    kinds: Counts
-    problem: Problem
-
-    @classmethod
-    def of(cls, nuclei: pd.DataFrame, shares: Sequence[Fraction]) -> Replicates:
-        classes = pd.crosstab(nuclei["replicate"], nuclei["label"]).sort_index(axis=0).sort_index(axis=1)
-        counts = pd.concat([classes, _batches(nuclei)], axis=1).fillna(0)
-        kinds, kind_of = np.unique(counts.to_numpy(np.int64), axis=0, return_inverse=True)
-        order = np.argsort(-(kinds / counts.to_numpy().sum(axis=0)).max(axis=1), kind="stable")
-        names = [[str(name) for name in counts.index[kind_of.ravel() == kind]] for kind in order]
-        number = np.array([len(members) for members in names], np.int64)
-        problem = Problem(kinds[order], number, tuple(shares), classes.shape[1])
-        return cls([str(name) for name in classes.columns], names, kinds[order], problem)
-
-    def holding(self, column: int) -> list[str]:
-        """Names of the replicates that hold a class."""
-        return sorted(itertools.chain(*itertools.compress(self.names, self.kinds[:, column] > 0)))
-
-
-def _batches(nuclei: pd.DataFrame) -> pd.DataFrame:
-    """Nuclei per replicate (rows) of each class in each batch (columns) that can be spread: of several replicates."""
-    if "batch" not in nuclei:
-        return pd.DataFrame(index=pd.Index([], name="replicate"))
-    told = nuclei[nuclei["batch"].astype(str) != ""]
-    counts = pd.crosstab(told["replicate"], [told["label"], told["batch"]]).sort_index(axis=1)
-    replicates = (counts > 0).sum(axis=0).to_numpy()
-    of_class = nuclei.groupby("label")["replicate"].nunique()[counts.columns.get_level_values("label")].to_numpy()
-    spread = counts.to_numpy()[:, (replicates > 1) & (replicates < of_class)]
-    return pd.DataFrame(spread, index=counts.index)
-
-
-def deal(replicates: Replicates, assignment: Counts, rng: np.random.Generator) -> dict[str, int]:
-    """Deal the replicates of each kind to the parts by chance; parts that are alike are numbered by chance."""
-    parts = np.arange(assignment.shape[1])
-    numbers = rng.permutation(parts) if replicates.problem.alike else parts
-    dealt: dict[str, int] = {}
-    for names, row in zip(replicates.names, assignment, strict=True):
-        dealt.update(zip(rng.permutation(names).tolist(), np.repeat(numbers, row).tolist(), strict=True))
-    return dealt
-
-
-# --- the best assignment --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Best:
-    """The best assignment known, and a deviation below which there is none."""
-
-    assignment: Counts
-    floor: Fraction
-    proven: bool
-
-
-def best_assignment(problem: Problem, seed: int, deadline: float, work: int) -> Best | None:
-    """The assignment of the smallest largest deviation, then sum; None if not every part can have every class."""
-    floor = _floor(problem)
-    start = _start(problem, floor, np.random.default_rng(seed), part_of_time(deadline, 0.2))
-    if start is None:
-        return None
-    start, floor = _level(problem, start, floor, work, part_of_time(deadline, 0.5))
-    proven = problem.quality(start)[1] <= floor
-    if proven:
-        start = _even_out(problem, start, part_of_time(deadline, 0.5))
-    return Best(start, floor, proven)
-
-
-def another(problem: Problem, best: Best, rng: np.random.Generator, work: int, deadline: float) -> Counts:
-    """An assignment no worse than the best known: another optimum, or what a search of its own finds."""
-    if best.proven:
-        return _other_optimum(problem, best.assignment, rng, deadline)
-    return _better(problem, best.assignment, search(problem, greedy(problem), best.floor, rng, work, deadline))
-
-
-def part_of_time(deadline: float, part: float) -> float:
-    now = time.monotonic()
-    return now + part * (deadline - now)
-
-
-def _floor(problem: Problem) -> Fraction:
-    """A deviation below which no assignment can be: nuclei are whole, and the largest replicate is somewhere."""
-    wholes = (
-        _whole_floor(int(total), problem.shares, least=int(column < problem.classes))
-        for column, total in enumerate(problem.totals)
-    )
-    largest = (
-        int(most) / Fraction(int(total)) for most, total in zip(problem.kinds.max(axis=0), problem.totals, strict=True)
-    )
-    return max(*wholes, *(most - max(problem.shares) for most in largest))
-
-
-def _whole_floor(total: int, shares: Sequence[Fraction], least: int) -> Fraction:
-    """The smallest largest deviation when single nuclei of one column could be moved freely."""
-    targets = [share * total for share in shares]
-    near = {abs(n - t) for t in targets for n in (max(least, math.floor(t)), max(least, math.ceil(t)))}
-    return next(slack for slack in sorted(near) if _fits(total, targets, slack, least)) / total
-
-
-def _fits(total: int, targets: Sequence[Fraction], slack: Fraction, least: int) -> bool:
-    lowest = [max(least, math.ceil(target - slack)) for target in targets]
-    highest = [math.floor(target + slack) for target in targets]
-    reachable = all(low <= high for low, high in zip(lowest, highest, strict=True))
-    return reachable and sum(lowest) <= total <= sum(highest)
-
-
-def _next_attainable(problem: Problem, bound: float, best: Fraction) -> Fraction:
-    """The smallest deviation from `bound` to `best` that whole nuclei can have."""
-    if math.isinf(bound):
-        return Fraction(0)
-    # CBC's numbers are good to about 1e-7; a bound that is a hair too high must not claim a proof.
-    least = Fraction(bound) - Fraction(1, 10**7)
-    found = [best]
-    for targets in problem.targets:
-        for target, total in zip(targets, map(int, problem.totals), strict=True):
-            reached = (math.ceil(target + least * total), math.floor(target - least * total))
-            found += [abs(n - target) / total for n in reached]
-    return min(value for value in found if value >= least)
-
-
-def _start(problem: Problem, floor: Fraction, rng: np.random.Generator, deadline: float) -> Counts | None:
-    """A good assignment by greedy choice and local search; where that leaves classes out, from the exact cover."""
-    found = search(problem, greedy(problem), floor, rng, FIRST_SEARCH_WORK, deadline)
-    if not problem.missing(found):
-        return found
-    cover = best_cover(problem)
-    if cover.lacking.any():
-        return None
-    return search(problem, cover.assignment, floor, rng, FIRST_SEARCH_WORK, deadline)
-
-
-# --- the integer program --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -189,8 +44,31 @@ class _Program:
             self.model.addConstraint(constraint)
 
 
-def _level(problem: Problem, start: Counts, floor: Fraction, work: int, deadline: float) -> tuple[Counts, Fraction]:
-    """The smallest largest deviation: the best assignment known and the best bound known."""
+def lowest_deviation(
+    problem: Problem, start: Counts, floor: Fraction, work: int, deadline: float
+) -> tuple[Counts, Fraction]:
+    """Minimise the largest deviation.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is to be assigned.
+    start : (T, F) int64
+        A valid assignment.
+    floor : Fraction
+        A lower bound that is known.
+    work : int
+        Limit: nodes times variables.
+    deadline : float
+        Limit, by `time.monotonic`.
+
+    Returns
+    -------
+    assignment : (T, F) int64
+        The best one found.
+    floor : Fraction
+        The best lower bound found.
+    """
     import pulp
 
     worst = problem.quality(start)[1]
@@ -207,26 +85,41 @@ def _level(problem: Problem, start: Counts, floor: Fraction, work: int, deadline
             program.require(program.counts[part][kind] - target <= height * (total / scale))
             program.require(target - program.counts[part][kind] <= height * (total / scale))
         found, bound = _run(program, problem, start, work, deadline)
-    return _better(problem, start, found), max(floor, _next_attainable(problem, bound / scale, worst))
+    return better(problem, start, found), max(floor, _next_attainable(problem, bound / scale, worst))
 
 
-def _better(problem: Problem, known: Counts, found: Counts | None) -> Counts:
+def _next_attainable(problem: Problem, bound: float, best: Fraction) -> Fraction:
+    """The smallest deviation from `bound` to `best` that whole nuclei can have."""
+    if math.isinf(bound):
+        return Fraction(0)
+    # CBC's numbers are good to about 1e-7; a bound that is a hair too high must not claim a proof.
+    least = Fraction(bound) - Fraction(1, 10**7)
+    found = [best]
+    for targets in problem.targets:
+        for target, total in zip(targets, map(int, problem.totals), strict=True):
+            reached = (math.ceil(target + least * total), math.floor(target - least * total))
+            found += [abs(n - target) / total for n in reached]
+    return min(value for value in found if value >= least)
+
+
+def better(problem: Problem, known: Counts, found: Counts | None) -> Counts:
+    """The better of two (T, F) assignments; `known` where both are as good."""
     if found is None or problem.quality(found) >= problem.quality(known):
         return known
     return found
 
 
-def _even_out(problem: Problem, start: Counts, deadline: float) -> Counts:
-    """Among assignments with no larger largest deviation, the one with the smallest sum of deviations."""
+def evened_out(problem: Problem, start: Counts, deadline: float) -> Counts:
+    """(T, F) assignment with the smallest sum of deviations among those whose largest deviation is no larger."""
     with _quiet():
         program, total = _capped(problem, problem.quality(start)[1], start)
         program.model.setObjective(total)
         found, _ = _run(program, problem, start, SPREAD_WORK, deadline)
-    return _better(problem, start, found)
+    return better(problem, start, found)
 
 
-def _other_optimum(problem: Problem, start: Counts, rng: np.random.Generator, deadline: float) -> Counts:
-    """An assignment as good as `start`, chosen among all such by random costs."""
+def other_optimum(problem: Problem, start: Counts, rng: np.random.Generator, deadline: float) -> Counts:
+    """(T, F) assignment as good as `start`, chosen among all such by random costs."""
     import pulp
 
     _, worst, spread = problem.quality(start)
@@ -257,7 +150,7 @@ def _capped(problem: Problem, worst: Fraction, start: Counts) -> tuple[_Program,
 
 
 def _targets(problem: Problem) -> Iterator[tuple[int, int, float, int]]:
-    """Part, column, nuclei it should have, and nuclei of the column in all, in the order of `deviations`."""
+    """Part, column, wanted nuclei, and nuclei of the column in total, in the order of `deviations`."""
     for part, targets in enumerate(problem.targets):
         for kind, (target, total) in enumerate(zip(targets, problem.totals, strict=True)):
             yield part, kind, float(target), int(total)
@@ -370,7 +263,17 @@ class _quiet(warnings.catch_warnings):  # noqa: N801
 
 @dataclass(frozen=True)
 class Cover:
-    """An assignment, (F, C) where it leaves a class out of a part, and whether none leaves out fewer."""
+    """An assignment that leaves classes out of as few parts as possible.
+
+    Attributes
+    ----------
+    assignment : (T, F) int64
+        Replicates of each kind in each part.
+    lacking : (F, C) bool
+        Which part lacks which class.
+    proven : bool
+        Whether no assignment has fewer parts that lack one.
+    """
 
     assignment: Counts
     lacking: NDArray[np.bool_]
@@ -378,7 +281,7 @@ class Cover:
 
 
 def best_cover(problem: Problem) -> Cover:
-    """Every class in every part, or left out of as few parts as possible: so few replicates are to be added."""
+    """Every class in every part, or missing from as few parts as possible: as many replicates are to be added."""
     import pulp
 
     presence = replace(problem, kinds=(problem.kinds[:, : problem.classes] > 0).astype(np.int64))

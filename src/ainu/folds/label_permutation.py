@@ -1,7 +1,7 @@
-"""Label permutation: what the same procedure gives when labels say nothing.
+"""Permuted labels: what the same procedure yields when labels carry no information.
 
-Labels are exchanged so that the structure of the experiment stays: within each replicate that holds several classes,
-and between whole replicates that hold one class each, where the labels follow the replicates.
+The structure of the experiment stays: labels are permuted within each replicate that holds several classes, and between
+whole replicates where each holds one class.
 """
 
 from __future__ import annotations
@@ -16,21 +16,23 @@ from numpy.typing import NDArray
 SEED = 7
 """Keeps these draws apart from those of training."""
 TRIES = 50
-"""Draws for one arrangement in which every fold can still be trained."""
+"""Draws for one permutation that leaves every fold all classes to train on."""
 
 
 @dataclass(frozen=True)
-class Exchange:
-    """Labels that can be exchanged.
+class PermutableLabels:
+    """The labels of nuclei, with what has to stay when they are permuted.
 
     Attributes
     ----------
     classes : (k,) str
-    code : (N,) int
+        Sorted.
+    code : (N,) int64
         Index of each nucleus's class.
-    fold : (N,) int
+    fold : (N,) int64
+        The fold that each nucleus is in.
     pure, mixed : tuple of (m,) int
-        Nuclei of each replicate that holds one class, and of each that holds several.
+        Indices of the nuclei of each replicate that holds one class, and of each that holds several.
     """
 
     classes: NDArray[np.str_]
@@ -40,41 +42,49 @@ class Exchange:
     mixed: tuple[NDArray[np.intp], ...]
 
     @classmethod
-    def of(cls, rows: pd.DataFrame) -> Exchange:
-        """From `replicate`, `label` and `fold`, one row per nucleus."""
-        classes, code = np.unique(rows["label"].to_numpy(dtype=str), return_inverse=True)
-        _, member = np.unique(rows["replicate"].to_numpy(dtype=str), return_inverse=True)
+    def of(cls, folds: pd.DataFrame) -> PermutableLabels:
+        """From a table with `replicate`, `label` and `fold`, one row per nucleus."""
+        classes, code = np.unique(folds["label"].to_numpy(dtype=str), return_inverse=True)
+        _, member = np.unique(folds["replicate"].to_numpy(dtype=str), return_inverse=True)
         parts = [np.flatnonzero(member == k) for k in range(member.max(initial=-1) + 1)]
         single = [len(np.unique(code[own])) == 1 for own in parts]
         pure = tuple(own for own, one in zip(parts, single, strict=True) if one)
         mixed = tuple(own for own, one in zip(parts, single, strict=True) if not one)
-        return cls(classes, code.astype(np.int64), rows["fold"].to_numpy(np.int64), pure, mixed)
+        return cls(classes, code.astype(np.int64), folds["fold"].to_numpy(np.int64), pure, mixed)
 
     @property
     def scheme(self) -> str:
-        """How the labels are exchanged, in words."""
+        """How the labels are permuted, in words."""
         if not self.mixed:
             return "between whole replicates, since labels follow replicates"
         if not self.pure:
             return "within replicates"
         return "within replicates that hold several classes, and between whole replicates that hold one"
 
-    def once(self, *, seed: int, draw: int) -> NDArray[Any] | None:
-        """(N,) labels exchanged so that every fold still has each class to train on; None where that is not found.
+    def permuted(self, *, seed: int, draw: int) -> NDArray[Any] | None:
+        """One permutation of the labels, such that every fold still has each class to train on.
 
-        The same seed and draw give the same labels.
+        Parameters
+        ----------
+        seed, draw : int
+            The same seed and draw give the same labels.
+
+        Returns
+        -------
+        (N,) str, optional
+            None where no such permutation was found.
         """
         rng = np.random.default_rng([seed, SEED, draw])
-        tries = (self._exchanged(rng) for _ in range(TRIES))
+        tries = (self._draw(rng) for _ in range(TRIES))
         found = next((own for own in tries if self._trainable(own)), None)
         return None if found is None else self.classes[found]
 
-    def many(self, *, seed: int, draws: int) -> NDArray[Any]:
-        """(d, N) what `once` gives in each of the draws, without those in which nothing was found."""
-        found = [own for draw in range(draws) if (own := self.once(seed=seed, draw=draw)) is not None]
+    def permutations(self, *, seed: int, draws: int) -> NDArray[Any]:
+        """(d, N) str: the result of `permuted` for each draw, d <= `draws` since those that found none are left out."""
+        found = [own for draw in range(draws) if (own := self.permuted(seed=seed, draw=draw)) is not None]
         return np.array(found, dtype=self.classes.dtype).reshape(len(found), len(self.code))
 
-    def _exchanged(self, rng: np.random.Generator) -> NDArray[np.int64]:
+    def _draw(self, rng: np.random.Generator) -> NDArray[np.int64]:
         made = self.code.copy()
         for own, source in zip(self.pure, rng.permutation(len(self.pure)), strict=True):
             made[own] = self.code[self.pure[source][0]]
@@ -91,6 +101,12 @@ class Exchange:
 
 
 def p_value(value: float, null: list[float]) -> dict[str, Any]:
-    """`value`, `null` and `p` = (1 + #null >= value) / (1 + n); differences below 1e-12 are ties."""
+    """The p-value of a score against the n scores reached with permuted labels.
+
+    Returns
+    -------
+    dict
+        `value`, `null` and `p` = (1 + number of null >= value) / (1 + n); differences below 1e-12 are ties.
+    """
     reached = sum(own >= value - 1e-12 for own in null)
     return {"value": float(value), "null": [float(own) for own in null], "p": (1 + reached) / (1 + len(null))}

@@ -1,4 +1,4 @@
-"""Replicates into parts by local search: the start of the integer program, and what is taken where that finds no proof.
+"""Replicates into parts by local search: a start for the integer program, and the fallback where that proves nothing.
 
 Replicates with the same number of nuclei in each column (class, or class in one batch) are one *kind*; an assignment
 says how many replicates of each kind a part gets.
@@ -23,12 +23,23 @@ class Problem:
 
     The first columns are the classes, which every part must hold; others are only to be spread. An assignment is a
     (T, F) array: how many replicates of each kind a part gets.
+
+    Attributes
+    ----------
+    kinds : (T, C) int64
+        Nuclei of each column in one replicate of the kind.
+    number : (T,) int64
+        Replicates of the kind.
+    shares : tuple of F Fraction
+        What share of each column the parts should hold.
+    classes : int
+        How many of the columns are classes.
     """
 
-    kinds: Counts  # (T, C) nuclei of each column in one replicate of the kind
-    number: Counts  # (T,) replicates of the kind
-    shares: tuple[Fraction, ...]  # (F,)
-    classes: int  # columns that are classes
+    kinds: Counts
+    number: Counts
+    shares: tuple[Fraction, ...]
+    classes: int
 
     @property
     def totals(self) -> Counts:
@@ -37,41 +48,41 @@ class Problem:
 
     @property
     def alike(self) -> bool:
-        """Whether the parts can be exchanged."""
+        """Whether all parts should hold the same share."""
         return len(set(self.shares)) == 1
 
     @property
     def targets(self) -> list[list[Fraction]]:
-        """(F, C) nuclei that would be exactly the share."""
+        """(F, C) nuclei that would be exactly the share, as fractions."""
         return [[share * int(total) for total in self.totals] for share in self.shares]
 
     def counts(self, assignment: Counts) -> Counts:
-        """(F, C) nuclei of each column in each part."""
+        """(F, C) nuclei of each column in each part under a (T, F) assignment."""
         return assignment.T @ self.kinds
 
     def missing(self, assignment: Counts) -> int:
-        """How often a part lacks a class."""
+        """Number of classes that parts lack under a (T, F) assignment."""
         return int((self.counts(assignment)[:, : self.classes] == 0).sum())
 
     def deviations(self, assignment: Counts) -> list[Fraction]:
-        """Per part and column, how far its share of the column is from what it should be."""
+        """Per part and column, how far the share of the column is from the wanted one; of a (T, F) assignment."""
         rows = zip(self.counts(assignment), self.targets, strict=True)
         pairs = [zip(row, targets, self.totals, strict=True) for row, targets in rows]
         return [abs(int(n) - target) / int(total) for n, target, total in itertools.chain(*pairs)]
 
     def quality(self, assignment: Counts) -> tuple[int, Fraction, Fraction]:
-        """What is minimised, most important first: missing classes, largest deviation, sum of the deviations."""
+        """Minimised for a (T, F) assignment, in this order: missing classes, largest deviation, sum of deviations."""
         deviations = self.deviations(assignment)
         return self.missing(assignment), max(deviations), sum(deviations, Fraction())
 
     def valid(self, assignment: Counts) -> bool:
-        """Whether each replicate is in one part and each part has each class."""
+        """Whether a (T, F) assignment has each replicate in one part and each class in each part."""
         whole = bool((assignment >= 0).all()) and np.array_equal(assignment.sum(axis=1), self.number)
         return whole and self.missing(assignment) == 0
 
 
 def greedy(problem: Problem) -> Counts:
-    """Replicates from large to small, each into the part that costs least afterwards."""
+    """(T, F) assignment of replicates from large to small, each to the part that costs least afterwards."""
     assignment = np.zeros((len(problem.kinds), len(problem.shares)), np.int64)
     counts = problem.counts(assignment)
     for kind, number in enumerate(problem.number):
@@ -87,7 +98,28 @@ def greedy(problem: Problem) -> Counts:
 def search(
     problem: Problem, start: Counts, floor: Fraction, rng: np.random.Generator, work: int, deadline: float
 ) -> Counts:
-    """Descend, kick a few replicates at random out of the best found, descend again (iterated local search)."""
+    """Iterated local search: descend, move a few replicates of the best assignment at random, descend again.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is to be assigned.
+    start : (T, F) int64
+        Where it starts.
+    floor : Fraction
+        Ends where the largest deviation is as low.
+    rng : Generator
+        Draws the moves.
+    work : int
+        Limit: comparisons of pairs of replicates, roughly.
+    deadline : float
+        Limit, by `time.monotonic`.
+
+    Returns
+    -------
+    (T, F) int64
+        The best assignment found.
+    """
     best = _descend(problem, start, deadline)
     quality = problem.quality(best)
     work_per_kick = len(_slots(problem, best)[0]) ** 2 * len(problem.totals) + 100_000
@@ -110,7 +142,7 @@ def _kick(assignment: Counts, rng: np.random.Generator) -> Counts:
 
 
 def _descend(problem: Problem, assignment: Counts, deadline: float) -> Counts:
-    """Make the best exchange of two replicates, or move of one, until none helps."""
+    """Make the best swap of two replicates, or move of one, until none helps."""
     while time.monotonic() < deadline:
         improved = _improve(problem, assignment)
         if improved is None:
@@ -120,7 +152,7 @@ def _descend(problem: Problem, assignment: Counts, deadline: float) -> Counts:
 
 
 def _slots(problem: Problem, assignment: Counts) -> tuple[Counts, Counts, Counts]:
-    """Kind, part and (n, C) nuclei of what can be exchanged; each part also has an empty place, of kind -1."""
+    """Kind, part and (n, C) nuclei of what can be swapped; each part also has an empty place, of kind -1."""
     kind, part = np.nonzero(assignment)
     parts = np.arange(assignment.shape[1])
     empty = np.zeros((len(parts), problem.kinds.shape[1]), np.int64)
@@ -142,10 +174,10 @@ def _improve(problem: Problem, assignment: Counts) -> Counts | None:
     best = int(np.argmax(gain))
     if gain[best] <= 1e-9 * before.sum():
         return None
-    return _exchanged(assignment, kind, part, int(one[best]), int(two[best]))
+    return _swapped(assignment, kind, part, int(one[best]), int(two[best]))
 
 
-def _exchanged(assignment: Counts, kind: Counts, part: Counts, one: int, two: int) -> Counts:
+def _swapped(assignment: Counts, kind: Counts, part: Counts, one: int, two: int) -> Counts:
     changed = assignment.copy()
     for slot, to in ((one, part[two]), (two, part[one])):
         if kind[slot] >= 0:

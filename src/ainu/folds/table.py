@@ -17,13 +17,7 @@ COLUMNS = (*NUCLEUS_COLUMNS, "repeat", "fold")
 
 
 def write_folds(table: pd.DataFrame, path: str | Path) -> None:
-    """Write folds as a tab-separated file that appears under its name only when it is whole.
-
-    Raises
-    ------
-    AinuError
-        If a replicate is in two folds of a repeat, or anything else is wrong that `read_folds` would refuse.
-    """
+    """Write folds as a tab-separated file, after the checks of `read_folds`; no half file appears under its name."""
     path = Path(path)
     check_table(table, path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +30,7 @@ def write_folds(table: pd.DataFrame, path: str | Path) -> None:
 
 
 def read_folds(path: str | Path) -> pd.DataFrame:
-    """Read `folds.tsv` and make sure that it can be trusted.
+    """Read and check `folds.tsv`.
 
     Returns
     -------
@@ -46,7 +40,8 @@ def read_folds(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     AinuError
-        If columns are wrong, a replicate is in two folds of a repeat, or a nucleus is not once in each repeat.
+        The file cannot be read, columns are wrong, a replicate is in two folds of a repeat, or a nucleus is not in each
+        repeat exactly once.
     """
     try:
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8")
@@ -60,12 +55,12 @@ def read_folds(path: str | Path) -> pd.DataFrame:
 
 
 def training_rows(table: pd.DataFrame, repeat: int, fold: int) -> NDArray[Any]:
-    """Nuclei to train on when `fold` of `repeat` is held out, in the order of the table: (n,) str."""
+    """(n,) str: the nuclei to train on when `fold` of `repeat` is held out, in the order of the table."""
     return _nuclei_where(table, repeat, fold, held_out=False)
 
 
 def test_rows(table: pd.DataFrame, repeat: int, fold: int) -> NDArray[Any]:
-    """Nuclei held out in `fold` of `repeat`, in the order of the table: (n,) str."""
+    """(n,) str: the nuclei held out in `fold` of `repeat`, in the order of the table."""
     return _nuclei_where(table, repeat, fold, held_out=True)
 
 
@@ -85,6 +80,13 @@ def _nuclei_where(table: pd.DataFrame, repeat: int, fold: int, *, held_out: bool
 
 
 def check_nuclei(nuclei: pd.DataFrame) -> None:
+    """Refuse a table of nuclei that cannot be assigned to folds.
+
+    Raises
+    ------
+    AinuError
+        Columns or labels are missing, there is no nucleus, or one is there twice.
+    """
     absent = [name for name in NUCLEUS_COLUMNS if name not in nuclei.columns]
     if absent:
         raise AinuError(f"folds: the table of nuclei lacks the column(s) {', '.join(absent)}")
@@ -113,6 +115,21 @@ def _whole_numbers(column: pd.Series, where: str | Path) -> pd.Series:
 
 
 def check_table(table: pd.DataFrame, where: str | Path) -> None:
+    """Refuse folds that cannot be trusted.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `read_folds` gives it.
+    where : path
+        Its file, for messages.
+
+    Raises
+    ------
+    AinuError
+        Columns are wrong, there is no nucleus, a replicate is in two folds of a repeat, or a nucleus is not in each
+        repeat exactly once and with the same label.
+    """
     _check_columns(table, where)
     if table.empty:
         raise AinuError(f"{where}: there is no nucleus in it")

@@ -15,7 +15,7 @@ import pandas as pd
 
 from ainu.errors import AinuError
 from ainu.files import write_table
-from ainu.folds.label_permutation import Exchange
+from ainu.folds.label_permutation import PermutableLabels
 from ainu.images.dataset import Dataset, voxel_centres
 from ainu.images.thinning import equal_counts
 from ainu.nuclei.find import read_nuclei
@@ -127,7 +127,7 @@ def train_permuted(validation: CrossValidation, *, draw: int, output: str | Path
         No permutation leaves each fold every class to train on.
     """
     first = validation.folds[validation.folds["repeat"] == 0]
-    labels = Exchange.of(first).once(seed=validation.seed, draw=draw)
+    labels = PermutableLabels.of(first).permuted(seed=validation.seed, draw=draw)
     if labels is None:
         raise AinuError("audit.network_permutations: no permutation of labels leaves each fold every class to train on")
     by_nucleus = pd.Series(labels, index=first["nucleus"])

@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from ainu.files import write_json, write_table
+from ainu.folds.partition import split_validation
 from ainu.folds.table import read_folds, test_rows, training_rows
-from ainu.folds.validation import split_validation
 from ainu.images.augmentation import Augmentation
 from ainu.images.dataset import Dataset, read
 from ainu.images.views import Indices, views_of

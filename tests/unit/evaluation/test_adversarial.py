@@ -19,7 +19,7 @@ from ainu.evaluation.audits import Audit, Evidence
 from ainu.evaluation.features import Window, acquisition, nucleus_features
 from ainu.evaluation.metrics import evaluate_audited
 from ainu.folds.assign import assign_folds
-from ainu.folds.label_permutation import Exchange
+from ainu.folds.label_permutation import PermutableLabels
 from ainu.images.dataset import Dataset
 from ainu.localizations.table import Localizations
 from ainu.simulation.cells import Condition
@@ -143,7 +143,7 @@ def test_shuffled_labels_give_chance(counted):
     """Of twenty draws no more are called different than chance calls, which is one in twenty."""
     data, features, recorded = counted
     rows = data.table.assign(fold=[int(name[1:]) % 3 for name in data.replicate])
-    labels = [Exchange.of(rows).once(seed=5, draw=draw) for draw in range(20)]
+    labels = [PermutableLabels.of(rows).permuted(seed=5, draw=draw) for draw in range(20)]
     found, audits = zip(
         *(evaluated(replace(data, label=own), features, recorded, intensity="log") for own in labels), strict=True
     )

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 import ainu
 from ainu.errors import AinuError
 from ainu.folds.assign import assign_folds
+from ainu.folds.partition import split_validation
 from ainu.folds.table import read_folds, test_rows, training_rows, write_folds
-from ainu.folds.validation import split_validation
 
 SOURCE = Path(ainu.__file__).parents[1]
 

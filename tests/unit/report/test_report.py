@@ -128,11 +128,11 @@ def test_a_measure_that_no_sample_has_is_left_out_of_the_quality(tmp_path):
 
 def test_what_the_comparison_of_all_recordings_found_is_said(tmp_path):
     sources = make_sources(tmp_path)
-    twice = [{"samples": ["s1", "s2"], "how": "files of the same content (SHA-256)"}]
+    twice = [{"samples": ["s1", "s2"], "how": "identical files (SHA-256)"}]
     leakage = write_json(tmp_path / "leakage.json", {"recordings": 12, "pairs": 66, "within_a_replicate": twice})
     text = Page(build(EXPERIMENT, replace(sources, maps=None, leakage=leakage))).text
     assert "12 recordings were compared with one another (66 pairs)" in text
-    assert "s1 and s2 (files of the same content (SHA-256))" in text
+    assert "s1 and s2 (identical files (SHA-256))" in text
 
 
 def test_whether_the_localizations_of_highest_attribution_cluster_is_said(tmp_path):

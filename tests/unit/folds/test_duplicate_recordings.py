@@ -8,15 +8,14 @@ import pytest
 
 from ainu import AinuError, simulate
 from ainu.folds.duplicate_recordings import (
-    Leak,
     Recording,
     acquisitions,
-    candidates,
-    find_leaks,
+    find_duplicates,
     fingerprint,
     fingerprint_shard,
-    refuse_leaks,
-    shared,
+    refuse_duplicates,
+    shared_fraction,
+    similar_pairs,
 )
 from ainu.localizations.table import Localizations, merge
 from ainu.simulation.cells import Condition
@@ -47,29 +46,29 @@ CHANGES = {
 }
 
 
-def alike(one: Localizations, other: Localizations) -> bool:
+def similar(one: Localizations, other: Localizations) -> bool:
     tables = {"a": one, "b": other}
-    return bool(candidates([Recording(name, 0, name, fingerprint(table)) for name, table in tables.items()]))
+    return bool(similar_pairs([Recording(name, 0, name, fingerprint(table)) for name, table in tables.items()]))
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_table_that_was_saved_anew_is_recognised(fields, change):
+def test_a_table_that_was_saved_again_is_recognised(fields, change):
     other = CHANGES[change](fields[0])
-    assert alike(fields[0], other)
-    assert shared(fields[0], other) > 0.5
+    assert similar(fields[0], other)
+    assert shared_fraction(fields[0], other) > 0.5
 
 
-def test_without_frames_the_places_tell(fields):
+def test_without_frames_the_positions_are_compared(fields):
     bare = replace(fields[0], frame=None)
     moved = replace(bare, x=bare.x + 5000)
-    assert alike(bare, moved)
-    assert shared(bare, moved) > 0.9
-    assert shared(bare, replace(fields[1], frame=None)) < 0.02
+    assert similar(bare, moved)
+    assert shared_fraction(bare, moved) > 0.9
+    assert shared_fraction(bare, replace(fields[1], frame=None)) < 0.02
 
 
 def test_recordings_of_their_own_share_nothing(fields):
     for other in fields[1:]:
-        assert shared(fields[0], other) == 0
+        assert shared_fraction(fields[0], other) == 0
 
 
 @pytest.mark.parametrize("overlap", [0.6, 0.3, 0.1])
@@ -77,13 +76,13 @@ def test_crops_that_overlap_are_found_and_their_share_is_measured(fields, overla
     x = fields[0].x
     left = fields[0][x < np.quantile(x, 0.5 + overlap / 2)]
     right = fields[0][x > np.quantile(x, 0.5 - overlap / 2)]
-    assert alike(left, right)
-    assert shared(left, right) == pytest.approx(overlap / (0.5 + overlap / 2), abs=0.03)
+    assert similar(left, right)
+    assert shared_fraction(left, right) == pytest.approx(overlap / (0.5 + overlap / 2), abs=0.03)
 
 
 def test_crops_that_do_not_overlap_share_nothing(fields):
     middle = np.median(fields[0].x)
-    assert shared(fields[0][fields[0].x < middle - 300], fields[0][fields[0].x > middle + 300]) < 0.02
+    assert shared_fraction(fields[0][fields[0].x < middle - 300], fields[0][fields[0].x > middle + 300]) < 0.02
 
 
 def test_a_rhythm_of_the_lasers_is_no_copy():
@@ -93,9 +92,9 @@ def test_a_rhythm_of_the_lasers_is_no_copy():
     prints = counts - counts.mean(axis=1, keepdims=True)
     prints /= np.linalg.norm(prints, axis=1, keepdims=True)
     made = [Recording(f"s{k}", 0, "", own.astype(np.float32)) for k, own in enumerate(prints)]
-    assert candidates(made) == []
+    assert similar_pairs(made) == []
     twin = made[3]
-    assert candidates([*made, Recording("twin", 0, "", twin.fingerprint)])[0] == (3, 24)
+    assert similar_pairs([*made, Recording("twin", 0, "", twin.fingerprint)])[0] == (3, 24)
 
 
 def stored(tmp_path, tables: dict[str, Localizations]) -> tuple[str, dict[str, str]]:
@@ -118,8 +117,8 @@ def known(table: Localizations, digest: str) -> Localizations:
 def test_copies_across_replicates_stop_the_run_and_both_are_named(fields, tmp_path):
     tables = {"one": known(fields[0], "x"), "two": known(fields[1], "y"), "copy": known(fields[0], "x")}
     prints, raw = stored(tmp_path, tables)
-    with pytest.raises(AinuError, match=r"one \(replicate 'r1'.*copy \(replicate 'r3'.*same content \(SHA-256\)"):
-        refuse_leaks([row("one", "r1"), row("two", "r2"), row("copy", "r3")], [prints], raw)
+    with pytest.raises(AinuError, match=r"one \(replicate 'r1'.*copy \(replicate 'r3'.*identical files \(SHA-256\)"):
+        refuse_duplicates([row("one", "r1"), row("two", "r2"), row("copy", "r3")], [prints], raw)
 
 
 @pytest.mark.parametrize(
@@ -130,17 +129,17 @@ def test_copies_across_replicates_stop_the_run_and_both_are_named(fields, tmp_pa
         [row("one", "r1"), row("again", "r9", role="test")],
     ],
 )
-def test_a_table_saved_anew_across_replicates_labels_or_roles_stops_the_run(fields, tmp_path, rows):
+def test_a_table_saved_again_across_replicates_labels_or_roles_stops_the_run(fields, tmp_path, rows):
     tables = {"one": known(fields[0], "x"), "again": known(CHANGES["a filter"](fields[0]), "z")}
     prints, raw = stored(tmp_path, tables)
-    with pytest.raises(AinuError, match="the same recording, saved anew"):
-        refuse_leaks(rows, [prints], raw)
+    with pytest.raises(AinuError, match="the same recording, saved again"):
+        refuse_duplicates(rows, [prints], raw)
 
 
-def test_within_one_replicate_it_is_told_but_no_leak(fields, tmp_path):
+def test_within_one_replicate_it_is_reported_and_is_no_leakage(fields, tmp_path):
     tables = {"one": known(fields[0], "x"), "again": known(CHANGES["an offset"](fields[0]), "z")}
     prints, raw = stored(tmp_path, tables)
-    found = refuse_leaks([row("one", "r1"), row("again", "r1")], [prints], raw)
+    found = refuse_duplicates([row("one", "r1"), row("again", "r1")], [prints], raw)
     assert found["within_a_replicate"][0]["samples"] == ["one", "again"]
     assert found["pairs"] == 1
 
@@ -155,12 +154,11 @@ def test_samples_of_two_files_are_compared_file_by_file(fields, tmp_path):
     alone = known(parts[1], "z")
     prints, raw = stored(tmp_path, {"both": both, "alone": alone})
     with pytest.raises(AinuError, match=r"both .* and alone"):
-        refuse_leaks([row("both", "r1"), row("alone", "r2")], [prints], raw)
+        refuse_duplicates([row("both", "r1"), row("alone", "r2")], [prints], raw)
 
 
 def test_an_empty_sample_is_like_no_other(fields):
     empty = fields[0][:0]
     made = [Recording("a", 0, "", fingerprint(empty)), Recording("b", 0, "", fingerprint(fields[0]))]
-    assert find_leaks(made, {}) == []
-    assert shared(empty, fields[0]) == 0
-    assert Leak("a", "b", "x") == Leak("a", "b", "x")
+    assert find_duplicates(made, {}) == []
+    assert shared_fraction(empty, fields[0]) == 0

@@ -1,4 +1,4 @@
-"""Labels are exchanged as the experiment allows, and p-values are what they are said to be."""
+"""Labels are permuted as the experiment allows, and p-values count ties."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ainu.evaluation.permutation_tests import learning_curve, permutations
-from ainu.folds.label_permutation import Exchange, p_value
+from ainu.folds.label_permutation import PermutableLabels, p_value
 
 
 def rows(pure: int = 6, mixed: int = 3, size: int = 4) -> pd.DataFrame:
@@ -18,9 +18,9 @@ def rows(pure: int = 6, mixed: int = 3, size: int = 4) -> pd.DataFrame:
 
 
 @given(st.integers(0, 6), st.integers(0, 5), st.integers(0, 2**32 - 1))
-def test_exchanged_labels_keep_the_structure_of_the_experiment(pure, mixed, seed):
+def test_permuted_labels_keep_the_structure_of_the_experiment(pure, mixed, seed):
     table = rows(2 * pure, mixed + (0 if pure > 1 else 3))
-    made = Exchange.of(table).once(seed=seed, draw=0)
+    made = PermutableLabels.of(table).permuted(seed=seed, draw=0)
     if made is None:
         return
     before, after = table, table.assign(label=made)
@@ -33,22 +33,22 @@ def test_exchanged_labels_keep_the_structure_of_the_experiment(pure, mixed, seed
         assert set(made[table["fold"] != fold]) == {"a", "b"}
 
 
-def test_the_scheme_is_told_in_words():
-    assert Exchange.of(rows(6, 0)).scheme == "between whole replicates, since labels follow replicates"
-    assert Exchange.of(rows(0, 6)).scheme == "within replicates"
-    assert "and between" in Exchange.of(rows(4, 2)).scheme
+def test_the_scheme_is_described_in_words():
+    assert PermutableLabels.of(rows(6, 0)).scheme == "between whole replicates, since labels follow replicates"
+    assert PermutableLabels.of(rows(0, 6)).scheme == "within replicates"
+    assert "and between" in PermutableLabels.of(rows(4, 2)).scheme
 
 
 def test_a_draw_is_the_same_however_many_are_drawn():
-    exchange = Exchange.of(rows())
-    assert np.array_equal(exchange.many(seed=1, draws=3)[2], exchange.many(seed=1, draws=9)[2])
-    assert np.array_equal(exchange.once(seed=1, draw=2), exchange.many(seed=1, draws=3)[2])
+    labels = PermutableLabels.of(rows())
+    assert np.array_equal(labels.permutations(seed=1, draws=3)[2], labels.permutations(seed=1, draws=9)[2])
+    assert np.array_equal(labels.permuted(seed=1, draw=2), labels.permutations(seed=1, draws=3)[2])
 
 
-def test_folds_that_no_exchange_leaves_whole_have_no_null():
+def test_folds_that_no_permutation_leaves_trainable_have_no_null():
     table = rows(2, 0).assign(fold=[0] * 4 + [1] * 4)
-    assert Exchange.of(table).once(seed=1, draw=0) is None
-    assert len(Exchange.of(table).many(seed=1, draws=3)) == 0
+    assert PermutableLabels.of(table).permuted(seed=1, draw=0) is None
+    assert len(PermutableLabels.of(table).permutations(seed=1, draws=3)) == 0
 
 
 def test_p_counts_the_value_itself_and_ties():
