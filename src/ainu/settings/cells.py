@@ -12,6 +12,7 @@ import pandas as pd
 from ainu.errors import AinuError
 from ainu.localizations.formats import channel_codes as channel_names
 from ainu.localizations.formats import column_mapping as mapping
+from ainu.localizations.formats.units import LENGTH_COLUMNS
 from ainu.settings.schemas import schema_of
 from ainu.settings.wording import numbered, one_of
 
@@ -91,7 +92,7 @@ def mapping_complaint(text: str, _root: Path | None = None) -> str | None:
     """What is wrong with a mapping of columns (`x=pos_x[px],...`), in the sheet or in the config."""
     pairs = [part.partition("=") for part in text.split(",")]
     # A bracket is a unit only behind a length; elsewhere it may be part of the column's name.
-    bracketed = [source.strip() for key, _, source in pairs if key.strip() not in mapping.IN_LENGTHS]
+    bracketed = [source.strip() for key, _, source in pairs if key.strip() not in LENGTH_COLUMNS]
     try:
         mapping.parse(text, bracketed)
     except AinuError as error:

@@ -92,7 +92,7 @@ def test_smap_width_that_was_not_fitted_is_absent(shared_data):
 def test_rapidstorm_units_come_from_the_first_line(tmp_path):
     table = vendor.localizations()
     path = vendor.rapidstorm(tmp_path / "a.txt", unit="pixel")
-    with pytest.raises(AinuError, match="x is in camera pixels"):
+    with pytest.raises(AinuError, match="column 'x' is in camera pixels"):
         formats.read(path)
     np.testing.assert_allclose(formats.read(path, pixel_size_nm=100).x, 100 * table.x, rtol=1e-4)
 

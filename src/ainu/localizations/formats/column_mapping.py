@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ainu.errors import AinuError
-from ainu.localizations.formats.units import LENGTHS
+from ainu.localizations.formats.units import LENGTH_COLUMNS, LENGTHS
 from ainu.localizations.table import COLUMNS
 
-IN_LENGTHS = ("x", "y", "z", "precision", "sigma")
 KEEP = "keep"
 REQUIRED = ("x", "y")
 
 
 @dataclass(frozen=True)
-class Mapping:
+class ColumnMapping:
     """Columns of a table.
 
     Attributes
@@ -37,13 +36,13 @@ class Mapping:
     first_frame: int = 0
 
 
-def canonical(present: Sequence[str]) -> Mapping:
+def canonical(present: Sequence[str]) -> ColumnMapping:
     """The mapping of a table whose columns have canonical names already, in nm."""
     names = {name: name for name in COLUMNS if name in present}
-    return Mapping(names, {name: "nm" for name in IN_LENGTHS if name in names})
+    return ColumnMapping(names, {name: "nm" for name in LENGTH_COLUMNS if name in names})
 
 
-def parse(text: str, present: Sequence[str]) -> Mapping:
+def parse(text: str, present: Sequence[str]) -> ColumnMapping:
     """Read a mapping, `x=pos_x[px],y=pos_y[px],frame=t[1],keep=a+b`.
 
     Parameters
@@ -72,8 +71,8 @@ def parse(text: str, present: Sequence[str]) -> Mapping:
     if missing:
         raise AinuError(f"columns {text!r}: {missing[0]} is missing")
     keep = tuple(filter(None, (name.strip() for name in names.pop(KEEP, "").split("+"))))
-    units = {name: suffixes[name] or "nm" for name in IN_LENGTHS if name in names}
-    return Mapping(names, units, keep, int(suffixes.get("frame") or 0))
+    units = {name: suffixes[name] or "nm" for name in LENGTH_COLUMNS if name in names}
+    return ColumnMapping(names, units, keep, int(suffixes.get("frame") or 0))
 
 
 def _column_and_suffix(target: str, source: str, present: Sequence[str]) -> tuple[str, str]:
@@ -81,12 +80,10 @@ def _column_and_suffix(target: str, source: str, present: Sequence[str]) -> tupl
     if match is None or target == KEEP:
         return source, ""
     name, suffix = match.group(1), match.group(2).strip()
-    allowed = suffix in LENGTHS if target in IN_LENGTHS else target == "frame" and suffix.isdecimal()
+    allowed = suffix in LENGTHS if target in LENGTH_COLUMNS else target == "frame" and suffix.isdecimal()
     if source in present:
         return source, suffix if allowed else ""
     if not allowed:
-        known = (
-            "nm, um, px" if target in IN_LENGTHS else "the number of the first frame" if target == "frame" else "none"
-        )
-        raise AinuError(f"columns: suffix [{suffix}] in {target}={source}; allowed are: {known}")
+        known = {"frame": "the number of the first frame"} | dict.fromkeys(LENGTH_COLUMNS, "nm, um, px")
+        raise AinuError(f"columns: suffix [{suffix}] in {target}={source}; allowed are: {known.get(target, 'none')}")
     return name, suffix

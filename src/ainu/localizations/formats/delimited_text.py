@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.files import HEAD_BYTES
+from ainu.localizations.formats.raw import need_rows
 
 BLOCK_BYTES = 1 << 18
 """Text that is parsed at a time; larger blocks hold more memory and are not faster."""
@@ -45,6 +46,12 @@ def first_line(head: bytes) -> str:
         return line.decode("utf-8")
     except UnicodeDecodeError:
         return line.decode("latin-1")
+
+
+def column_names(path: str | Path, delimiter: str = ",", quoted: bool = True) -> list[str]:
+    """Column names of a file whose first line is its header."""
+    with open(path, "rb") as file:
+        return header(first_line(file.read(HEAD_BYTES)), delimiter, quoted)
 
 
 def header(line: str, delimiter: str, quoted: bool = True) -> list[str]:
@@ -89,8 +96,7 @@ def read(
     _check_names(path, names, [*numbers, *([code] if code is not None else [])])
     if code in numbers:
         raise AinuError(f"{path}: column {code!r} is asked for as the channel and as a number; keep it once")
-    if not _has_rows(path, end):
-        raise AinuError(f"{path}: holds a header but no rows")
+    need_rows(_has_rows(path, end), path)
     types: dict[str, pa.DataType] = {name: pa.from_numpy_dtype(dtype) for name, dtype in numbers.items()}
     if code is not None:
         types[code] = pa.dictionary(pa.int32(), pa.string())
@@ -107,8 +113,7 @@ def read(
                 growing.rows += batch.num_rows
     except pa.ArrowInvalid as error:
         raise AinuError(f"{path}: {explained(str(error), names)}") from None
-    if not growing.rows:
-        raise AinuError(f"{path}: holds a header but no rows")
+    need_rows(growing.rows, path)
     arrays = growing.arrays()
     pa.default_memory_pool().release_unused()
     return Columns(growing.rows, arrays, None if code is None else arrays.pop(code), tuple(known))

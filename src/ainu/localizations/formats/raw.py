@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -142,24 +143,6 @@ def _bad_frames(frames: NDArray[Any], first: int) -> NDArray[np.bool_]:
     return outside if frames.dtype.kind in "iu" else outside | (np.floor(frames) != frames)
 
 
-def own_correction(columns: str, used: bool, shifts: Sequence[NDArray[Any]]) -> dict[str, Any]:
-    """What is recorded of a file's own correction: shifts, (n,) nm per axis; empty where all of them are 0."""
-    squares = np.sum([np.square(shift, dtype=np.float64) for shift in shifts], axis=0)
-    squares = squares[np.isfinite(squares)]
-    if not squares.any():
-        return {}
-    rms, largest = np.sqrt(squares.mean()), np.sqrt(squares.max())
-    return {"columns": columns, "used": used, "rms_nm": round(float(rms), 3), "max_nm": round(float(largest), 3)}
-
-
-def correction_notes(correction: dict[str, Any], what: str) -> tuple[str, ...]:
-    """What to tell a user of a file that carries a correction of its own."""
-    if not correction:
-        return ()
-    taken = "used, as the settings say" if correction["used"] else "not used: the raw positions are"
-    return (f"file carries its own {what} ({correction['columns']}; {correction['rms_nm']:g} nm rms); {taken}",)
-
-
 def measured(values: NDArray[Any]) -> bool:
     """Whether a column that the format cannot leave out was measured: one that was not is filled with 0.
 
@@ -168,29 +151,13 @@ def measured(values: NDArray[Any]) -> bool:
     return bool(np.any(values[:MANY] != 0)) or bool(np.any(values[MANY:] != 0))
 
 
-def need_pixel_size(pixel_size_nm: float | None, what: str) -> float:
-    """The camera pixel in nm, or the message that says where to set it."""
-    if pixel_size_nm is None:
-        raise AinuError(
-            f"{what} in camera pixels: set pixel_size_nm in the sample sheet or ingest.pixel_size_nm in the config"
-        )
-    if not np.isfinite(pixel_size_nm) or pixel_size_nm <= 0:
-        raise AinuError(f"pixel_size_nm is {pixel_size_nm}; it is a length above 0, in nm")
-    return float(pixel_size_nm)
+def need_rows(rows: int, where: str | Path) -> None:
+    """Refuse a file, or a table in it, without rows.
 
-
-def as_extra(values: NDArray[Any]) -> NDArray[Any]:
-    """A kept column as it is stored: whole numbers as int32, whatever type the file gave them."""
-    whole = np.isfinite(values).all() and (np.floor(values) == values).all()
-    small = values.size == 0 or (values.min() >= -(2**31) and values.max() < 2**31)
-    return values.astype(np.int32) if whole and small else values
-
-
-def geometric_mean(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
-    """The width of a round spot with the same area as the elliptical one; NaN where one width is negative."""
-    return np.sqrt(first * second)
-
-
-def root_mean_square(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float32]:
-    """The lateral precision of a position whose precisions along x and y are known."""
-    return np.sqrt((np.square(first, dtype=np.float64) + np.square(second, dtype=np.float64)) / 2).astype(np.float32)
+    Raises
+    ------
+    AinuError
+        `rows` is 0; the message starts with `where`.
+    """
+    if not rows:
+        raise AinuError(f"{where}: holds a header but no rows")

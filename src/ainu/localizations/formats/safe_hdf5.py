@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
+from ainu.localizations.formats.raw import need_rows
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 BEST_COMPRESSION = 2000
@@ -75,8 +76,7 @@ def own_table(path: Path, file: h5py.File, name: str) -> h5py.Dataset:
     dataset = own(path, file, name)
     if not isinstance(dataset, h5py.Dataset) or dataset.ndim != 1 or not dataset.dtype.names:
         raise AinuError(f"{path}: {name!r} is not a table (1-D, with named columns)")
-    if dataset.size == 0:
-        raise AinuError(f"{path}: holds a header but no rows")
+    need_rows(dataset.size, path)
     return dataset
 
 

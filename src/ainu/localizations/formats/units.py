@@ -1,10 +1,14 @@
 """Units of length that files use."""
 
+import numpy as np
+
 from ainu.errors import AinuError
-from ainu.localizations.formats.raw import need_pixel_size
 
 LENGTHS = {"nm": 1.0, "um": 1000.0, "µm": 1000.0, "μm": 1000.0, "px": None}
 """Unit -> nm (micro sign and Greek mu are different characters); px is as long as the camera's pixel."""
+
+LENGTH_COLUMNS = ("x", "y", "z", "precision", "sigma")
+"""Canonical columns that hold a length."""
 
 
 def nm_per_unit(unit: str, pixel_size_nm: float | None, what: str) -> float:
@@ -19,3 +23,14 @@ def nm_per_unit(unit: str, pixel_size_nm: float | None, what: str) -> float:
         raise AinuError(f"{what} in {unit or 'no unit'!r}; known are: nm, um, px")
     known = LENGTHS[unit]
     return need_pixel_size(pixel_size_nm, what) if known is None else known
+
+
+def need_pixel_size(pixel_size_nm: float | None, what: str) -> float:
+    """The camera pixel in nm, or the message that says where to set it."""
+    if pixel_size_nm is None:
+        raise AinuError(
+            f"{what} in camera pixels: set pixel_size_nm in the sample sheet or ingest.pixel_size_nm in the config"
+        )
+    if not np.isfinite(pixel_size_nm) or pixel_size_nm <= 0:
+        raise AinuError(f"pixel_size_nm is {pixel_size_nm}; it is a length above 0, in nm")
+    return float(pixel_size_nm)

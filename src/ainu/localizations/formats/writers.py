@@ -17,7 +17,7 @@ from ainu.errors import AinuError
 from ainu.files import whole
 from ainu.hdf5 import new_file
 from ainu.localizations.formats.insight3_layout import HEADER, LEFT_EDGE, MAGIC, RECORD
-from ainu.localizations.formats.raw import need_pixel_size
+from ainu.localizations.formats.units import need_pixel_size
 from ainu.localizations.table import Localizations
 
 INSIGHT3_STATUS = 6

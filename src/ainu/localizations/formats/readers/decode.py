@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.localizations.formats import safe_hdf5 as hdf5
-from ainu.localizations.formats.raw import Raw, as_extra, measured, need_pixel_size, root_mean_square
+from ainu.localizations.formats.builder import kept_columns, measured_columns, root_mean_square
+from ainu.localizations.formats.raw import Raw
+from ainu.localizations.formats.units import need_pixel_size
 
 NAME = "decode"
 VERSION = 1
@@ -52,6 +54,7 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
         if xyz is None or frame is None or not xyz.size or not frame.size:
             raise AinuError(f"{path}: holds a header but no rows")
         further = {name: _own(path, data, name, len(frame)) for name in (*OPTIONAL.values(), *keep)}
+        there = {name: values for name, values in further.items() if values is not None}
         spread = _own(path, data, "xyz_sig", len(frame), columns=3)
         unit = str(meta.get("xy_unit", "px"))
         in_file = np.asarray(meta.get("px_size", []), np.float64).ravel()
@@ -61,14 +64,14 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     scale = pixel if unit == "px" else np.ones(2)
     lateral = xyz[:, :2] * scale - LEFT_EDGE * pixel
     columns = {"x": lateral[:, 0], "y": lateral[:, 1], "z": xyz[:, 2], "frame": frame}
-    columns |= {name: values for name, own in OPTIONAL.items() if (values := further[own]) is not None}
+    columns |= {name: there[own] for name, own in OPTIONAL.items() if own in there}
     if spread is not None:
         columns["precision"] = root_mean_square(*(spread[:, :2] * scale).T)
     return Raw(
-        columns={name: _narrow(values) for name, values in columns.items() if _present(name, values)},
+        columns={name: _narrow(values) for name, values in measured_columns(columns).items()},
         rows=len(frame),
         units={"x": unit, "y": unit, "z": "nm", "photons": "photon", "background": "photon", "precision": unit},
-        extra={name: as_extra(values) for name in keep if (values := further[name]) is not None},
+        extra=kept_columns(there, [name for name in keep if name in there]),
         pixel_size_nm=own_pixel,
     )
 
@@ -104,10 +107,6 @@ def _pixel(
         return np.zeros(2), None
     size = need_pixel_size(given, f"{path}: no px_size in the file; x, y are")
     return np.full(2, size), size
-
-
-def _present(name: str, values: NDArray[Any]) -> bool:
-    return name in ("x", "y", "frame") or measured(values)
 
 
 def _narrow(values: NDArray[Any]) -> NDArray[Any]:

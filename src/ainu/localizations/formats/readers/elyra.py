@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from ainu.files import HEAD_BYTES
 from ainu.localizations.formats import delimited_text as text
-from ainu.localizations.formats.raw import Raw, as_extra, measured
+from ainu.localizations.formats.builder import measured_columns, of_text, read_text
+from ainu.localizations.formats.raw import Raw
 
 NAME = "elyra"
 VERSION = 1
@@ -54,26 +52,15 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     """
     there = names(path)
     source = SINGLE | {name: column for name, column in OPTIONAL.items() if column in there}
-    numbers: dict[str, type] = dict.fromkeys(source.values(), np.float32)
-    numbers |= dict.fromkeys([SINGLE["frame"], *keep], np.float64)
     code = CHANNEL if CHANNEL in there else None
-    table = text.read(path, there, numbers, code=code, delimiter="\t", quoted=False, end=_end_of_rows(path))
-    columns = {name: table.numbers[column] for name, column in source.items()}
-    return Raw(
-        columns={name: values for name, values in columns.items() if name in SINGLE or measured(values)},
-        rows=table.rows,
-        units=UNITS,
-        codes=table.codes,
-        code_names=text.whole_codes(table.code_names),
-        extra={name: as_extra(table.numbers[name]) for name in keep},
-        first_frame=1,
-    )
+    end = _end_of_rows(path)
+    table, columns = read_text(path, there, source, keep, code=code, delimiter="\t", quoted=False, end=end)
+    return of_text(table, measured_columns(columns), keep, units=UNITS, first_frame=1)
 
 
 def names(path: str | Path) -> list[str]:
     """Names of the columns."""
-    with open(path, "rb") as file:
-        return text.header(text.first_line(file.read(HEAD_BYTES)), "\t", quoted=False)
+    return text.column_names(path, "\t", quoted=False)
 
 
 def _end_of_rows(path: str | Path) -> int:

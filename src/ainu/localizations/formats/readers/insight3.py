@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
+from ainu.localizations.formats.builder import correction_notes, kept_columns, measured_columns, own_correction
 from ainu.localizations.formats.insight3_layout import HEADER, LEFT_EDGE, MAGIC, RECORD
-from ainu.localizations.formats.raw import Raw, as_extra, correction_notes, measured, need_pixel_size, own_correction
+from ainu.localizations.formats.raw import Raw, need_rows
+from ainu.localizations.formats.units import need_pixel_size
 
 NAME = "insight3"
 VERSION = 1
@@ -78,13 +80,13 @@ def read(
         differ = differ or any((block[raw] != block[own]).any() for raw, own in CORRECTED.items())
     correction = _correction(path, rows, pixel, corrected) if differ else {}
     return Raw(
-        columns={name: values for name, values in columns.items() if _present(name, values)},
+        columns=measured_columns(columns),
         rows=rows,
         units=UNITS,
         codes=categories.codes,
         code_names=categories.names,
         rejected={Z_OUT_OF_RANGE: "z out of range (category 9)"},
-        extra={name: as_extra(values) for name, values in extra.items()},
+        extra=kept_columns(extra, keep),
         first_frame=1,
         pixel_size_nm=pixel,
         correction=correction,
@@ -110,8 +112,7 @@ def _announced(path: Path) -> int:
     whole = (size - HEADER.size) // RECORD.itemsize
     if n < 0 or n > whole:
         raise AinuError(f"{path}: truncated: the header announces {n} molecules, {size} bytes hold {whole}")
-    if n == 0:
-        raise AinuError(f"{path}: holds a header but no rows")
+    need_rows(n, path)
     return n
 
 
@@ -136,10 +137,6 @@ def _convert(name: str, values: NDArray[Any], pixel: float, out: NDArray[Any]) -
         np.multiply(values, np.float32(0.5), out=out)
     elif name != "z" or values.any():
         out[:] = values
-
-
-def _present(name: str, values: NDArray[Any]) -> bool:
-    return name in ("x", "y", "frame") or measured(values)
 
 
 class _Categories:

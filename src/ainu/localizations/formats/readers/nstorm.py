@@ -14,9 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ainu.files import HEAD_BYTES
 from ainu.localizations.formats import delimited_text as text
-from ainu.localizations.formats.raw import Raw, as_extra, correction_notes, measured, own_correction
+from ainu.localizations.formats.builder import (
+    correction_notes,
+    kept_columns,
+    measured_columns,
+    own_correction,
+    read_text,
+)
+from ainu.localizations.formats.raw import Raw, measured
 
 NAME = "nstorm"
 VERSION = 1
@@ -66,10 +72,8 @@ def read(
     """
     there = names(path)
     checks = [name for name in (*CORRECTED.values(), *WARPED) if corrected or name in there]
-    wanted = {COLUMNS[name]: np.float32 for name in COLUMNS if name != "frame"}
-    wanted |= dict.fromkeys(["Area", *checks], np.float32)
-    numbers: dict[str, type] = wanted | dict.fromkeys([COLUMNS["frame"], *keep], np.float64)
-    table = text.read(path, there, numbers, code=CHANNEL, delimiter="\t", quoted=False)
+    further = ["Area", *checks]
+    table, _ = read_text(path, there, COLUMNS, keep, further, code=CHANNEL, delimiter="\t", quoted=False)
     correction = _correction(table.numbers, corrected)
     columns, units = _canonical(table.numbers, COLUMNS | (CORRECTED if corrected else {}))
     return Raw(
@@ -79,7 +83,7 @@ def read(
         codes=table.codes,
         code_names=table.code_names,
         rejected=REJECTED,
-        extra={name: as_extra(table.numbers[name]) for name in keep},
+        extra=kept_columns(table.numbers, keep),
         first_frame=1,
         correction=correction,
         notes=correction_notes(correction, "drift correction") + _warped(table.numbers),
@@ -88,15 +92,13 @@ def read(
 
 def names(path: str | Path) -> list[str]:
     """Names of the columns."""
-    with open(path, "rb") as file:
-        return text.header(text.first_line(file.read(HEAD_BYTES)), "\t", quoted=False)
+    return text.column_names(path, "\t", quoted=False)
 
 
 def _canonical(
     numbers: dict[str, NDArray[Any]], sources: dict[str, str]
 ) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    always = ("x", "y", "frame")
-    columns = {name: numbers[own] for name, own in sources.items() if name in always or measured(numbers[own])}
+    columns = measured_columns({name: numbers[own] for name, own in sources.items()})
     units = {name: UNITS[name] for name in columns if name in UNITS}
     if "sigma" in columns:
         columns["sigma"] = columns["sigma"] / 2

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ainu.files import HEAD_BYTES
 from ainu.localizations.formats import delimited_text as text
-from ainu.localizations.formats.raw import Raw, as_extra, geometric_mean, measured, root_mean_square
+from ainu.localizations.formats.builder import measured_columns, of_pairs, of_text, read_text
+from ainu.localizations.formats.raw import Raw
 
 NAME = "oni"
 VERSION = 1
@@ -49,30 +49,19 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     there = names(path)
     source = SINGLE | {name: column for name, column in OPTIONAL.items() if column in there}
     further = [name for name in (*PRECISION, *SIGMA, IN_PIXELS) if name in there]
-    numbers: dict[str, type] = dict.fromkeys([*source.values(), *further], np.float32)
-    numbers |= dict.fromkeys([SINGLE["frame"], *keep], np.float64)
-    table = text.read(path, there, numbers, code=CHANNEL)
-    columns = {name: table.numbers[column] for name, column in source.items()}
-    if set(PRECISION) <= set(further):
-        columns["precision"] = root_mean_square(*(table.numbers[name] for name in PRECISION))
+    table, columns = read_text(path, there, source, keep, further, code=CHANNEL)
+    columns |= of_pairs(table.numbers, {"precision": PRECISION})
     pixel = _pixel(table.numbers) if pixel_size_nm is None else pixel_size_nm
-    if set(SIGMA) <= set(further) and pixel:
-        columns["sigma"] = geometric_mean(*(table.numbers[name] for name in SIGMA)) * np.float32(pixel)
-    return Raw(
-        columns={name: values for name, values in columns.items() if name in SINGLE or measured(values)},
-        rows=table.rows,
-        units=UNITS,
-        codes=table.codes,
-        code_names=text.whole_codes(table.code_names),
-        extra={name: as_extra(table.numbers[name]) for name in keep},
-        pixel_size_nm=pixel if "sigma" in columns else None,
-    )
+    if pixel:
+        in_pixels = of_pairs(table.numbers, {"sigma": SIGMA})
+        columns |= {name: values * np.float32(pixel) for name, values in in_pixels.items()}
+    pixel_used = pixel if "sigma" in columns else None
+    return of_text(table, measured_columns(columns), keep, units=UNITS, pixel_size_nm=pixel_used)
 
 
 def names(path: str | Path) -> list[str]:
     """Names of the columns."""
-    with open(path, "rb") as file:
-        return text.header(text.first_line(file.read(HEAD_BYTES)), ",")
+    return text.column_names(path)
 
 
 def _pixel(numbers: dict[str, NDArray[Any]]) -> float | None:

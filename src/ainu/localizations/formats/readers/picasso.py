@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.localizations.formats import safe_hdf5 as hdf5
-from ainu.localizations.formats.raw import Raw, as_extra, geometric_mean, need_pixel_size, root_mean_square
+from ainu.localizations.formats.builder import channel_codes, kept_columns, of_pairs
+from ainu.localizations.formats.raw import Raw
+from ainu.localizations.formats.units import need_pixel_size
 
 NAME = "picasso"
 VERSION = 1
@@ -57,17 +59,17 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     )
     locs = _dataset(path, keep)
     columns = {name: locs[field] for name, field in SINGLE.items() if field in locs}
-    columns |= {name: _pair(locs, name) for name in PAIRS if set(PAIRS[name]) <= set(locs)}
+    columns |= of_pairs(locs, PAIRS)
     scaled = [name for name in ("x", "y", *PAIRS) if name in columns]
     columns |= {name: columns[name].astype(np.float32) * np.float32(pixel) for name in scaled}
-    codes, names = _channels(locs)
+    codes, names = channel_codes(locs, CHANNEL)
     return Raw(
         columns=columns,
         rows=len(columns["x"]),
         units={name: unit for name, unit in UNITS.items() if name in columns},
         codes=codes,
         code_names=names,
-        extra={name: as_extra(locs[name]) for name in keep},
+        extra=kept_columns(locs, keep),
         pixel_size_nm=pixel,
         notes=_notes(in_yaml, pixel),
     )
@@ -132,20 +134,6 @@ def _dataset(path: Path, keep: Sequence[str]) -> dict[str, NDArray[Any]]:
             raise AinuError(f"{path}: column {unfit[0]!r} holds {dataset.dtype[unfit[0]]}, not numbers")
         rows = dataset[()]
     return {name: np.ascontiguousarray(rows[name]) for name in fields if name in wanted}
-
-
-def _pair(locs: dict[str, NDArray[Any]], name: str) -> NDArray[Any]:
-    first, second = (locs[field] for field in PAIRS[name])
-    if name == "sigma":
-        return geometric_mean(first, second)
-    return root_mean_square(first, second)
-
-
-def _channels(locs: dict[str, NDArray[Any]]) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
-    if CHANNEL not in locs:
-        return None, ()
-    found, codes = np.unique(as_extra(locs[CHANNEL]), return_inverse=True)
-    return codes, tuple(str(code) for code in found)
 
 
 def _notes(in_yaml: float | None, pixel: float) -> tuple[str, ...]:

@@ -6,13 +6,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ainu.errors import AinuError
 from ainu.files import HEAD_BYTES
 from ainu.localizations.formats import delimited_text as text
-from ainu.localizations.formats.raw import Raw, as_extra, measured, root_mean_square
-from ainu.localizations.formats.units import nm_per_unit
+from ainu.localizations.formats.builder import measured_columns, of_pairs, of_text, read_text, to_nm
+from ainu.localizations.formats.raw import Raw
 
 NAME = "rapidstorm"
 VERSION = 1
@@ -47,24 +45,14 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     fields = _fields(path)
     source = SINGLE | {name: column for name, column in OPTIONAL.items() if column in fields}
     both = PRECISION if set(PRECISION) <= set(fields) else ()
-    numbers: dict[str, type] = dict.fromkeys([*source.values(), *both], np.float32)
-    numbers |= dict.fromkeys([SINGLE["frame"], *keep], np.float64)
-    table = text.read(path, list(fields), numbers, delimiter=" ", quoted=False)
-    columns = {name: table.numbers[column] for name, column in source.items()}
-    if both:
-        columns["precision"] = root_mean_square(*(table.numbers[name] for name in both))
+    table, columns = read_text(path, list(fields), source, keep, both, delimiter=" ", quoted=False)
+    columns |= of_pairs(table.numbers, {"precision": PRECISION})
     units = {
         name: fields[column] for name, column in (source | {"precision": PRECISION[0]}).items() if column in fields
     }
-    for name in [name for name in ("x", "y", "z", "precision") if name in columns]:
-        columns[name] = columns[name] * np.float32(nm_per_unit(units[name], pixel_size_nm, f"{path}: {name} is"))
-    return Raw(
-        columns={name: values for name, values in columns.items() if name in SINGLE or measured(values)},
-        rows=table.rows,
-        units={name: unit for name, unit in units.items() if name != "frame"},
-        extra={name: as_extra(table.numbers[name]) for name in keep},
-        pixel_size_nm=pixel_size_nm if "px" in units.values() else None,
-    )
+    units.pop("frame")
+    pixel = pixel_size_nm if to_nm(columns, units, pixel_size_nm, path) else None
+    return of_text(table, measured_columns(columns), keep, units=units, pixel_size_nm=pixel)
 
 
 def names(path: str | Path) -> list[str]:

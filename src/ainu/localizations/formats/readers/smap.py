@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ainu.errors import AinuError
 from ainu.localizations.formats import matlab5
 from ainu.localizations.formats import safe_hdf5 as hdf5
-from ainu.localizations.formats.raw import Raw, as_extra, geometric_mean, measured
+from ainu.localizations.formats.builder import channel_codes, geometric_mean, kept_columns, measured_columns
+from ainu.localizations.formats.raw import Raw, need_rows
 
 NAME = "smap"
 VERSION = 1
@@ -54,21 +55,20 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     optional = [*OPTIONAL.values(), *SIGMA, CHANNEL, FILE_NUMBER]
     found = _from_v5(path, wanted, optional) if _is_v5(path) else _from_hdf5(path, wanted, optional)
     rows = len(found[SINGLE["x"]])
-    if not rows:
-        raise AinuError(f"{path}: holds a header but no rows")
+    need_rows(rows, path)
     for name, values in found.items():
         if len(values) != rows:
             raise AinuError(f"{path}: {name!r} has {len(values)} values, {SINGLE['x']!r} has {rows}")
     columns = {name: _narrow(found[own]) for name, own in (SINGLE | OPTIONAL).items() if own in found}
     columns |= _width(found)
-    codes, names = _channels(found)
+    codes, names = channel_codes(found, CHANNEL)
     return Raw(
-        columns={name: values for name, values in columns.items() if name in SINGLE or measured(values)},
+        columns=measured_columns(columns),
         rows=rows,
         units=UNITS,
         codes=codes,
         code_names=names,
-        extra={name: as_extra(found[name]) for name in keep},
+        extra=kept_columns(found, keep),
         first_frame=1,
         notes=_notes(found),
     )
@@ -122,13 +122,6 @@ def _width(found: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     if not widths or (len(found[SINGLE["x"]]) > 1 and all((width == width[0]).all() for width in widths)):
         return {}
     return {"sigma": geometric_mean(widths[0], widths[-1]).astype(np.float32)}
-
-
-def _channels(found: dict[str, NDArray[Any]]) -> tuple[NDArray[Any] | None, tuple[str, ...]]:
-    if CHANNEL not in found:
-        return None, ()
-    names, codes = np.unique(as_extra(found[CHANNEL]), return_inverse=True)
-    return codes, tuple(str(name) for name in names)
 
 
 def _narrow(values: NDArray[Any]) -> NDArray[Any]:

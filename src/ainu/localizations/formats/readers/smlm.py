@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.localizations.formats import delimited_text as text
-from ainu.localizations.formats.raw import Raw, as_extra, measured, root_mean_square
-from ainu.localizations.formats.units import nm_per_unit
+from ainu.localizations.formats.builder import kept_columns, measured_columns, of_pairs
+from ainu.localizations.formats.raw import Raw, need_rows
+from ainu.localizations.formats.units import LENGTH_COLUMNS, nm_per_unit
 
 NAME = "smlm"
 VERSION = 1
@@ -47,12 +48,11 @@ SINGLE = {
 }
 """Canonical column -> the names that programs use for it, without a unit."""
 PAIR = ("uncertainty_x", "uncertainty_y")
-IN_LENGTHS = ("x", "y", "z", "precision", "sigma")
 UNITS = {"": "nm", "nanometer": "nm", "micrometer": "um", "pixel": "px", "pixels": "px"}
 
 
 @dataclass(frozen=True)
-class Table:
+class MemberTable:
     """A table of the zip: its member, rows and channel; names, types and units of its columns; text or binary."""
 
     member: str
@@ -95,10 +95,10 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
         arrays = [_canonical(_read(archive, table), table, keep, pixel_size_nm) for table in tables]
     shared = [name for name in arrays[0] if all(name in own for own in arrays)]
     columns = {name: np.concatenate([own[name] for own in arrays]) for name in shared}
-    extra = {name: as_extra(columns.pop(f"keep {name}")) for name in keep}
+    extra = kept_columns({name: columns.pop(f"keep {name}") for name in keep}, keep)
     channels = list(dict.fromkeys(table.channel for table in tables))
     return Raw(
-        columns={name: values for name, values in columns.items() if name in ("x", "y", "frame") or measured(values)},
+        columns=measured_columns(columns),
         rows=len(columns["x"]),
         units=_units(tables[0], columns),
         codes=np.repeat([channels.index(table.channel) for table in tables], [table.rows for table in tables]),
@@ -154,7 +154,7 @@ def _member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     return info
 
 
-def _tables(manifest: dict[str, Any]) -> list[Table]:
+def _tables(manifest: dict[str, Any]) -> list[MemberTable]:
     files = manifest.get("files")
     wanted = [entry for entry in (files if isinstance(files, list) else []) if _is_table(entry)]
     if not wanted:
@@ -166,7 +166,7 @@ def _is_table(entry: Any) -> bool:
     return isinstance(entry, dict) and entry.get("type") == "table"
 
 
-def _table(entry: dict[str, Any], form: Any) -> Table:
+def _table(entry: dict[str, Any], form: Any) -> MemberTable:
     if not isinstance(form, dict):
         raise AinuError(f"{MANIFEST!r}: format {entry.get('format')!r} of {entry.get('name')!r} is not described")
     names, kinds, units = (list(form.get(key) or []) for key in ("headers", "dtype", "units"))
@@ -174,7 +174,7 @@ def _table(entry: dict[str, Any], form: Any) -> Table:
     if len(set(names)) != len(names) or not names or (binary and len(kinds) != len(names)):
         raise AinuError(f"{MANIFEST!r}: {len(names)} headers and {len(kinds)} dtypes do not make a table")
     offsets: Any = entry.get("offset")
-    return Table(
+    return MemberTable(
         member=entry.get("name", ""),
         rows=int(entry.get("rows", 0)),
         channel=str(entry.get("channel") or "default"),
@@ -187,13 +187,12 @@ def _table(entry: dict[str, Any], form: Any) -> Table:
     )
 
 
-def _read(archive: zipfile.ZipFile, table: Table) -> dict[str, NDArray[Any]]:
-    if table.rows < 1:
-        raise AinuError(f"{table.member!r} holds a header but no rows")
+def _read(archive: zipfile.ZipFile, table: MemberTable) -> dict[str, NDArray[Any]]:
+    need_rows(max(table.rows, 0), repr(table.member))
     return _read_binary(archive, table) if table.binary else _read_text(archive, table)
 
 
-def _read_binary(archive: zipfile.ZipFile, table: Table) -> dict[str, NDArray[Any]]:
+def _read_binary(archive: zipfile.ZipFile, table: MemberTable) -> dict[str, NDArray[Any]]:
     unknown = [kind for kind in table.kinds if kind not in KINDS]
     if unknown:
         raise AinuError(f"{MANIFEST!r}: dtype {unknown[0]!r}; known are: {', '.join(KINDS)}")
@@ -210,7 +209,7 @@ def _read_binary(archive: zipfile.ZipFile, table: Table) -> dict[str, NDArray[An
     return {name: rows[name] + table.offsets[name] if table.offsets.get(name) else rows[name] for name in table.names}
 
 
-def _read_text(archive: zipfile.ZipFile, table: Table) -> dict[str, NDArray[Any]]:
+def _read_text(archive: zipfile.ZipFile, table: MemberTable) -> dict[str, NDArray[Any]]:
     with archive.open(_member(archive, table.member)) as file:
         try:
             found = pyarrow.csv.read_csv(
@@ -227,21 +226,20 @@ def _read_text(archive: zipfile.ZipFile, table: Table) -> dict[str, NDArray[Any]
 
 
 def _canonical(
-    found: dict[str, NDArray[Any]], table: Table, keep: Sequence[str], pixel_size_nm: float | None
+    found: dict[str, NDArray[Any]], table: MemberTable, keep: Sequence[str], pixel_size_nm: float | None
 ) -> dict[str, NDArray[Any]]:
     columns: dict[str, NDArray[Any]] = {}
     for name, own in _sources(table).items():
-        if name in IN_LENGTHS:
+        if name in LENGTH_COLUMNS:
             factor = nm_per_unit(_unit(table, own), pixel_size_nm, f"column {own!r} is")
             columns[name] = (found[own] * factor).astype(np.float32)
         else:
             columns[name] = found[own]
-    if "precision" not in columns and set(PAIR) <= set(found):
-        columns["precision"] = root_mean_square(*(found[name] for name in PAIR))
+    columns = of_pairs(found, {"precision": PAIR}) | columns
     return columns | {f"keep {name}": found[name] for name in keep}
 
 
-def _sources(table: Table) -> dict[str, str]:
+def _sources(table: MemberTable) -> dict[str, str]:
     """Canonical column -> column of the table, whose name may carry its unit (`uncertainty [nm]`)."""
     bare = {name.partition("[")[0].strip(): name for name in table.names}
     found = {name: next((bare[own] for own in names if own in bare), "") for name, names in SINGLE.items()}
@@ -251,12 +249,12 @@ def _sources(table: Table) -> dict[str, str]:
     return {name: own for name, own in found.items() if own}
 
 
-def _unit(table: Table, name: str) -> str:
+def _unit(table: MemberTable, name: str) -> str:
     in_name = name.partition("[")[2].rstrip("] ")
     unit = table.units[table.names.index(name)] or in_name
     return UNITS.get(unit, unit)
 
 
-def _units(table: Table, columns: dict[str, NDArray[Any]]) -> dict[str, str]:
+def _units(table: MemberTable, columns: dict[str, NDArray[Any]]) -> dict[str, str]:
     sources = {name: own for name, own in _sources(table).items() if name in columns and name != "frame"}
-    return {name: _unit(table, own) if name in IN_LENGTHS else "as in the file" for name, own in sources.items()}
+    return {name: _unit(table, own) if name in LENGTH_COLUMNS else "as in the file" for name, own in sources.items()}

@@ -17,15 +17,16 @@ from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.localizations.formats import safe_hdf5 as hdf5
-from ainu.localizations.formats.raw import (
-    Raw,
-    as_extra,
+from ainu.localizations.formats.builder import (
+    channel_codes,
     correction_notes,
-    geometric_mean,
-    measured,
-    need_pixel_size,
+    kept_columns,
+    measured_columns,
+    of_pairs,
     own_correction,
 )
+from ainu.localizations.formats.raw import Raw, need_rows
+from ainu.localizations.formats.units import need_pixel_size
 
 NAME = "storm_analysis"
 VERSION = 1
@@ -81,18 +82,18 @@ def read(
     for axis, shift in moved.items():
         edge = 0.0 if axis == "z" else LEFT_EDGE
         columns[axis] = ((columns[axis] - edge) * scale[axis] + (shift if corrected else 0)).astype(np.float32)
-    if set(SIGMA) <= set(columns):
-        columns["sigma"] = geometric_mean(*(columns[name] for name in SIGMA)) * np.float32(pixel)
+    in_pixels = of_pairs(columns, {"sigma": SIGMA})
+    columns |= {name: values * np.float32(pixel) for name, values in in_pixels.items()}
     canonical = {**POSITION, "frame": "", "sigma": "", **OPTIONAL}
     columns |= {name: columns[own] for name, own in OPTIONAL.items() if own in columns}
-    names, codes = np.unique(columns[CATEGORY], return_inverse=True) if CATEGORY in columns else ((), None)
+    codes, names = channel_codes(columns, CATEGORY)
     return Raw(
-        columns={name: columns[name] for name in canonical if name in columns and _present(name, columns[name])},
+        columns=measured_columns({name: columns[name] for name in canonical if name in columns}),
         rows=len(columns["x"]),
         units=UNITS,
         codes=codes,
-        code_names=tuple(str(int(name)) for name in names),
-        extra={name: as_extra(columns[name]) for name in keep},
+        code_names=names,
+        extra=kept_columns(columns, keep),
         pixel_size_nm=pixel,
         correction=correction,
         notes=correction_notes(correction, "drift correction") + _tracked(tracked),
@@ -124,8 +125,7 @@ def _joined(
         for axis, attribute in POSITION.items():
             shifts[axis].append(np.full(count, hdf5.number_of(group.attrs, attribute)))
         frames.append(np.full(count, number, np.int64))
-    if not sum(map(len, frames)):
-        raise AinuError(f"{path}: holds a header but no rows")
+    need_rows(sum(map(len, frames)), path)
     columns = {name: np.concatenate(arrays) for name, arrays in parts.items()} | {"frame": np.concatenate(frames)}
     return columns, {axis: np.concatenate(arrays) for axis, arrays in shifts.items()}
 
@@ -143,10 +143,6 @@ def _wanted(group: h5py.Group, keep: Sequence[str]) -> list[str]:
     """The properties to read: those the first frame has, since every frame has the same."""
     optional = ("z", *OPTIONAL.values(), *SIGMA, CATEGORY)
     return list(dict.fromkeys(["x", "y", *(name for name in optional if name in group), *keep]))
-
-
-def _present(name: str, values: NDArray[Any]) -> bool:
-    return name in ("x", "y", "frame") or measured(values)
 
 
 def _tracked(tracked: bool) -> tuple[str, ...]:

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.files import HEAD_BYTES
-from ainu.localizations.formats import column_mapping as mapping
+from ainu.localizations.formats import column_mapping
 from ainu.localizations.formats import delimited_text as text
-from ainu.localizations.formats.column_mapping import Mapping
-from ainu.localizations.formats.raw import Raw, as_extra
+from ainu.localizations.formats.builder import of_text
+from ainu.localizations.formats.column_mapping import ColumnMapping
+from ainu.localizations.formats.raw import Raw, need_rows
 from ainu.localizations.formats.units import nm_per_unit
 
 NAME = "table"
@@ -45,7 +46,7 @@ def read(
     keep : sequence of str
         Further columns, under their own names.
     columns : str, optional
-        The sheet's mapping (`ainu.formats.mapping.parse`); None: canonical names, nm.
+        The sheet's mapping (`column_mapping.parse`); None: canonical names, nm.
 
     Raises
     ------
@@ -53,7 +54,7 @@ def read(
         A column is missing, there is text in a number, or there are no rows.
     """
     there, delimiter = _header(path)
-    plan = mapping.parse(columns, there) if columns else mapping.canonical(there)
+    plan = column_mapping.parse(columns, there) if columns else column_mapping.canonical(there)
     kept = tuple(dict.fromkeys([*plan.keep, *keep]))
     _check(path, there, plan, kept)
     numbers: dict[str, type] = dict.fromkeys(kept, np.float64)
@@ -86,8 +87,8 @@ def _text_header(head: bytes) -> tuple[list[str], str]:
     return text.header(line, delimiter), delimiter
 
 
-def _check(path: str | Path, names: Sequence[str], plan: Mapping, kept: Sequence[str]) -> None:
-    missing = [name for name in mapping.REQUIRED if name not in plan.names]
+def _check(path: str | Path, names: Sequence[str], plan: ColumnMapping, kept: Sequence[str]) -> None:
+    missing = [name for name in column_mapping.REQUIRED if name not in plan.names]
     if missing:
         raise AinuError(
             f"{path}: column {missing[0]!r} is missing; the columns are: {', '.join(names)}. "
@@ -100,8 +101,7 @@ def _check(path: str | Path, names: Sequence[str], plan: Mapping, kept: Sequence
 
 def _read_parquet(path: str | Path, numbers: dict[str, type], code: str | None) -> text.Columns:
     file = pq.ParquetFile(path)
-    if file.metadata.num_rows == 0:
-        raise AinuError(f"{path}: holds a header but no rows")
+    need_rows(file.metadata.num_rows, path)
     wanted = list(dict.fromkeys([*numbers, *([code] if code else [])]))
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in numbers}
     codes: list[NDArray[np.int32]] = []
@@ -132,18 +132,16 @@ def _as_text(column: pa.Array) -> pa.Array:
     return pc.cast(column, pa.string())
 
 
-def _raw(path: str | Path, found: text.Columns, plan: Mapping, kept: Sequence[str], pixel_size_nm: float | None) -> Raw:
+def _raw(
+    path: str | Path, found: text.Columns, plan: ColumnMapping, kept: Sequence[str], pixel_size_nm: float | None
+) -> Raw:
     columns = {name: found.numbers[column] for name, column in plan.names.items() if name != CHANNEL}
     for name, unit in plan.units.items():
         factor = nm_per_unit(unit, pixel_size_nm, f"{path}: column {plan.names[name]!r} is")
         columns[name] = (columns[name] * factor).astype(np.float32)
-    return Raw(
-        columns=columns,
-        rows=found.rows,
+    return of_text(
+        *(found, columns, kept),
         units=plan.units,
-        codes=found.codes,
-        code_names=text.whole_codes(found.code_names),
-        extra={name: as_extra(found.numbers[name]) for name in kept},
         first_frame=plan.first_frame,
         strict_frames=True,
         pixel_size_nm=pixel_size_nm if "px" in plan.units.values() else None,

@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.files import HEAD_BYTES
 from ainu.localizations.formats import delimited_text as text
-from ainu.localizations.formats.raw import Raw, as_extra, geometric_mean
-from ainu.localizations.formats.units import LENGTHS, nm_per_unit
+from ainu.localizations.formats.builder import geometric_mean, of_text, read_text, to_nm
+from ainu.localizations.formats.raw import Raw
+from ainu.localizations.formats.units import LENGTHS
 
 NAME = "thunderstorm"
 VERSION = 1
@@ -72,25 +69,14 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     there = names(path)
     source = _sources(path, there)
     astigmatic = _column(there, "sigma1"), _column(there, "sigma2")
-    numbers: dict[str, type] = dict.fromkeys([*source.values(), *filter(None, astigmatic)], np.float32)
-    numbers |= dict.fromkeys([source["frame"], *keep], np.float64)
-    table = text.read(path, there, numbers, code=CHANNEL if CHANNEL in there else None)
-    columns = {name: table.numbers[column] for name, column in source.items()}
+    further = [name for name in astigmatic if name]
+    table, columns = read_text(path, there, source, keep, further, code=CHANNEL if CHANNEL in there else None)
     if "sigma" not in source and astigmatic[0] and astigmatic[1]:
         source["sigma"] = astigmatic[0]
         columns["sigma"] = geometric_mean(table.numbers[astigmatic[0]], table.numbers[astigmatic[1]])
     units = {name: parts(column)[1] for name, column in source.items() if name != "frame"}
-    in_pixels = _to_nm(path, columns, units, pixel_size_nm)
-    return Raw(
-        columns=columns,
-        rows=table.rows,
-        units=units,
-        codes=table.codes,
-        code_names=text.whole_codes(table.code_names),
-        extra={name: as_extra(table.numbers[name]) for name in keep},
-        first_frame=1,
-        pixel_size_nm=pixel_size_nm if in_pixels else None,
-    )
+    pixel = pixel_size_nm if to_nm(columns, units, pixel_size_nm, path) else None
+    return of_text(table, columns, keep, units=units, first_frame=1, pixel_size_nm=pixel)
 
 
 def names(path: str | Path) -> list[str]:
@@ -110,15 +96,3 @@ def _sources(path: str | Path, names: list[str]) -> dict[str, str]:
 
 def _column(names: list[str], short: str) -> str | None:
     return next((name for name in names if parts(name)[0] == short), None)
-
-
-def _to_nm(
-    path: str | Path, columns: dict[str, NDArray[Any]], units: dict[str, str], pixel_size_nm: float | None
-) -> bool:
-    """Scale lengths to nm in place; whether the camera pixel was needed."""
-    lengths = [name for name in ("x", "y", "z", "precision", "sigma") if name in columns]
-    for name in lengths:
-        factor = nm_per_unit(units[name], pixel_size_nm, f"{path}: column {name!r} is")
-        if factor != 1:
-            columns[name] = columns[name] * np.float32(factor)
-    return any(units[name] == "px" for name in lengths)
