@@ -127,8 +127,7 @@ class Explainer:
         return _spread_over(maps, inputs)
 
     def explained(self, inputs: Tensor, target: Tensor) -> NDArray[np.float64]:
-        """(N,) what complete maps of (N, C, ...) images add up to: the margin of each image less that of an empty
-        canvas, for the class `target` (N,)."""
+        """(N,) margin of each of (N, C, ...) images less that of an empty canvas: the sum of a complete map."""
         with torch.inference_mode():
             parts = [
                 self.margin(inputs[k : k + self.rows], target[k : k + self.rows])
@@ -139,9 +138,22 @@ class Explainer:
 
 
 def randomised(network: nn.Module, share: float, seed: int) -> nn.Module:
-    """A copy of which the given share of the layers, from the last one down, is randomised.
+    """A copy of which a share of the layers, from the last one down, is randomised.
 
     The weights of a layer are permuted, so that their spread, and that of the responses, stays what it was.
+
+    Parameters
+    ----------
+    network : Module
+        Stays as it is.
+    share : float
+        Of the layers; at least one.
+    seed : int
+        Of the permutations.
+
+    Returns
+    -------
+    Module
     """
     copy, generator = deepcopy(network), torch.Generator().manual_seed(seed)
     layers = [module for module in copy.modules() if list(module.parameters(recurse=False))]

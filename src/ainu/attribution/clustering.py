@@ -80,6 +80,7 @@ def measure_clustering(
     samples : sequence of mapping
         `sample`, `replicate` and `label` of each sample.
     settings : AttributionSettings
+        Tells the share of top localizations and the largest distance of pairs.
     voxel_nm : float
         Edge of a voxel of the images that were explained, nm.
     seed : int

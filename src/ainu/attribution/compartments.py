@@ -42,6 +42,7 @@ def find_compartments(
     image : (C, Y, X) or (C, Z, Y, X)
         Localizations per voxel; a stack is summed along z.
     channels : sequence of C str
+        Names of the channels.
     voxel_nm : float
         Edge of a voxel in the plane, nm.
     nucleoli : NucleoliSettings
@@ -109,8 +110,20 @@ def _find_nucleoli(
 
 
 def densities(evidence: NDArray[np.floating], masks: Mapping[str, Mask]) -> NDArray[np.float64]:
-    """(compartments, C, 2) mean of (C, Y, X) evidence inside each (Y, X) mask and in the rest of the nucleus; NaN where
-    one of these is empty."""
+    """Density of evidence in each compartment and in the rest of the nucleus.
+
+    Parameters
+    ----------
+    evidence : (C, Y, X) float
+        Of one nucleus.
+    masks : mapping of str to (Y, X) bool
+        Its compartments.
+
+    Returns
+    -------
+    (compartments, C, 2) float64
+        Mean per voxel inside and in the rest; NaN where one of these is empty.
+    """
     nucleus = np.any(list(masks.values()), axis=0)
     found = np.full((len(masks), len(evidence), 2), np.nan)
     for k, mask in enumerate(masks.values()):
@@ -171,8 +184,7 @@ def _ratio(
 
 
 def sign_flips(differences: NDArray[np.float64], rng: np.random.Generator) -> float:
-    """Two-sided p of a mean of 0 of (n,) differences, by flipping signs: in all ways where these are few, else at
-    random."""
+    """Two-sided p of (n,) differences with mean 0, by flipping signs: in all ways if these are few, else at random."""
     n = len(differences)
     if 2**n <= FLIPS + 1:
         signs = 1 - 2 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
@@ -184,8 +196,22 @@ def sign_flips(differences: NDArray[np.float64], rng: np.random.Generator) -> fl
 
 
 def radial_profile(evidence: NDArray[np.floating], nucleus: Mask, bins: int = 10) -> NDArray[np.float64]:
-    """(C, bins) mean of (C, Y, X) evidence from the outline of the (Y, X) nucleus (first) to its innermost place
-    (last), by relative depth."""
+    """Mean evidence from the outline of the nucleus to its innermost place, by relative depth.
+
+    Parameters
+    ----------
+    evidence : (C, Y, X) float
+        Of one nucleus.
+    nucleus : (Y, X) bool
+        Its mask.
+    bins : int
+        Of equal relative depth.
+
+    Returns
+    -------
+    (C, bins) float64
+        The outline first.
+    """
     depth = ndimage.distance_transform_edt(nucleus)
     share = np.minimum((depth[nucleus] - 0.5) / max(depth.max() - 0.5, 1e-9), 1 - 1e-9)
     ring = (share * bins).astype(int)

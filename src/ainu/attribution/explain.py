@@ -45,6 +45,7 @@ def explain(
     Parameters
     ----------
     model : Model
+        As `networks.model.load_model` gives it.
     image : (C, Y, X) or (C, Z, Y, X) uint16
         Localizations per voxel.
     method : str
@@ -87,12 +88,15 @@ def attribute(
     Parameters
     ----------
     dataset : Dataset
+        The nuclei.
     folds : DataFrame
         `nucleus`, `repeat`, `fold`.
     models : iterable of Model
         One per fold and repeat.
     settings : AttributionSettings
+        Methods, and how maps are computed.
     seed : int
+        From which the noise follows.
     output : path
         The file that `maps.write_maps` describes.
     """
@@ -138,8 +142,7 @@ def _of_images(explainer: Explainer, dataset: Dataset, rows: NDArray[np.intp], m
 
 
 def completeness(maps: NDArray[np.float32], explained: NDArray[np.float64]) -> list[float]:
-    """How far the sum of each of (N, ...) maps is from the (N,) values that they explain, as a share of the sum of its
-    absolute values."""
+    """Errors of (N, ...) maps: distance of the sum from the (N,) explained value, over the sum of absolute values."""
     flat = maps.reshape(len(maps), -1).astype(np.float64)
     return (np.abs(flat.sum(1) - explained) / np.maximum(np.abs(flat).sum(1), 1e-12)).tolist()
 

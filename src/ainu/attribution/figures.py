@@ -167,10 +167,13 @@ def examples(
     Parameters
     ----------
     dataset : Dataset
+        Gives the images.
     rows : sequence of n int
         Nuclei of the dataset.
     maps : mapping of method to (n, C, ...) float
+        Of these nuclei.
     verdicts : mapping of method to "passes" or "fails"
+        For the titles.
     masks : sequence of n mapping
         (Y, X) masks of the compartments of each.
 

@@ -27,8 +27,11 @@ def write_maps(
     Parameters
     ----------
     path : path
+        Of the HDF5 file.
     dataset : Dataset
+        Gives the names of the nuclei, the channels and the edge of a voxel.
     maps : mapping of method to (N, C, ...) float32
+        In the order of the dataset.
     errors : mapping of method to float, optional
         Completeness error, for methods whose values have to add up to the decision.
     exact : mapping of method to (M,) float32, optional
@@ -63,8 +66,13 @@ def read_maps(path: str | Path) -> dict[str, NDArray[np.float32]]:
 
 
 def completeness_errors(path: str | Path) -> dict[str, float | None]:
-    """Completeness error per method: the median over nuclei of how far a map's sum is from what it explains, as a share
-    of the sum of its absolute values; None for methods whose values need not add up."""
+    """Completeness error per method: how far a map's sum is from what it explains.
+
+    Returns
+    -------
+    dict
+        Median over nuclei, as a share of the sum of absolute values; None for methods whose values need not add up.
+    """
     with open_file(path) as file:
         methods = [str(name) for name in file.attrs["methods"]]
         found = {method: file[method].attrs.get("completeness_error") for method in methods}

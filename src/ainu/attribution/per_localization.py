@@ -109,8 +109,20 @@ class Source:
         return {name: row for row, name in enumerate(names) if name.rpartition("/")[0] in own}
 
     def nucleus(self, row: int | None, part: Localizations) -> NDArray[np.float32]:
-        """(n,) attribution of the localizations of a nucleus, a row of the dataset; NaN in channels that the network
-        does not see, and for a nucleus that is not in the dataset (None)."""
+        """Attribution of the localizations of a nucleus.
+
+        Parameters
+        ----------
+        row : int, optional
+            Of the nucleus in the dataset; None where it is not there.
+        part : Localizations
+            Its n localizations.
+
+        Returns
+        -------
+        (n,) float32
+            NaN in channels that the network does not see, and for a nucleus that is not in the dataset.
+        """
         with open_file(self.dataset) as data, open_file(self.maps) as maps:
             plane = planes_of(part.channels, [str(own) for own in data.attrs["channels"]])[part.channel]
             found = np.full(len(part), np.nan, np.float32)
@@ -182,7 +194,21 @@ def _explain_sample(
 def explained(inputs: Mapping[str, str], source: Source, rows: Mapping[str, int], sample: str) -> Localizations:
     """The localizations of a sample inside nuclei, in channels that the network sees, with extra columns.
 
-    `rows` are the rows of the dataset by nucleus; nuclei may be missing there.
+    Parameters
+    ----------
+    inputs : mapping
+        The `raw`, `drift`, `quality` and `nuclei` files of its shard.
+    source : Source
+        Where the attribution comes from.
+    rows : mapping of str to int
+        Rows of the dataset by nucleus; nuclei may be missing there.
+    sample : str
+        Its name.
+
+    Returns
+    -------
+    Localizations
+        With the columns `attribution` and `nucleus`.
     """
     table = load(inputs["raw"], sample, drift=inputs["drift"], quality=inputs["quality"], nuclei=inputs["nuclei"])
     assert table.nucleus is not None

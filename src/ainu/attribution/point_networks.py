@@ -65,6 +65,7 @@ class Presence:
         Parameters
         ----------
         method : str
+            "integrated_gradients" or "input_x_gradient".
         steps : int
             Points of the integral.
         memory_gb : float

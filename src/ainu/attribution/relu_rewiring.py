@@ -82,6 +82,7 @@ def rewired(network: nn.Module, example: Tensor) -> nn.Module:
     Parameters
     ----------
     network : Module
+        Stays as it is.
     example : (1, C, ...) float32
         An image of the shape that the copy is for.
 

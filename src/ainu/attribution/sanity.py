@@ -54,8 +54,7 @@ def kept_after(counts: NDArray[np.float64], order: NDArray[np.intp], shares: Seq
 def kept_at_random(
     counts: NDArray[np.float64], shares: Sequence[float], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """(len(shares), U) localizations left when they are removed one by one in random order (of densities: unit by
-    unit)."""
+    """(len(shares), U) left of (U,) counts when localizations are removed at random, densities unit by unit."""
     if not np.all(counts == np.round(counts)):
         return kept_after(counts, rng.permutation(len(counts)), shares)
     order = rng.permutation(np.repeat(np.arange(len(counts)), counts.astype(int)))
@@ -71,6 +70,7 @@ def removal_curves(probe: Probe, kept: NDArray[np.float64]) -> dict[str, NDArray
     Parameters
     ----------
     probe : Probe
+        The nucleus.
     kept : (len(SHARES), U) float64
         Localizations that are left, from all to none.
 
@@ -100,8 +100,21 @@ def rank_correlation(one: NDArray[Any], other: NDArray[Any]) -> float:
 
 
 def agreement(probe: Probe, one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Rank correlation of two attributions (U,) of the units of a nucleus, each averaged over blocks of `BLOCK_NM` in
-    each channel: at a finer scale, two networks may well use different localizations."""
+    """Rank correlation of two attributions of a nucleus, each averaged over blocks of `BLOCK_NM` in each channel.
+
+    At a finer scale, two networks may well use different localizations.
+
+    Parameters
+    ----------
+    probe : Probe
+        The nucleus.
+    one, other : (U,) float64
+        Attribution of one localization of each unit.
+
+    Returns
+    -------
+    float
+    """
     places = np.column_stack([probe.channel, np.floor(probe.position / BLOCK_NM)]).astype(int)
     _, block = np.unique(places, axis=0, return_inverse=True)
     weight = np.bincount(block, probe.counts)
@@ -109,8 +122,18 @@ def agreement(probe: Probe, one: NDArray[np.float64], other: NDArray[np.float64]
 
 
 def similarity(one: NDArray[np.float32], other: NDArray[np.float32]) -> float | None:
-    """Structural similarity (Wang et al., 2004) of two (C, ...) maps, each scaled to its largest absolute value; None
-    for values of localizations, and for images that are too small."""
+    """Structural similarity (Wang et al., 2004) of two maps, each scaled to its largest absolute value.
+
+    Parameters
+    ----------
+    one, other : (C, ...) float32
+        Maps of a nucleus.
+
+    Returns
+    -------
+    float, optional
+        Mean of the channels; None for values of localizations, and for images that are too small.
+    """
     from skimage.metrics import structural_similarity
 
     if one.ndim < 3:
@@ -124,8 +147,22 @@ def similarity(one: NDArray[np.float32], other: NDArray[np.float32]) -> float | 
 
 
 def losses(probe: Probe, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(P, U) localizations that are lost when discs of random place and size are emptied, and by how much the margin
-    then falls, (P,)."""
+    """The decision without the localizations in discs of random place and size.
+
+    Parameters
+    ----------
+    probe : Probe
+        The nucleus.
+    rng : Generator
+        Draws P discs.
+
+    Returns
+    -------
+    lost : (P, U) float64
+        Localizations in each disc.
+    fall : (P,) float64
+        By how much the margin falls without them.
+    """
     centres = probe.position[rng.integers(len(probe.position), size=PERTURBATIONS)]
     radii = rng.uniform(*RADII_NM, PERTURBATIONS)
     near = np.linalg.norm(probe.position[None] - centres[:, None], axis=2) <= radii[:, None]
@@ -142,8 +179,13 @@ def infidelity(values: NDArray[np.float64], lost: NDArray[np.float64], fall: NDA
     values : (U,) float64
         Attribution of one localization of each unit.
     lost : (P, U) float64
+        Localizations that are removed, as `losses` gives them.
     fall : (P,) float64
-        What `losses` gives. The map is scaled so that it fits best.
+        By how much the margin falls; the map is scaled so that it fits best.
+
+    Returns
+    -------
+    float
     """
     expected = lost @ values
     power = float(expected @ expected) * float(fall @ fall)
@@ -151,8 +193,24 @@ def infidelity(values: NDArray[np.float64], lost: NDArray[np.float64], fall: NDA
 
 
 def sensitivity(probe: Probe, method: str, found: NDArray[np.float32], rng: np.random.Generator) -> float:
-    """Max-sensitivity (Yeh et al., 2019): how far the map `found`, (C, ...) or (U,), changes when one in twenty
-    localizations is missing, as a share of its norm."""
+    """Max-sensitivity (Yeh et al., 2019): how far a map changes when one in twenty localizations is missing.
+
+    Parameters
+    ----------
+    probe : Probe
+        The nucleus.
+    method : str
+        A name of the catalogue.
+    found : (C, ...) or (U,) float32
+        The map with all localizations.
+    rng : Generator
+        Draws the missing ones.
+
+    Returns
+    -------
+    float
+        As a share of the norm of the map.
+    """
     copies = [kept_at_random(probe.counts, [THINNED], rng)[0] for _ in range(COPIES)]
     norm = float(np.linalg.norm(found)) or 1.0
     return max(float(np.linalg.norm(probe.attribution(method, kept) - found)) / norm for kept in copies)
@@ -171,12 +229,15 @@ def examine(
     Parameters
     ----------
     dataset : Dataset
+        The nuclei.
     folds : DataFrame
+        `nucleus`, `label`, `repeat`, `fold`.
     models : sequence of Model
-        These as for `explain.attribute`.
+        One per fold and repeat.
     settings : AttributionSettings
         Each of its `sanity_nuclei` costs, per method, about eight of its maps and 50 runs of the network.
     seed : int
+        Of all that is drawn.
     explain : callable, optional
         Gives the map of a probe by a method; by default that of the probe.
 
@@ -265,6 +326,10 @@ def _chosen_probes(
 
     `agreement`: models of the same repeat's other folds, which have seen the nucleus in training (with one repeat, no
     two models have held out the same one); `agreement_repeats`: those of other repeats that held it out as well.
+
+    Returns
+    -------
+    list of (Probe, dict)
     """
     first = folds[folds["repeat"] == folds["repeat"].min()]
     turns = first.assign(turn=first.groupby(["label", "fold"]).cumcount()).sort_values(

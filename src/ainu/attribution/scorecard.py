@@ -75,7 +75,11 @@ def _order_reasons(checks: Mapping[str, Any]) -> list[str]:
     """Deletion has to be clearly better than both orders; insertion not clearly worse.
 
     A random part of the localizations, normalised again, is a fair image of the nucleus, so that inserting at random is
-    hard to beat, whereas inserting the evidence first makes images that no network has seen the like of.
+    hard to beat, whereas inserting the evidence first makes images unlike any that a network has seen.
+
+    Returns
+    -------
+    list of str
     """
     names = {"random": "a random order", "brightest": "the brightest voxels first"}
     found = []

@@ -34,12 +34,15 @@ def summarise(
     Parameters
     ----------
     dataset : Dataset
+        The nuclei.
     maps : path
         Of `maps.write_maps`.
     sanity : mapping
         Of `sanity.examine`.
     classes : sequence of str
+        In the order of the figures.
     settings : AttributionSettings
+        How nucleoli look, and the width of the rim.
     seed : int
         Of the bootstrap.
     paths : mapping
