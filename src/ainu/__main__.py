@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ainu.files import read_json
-from ainu.report.text import Interval
+from ainu.intervals import Interval
 
 
 def main(folder: Path) -> int:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ainu.evaluation.audits import Evidence
+from ainu.evaluation.evidence import Evidence
 from ainu.images.dataset import Dataset
 
 CLASSES = ["somatic", "hiPSC"]

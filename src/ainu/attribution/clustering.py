@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ainu.attribution.settings import AttributionSettings
-from ainu.evaluation.scores import interval
+from ainu.evaluation.bootstrap import interval
 from ainu.failures import reason_of
 from ainu.hdf5 import open_file
 from ainu.localizations.table import Localizations

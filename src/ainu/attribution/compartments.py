@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ainu.attribution.settings import NucleoliSettings
-from ainu.evaluation.scores import interval
+from ainu.evaluation.bootstrap import interval
 
 Mask = NDArray[np.bool_]
 

@@ -1,4 +1,4 @@
-"""The shortcut audit: what else than the arrangement of the molecules could a network have learned?
+"""Audits: what else than the arrangement of the molecules could a network have learned?
 
 Every audit is made on the same folds as the network's score, and compared to it over the same draws of replicates.
 """
@@ -13,76 +13,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ainu.evaluation.audit_titles import TITLES
 from ainu.evaluation.baselines import MODELS, confounders, cross_validated, ridge_calls
-from ainu.evaluation.scores import differences, with_intervals
+from ainu.evaluation.evidence import MAIN, Evidence
 from ainu.images.dataset import Dataset
-from ainu.prediction.out_of_fold import pooled_truth
+from ainu.intervals import Interval
 
-MAIN = "balanced_accuracy"
-FEW_IN_A_REPLICATE = 3
+FEWEST_IN_REPLICATE = 3
+"""Nuclei of a class that a replicate needs to be compared with others."""
 PERMUTATIONS_OF_REPLICATES = 99
 SHOWN_FEATURES = 3
 
 Audit = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What an experiment's audits are made from.
-
-    Attributes
-    ----------
-    predictions : DataFrame
-        Out of fold, of the experiment's networks.
-    dataset : Dataset
-    folds : DataFrame
-    features, acquisition : DataFrame
-        As `features.read_features` gives them, a row per nucleus of the dataset.
-    controls : DataFrame
-        What the control networks said out of fold, with a column `control`; of the first repeat.
-    classes : sequence of str
-    network, control_network : str
-        Of the experiment, and of the controls.
-    seed : int
-    """
-
-    predictions: pd.DataFrame
-    dataset: Dataset
-    folds: pd.DataFrame
-    features: pd.DataFrame
-    acquisition: pd.DataFrame
-    controls: pd.DataFrame
-    classes: Sequence[str]
-    network: str
-    control_network: str
-    seed: int
-
-    @property
-    def chance(self) -> float:
-        return 1 / len(self.classes)
-
-    @property
-    def first_folds(self) -> pd.DataFrame:
-        """Folds of the first repeat."""
-        return self.folds[self.folds["repeat"] == 0]
-
-    def scored(self, table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-        """Scores of a table of predictions, with intervals."""
-        rows, truth, values = pooled_truth(table, self.classes)
-        return with_intervals(truth, values, rows["replicate"].to_numpy(), seed=self.seed)
-
-    def gain(self, table: pd.DataFrame, other: pd.DataFrame) -> dict[str, dict[str, Any]]:
-        """Scores of one table of predictions minus those of another, over the same draws of replicates."""
-        rows, truth, values = pooled_truth(table.sort_values(["nucleus", "repeat"]), self.classes)
-        _, _, others = pooled_truth(other.sort_values(["nucleus", "repeat"]), self.classes)
-        return differences(truth, values, others, rows["replicate"].to_numpy(), seed=self.seed)
-
-    def of_control(self, control: str) -> pd.DataFrame:
-        return self.controls[self.controls["control"] == control]
-
-
 def all_audits(evidence: Evidence) -> list[Audit]:
-    """Every audit that the evidence allows, in the order of the page."""
+    """Every audit that the evidence allows, in the order of the report."""
     made = [confounder_audit(evidence), feature_audit(evidence)]
     made += [audit for control in (equal_counts_audit, outline_audit) if (audit := control(evidence))]
     return [*made, replicate_audit(evidence)]
@@ -92,56 +38,51 @@ def all_audits(evidence: Evidence) -> list[Audit]:
 
 
 def confounder_audit(evidence: Evidence) -> Audit:
-    """Do counts, area and the recording alone tell the classes apart?"""
+    """Do counts, area and the recording alone distinguish the classes?"""
     values = confounders(evidence.dataset, evidence.acquisition)
     missing = [str(name) for name in values if values[name].isna().all()]
     used = values.drop(columns=missing)
     best = _best_model(evidence, used)
-    own, told = best["scores"][MAIN], _above(best["scores"][MAIN], evidence.chance)
+    own, above = _interval(best["scores"]), _above_chance(best["scores"], evidence)
     names = "Localization counts, area, densities and the recording"
-    if told:
-        says = (
-            f"{names} alone reach {shown(own)}: what they tell may explain part of the result"
-            f"{_rest(best['difference'][MAIN])}."
-        )
-    else:
-        says = f"{names} alone are not shown to tell the classes apart: {shown(own)}, chance is {evidence.chance:.2f}."
+    says = (
+        f"{names} alone reach {own}: they may explain part of the result{_rest(best['difference'])}."
+        if above
+        else f"{names} alone are not shown to distinguish the classes: {own}, chance level {evidence.chance:.2f}."
+    )
     left = f" Absent in these data: {', '.join(missing)}." if missing else ""
-    return {
-        "audit": "confounders",
-        "title": "Counts, area and recording alone",
-        "says": says + left,
-        "warning": told,
-    } | (best | {"uses": list(map(str, used)), "left_out": missing})
+    return _entry("confounders", says + left, warning=above) | (
+        best | {"uses": list(map(str, used)), "left_out": missing}
+    )
 
 
 def feature_audit(evidence: Evidence) -> Audit:
     """Are hand-made features of the arrangement as good as the network?"""
     best = _best_model(evidence, evidence.features)
-    own, gain = best["scores"][MAIN], best["difference"][MAIN]
-    if gain["ci"] is None:
-        says = f"Hand-made features reach {shown(own)}; too few replicates to compare that with the network."
-    elif gain["ci"][0] > 0:
-        says = f"The network is better than hand-made features, which reach {shown(own)}, by {shown(gain)}."
-    elif gain["ci"][1] < 0:
-        says = (
-            f"Hand-made features reach {shown(own)}, better than the network by {shown(_negative(gain))}: prefer them."
-        )
-    else:
-        says = (
-            f"Hand-made features reach {shown(own)}; the network is not shown to be better (difference {shown(gain)}), "
-            "so they may hold all that it sees."
-        )
-    title = "Hand-made spatial features"
-    return {"audit": "features", "title": title, "says": says, "warning": False} | (
-        best | {"uses": list(map(str, evidence.features))}
+    says = _of_features(_interval(best["scores"]), _interval(best["difference"]))
+    return _entry("features", says) | (best | {"uses": list(map(str, evidence.features))})
+
+
+def _of_features(own: Interval, gain: Interval) -> str:
+    if gain.low is None or gain.high is None:
+        return f"Hand-made features reach {own}; there are too few replicates to compare this with the network."
+    if gain.low > 0:
+        return f"The network is better than hand-made features, which reach {own}, by {gain}."
+    if gain.high < 0:
+        return f"Hand-made features reach {own} and are better than the network by {-gain}: prefer them."
+    return (
+        f"Hand-made features reach {own}; the network is not shown to be better: difference {gain}. They may capture "
+        "all that it uses."
     )
 
 
 def _best_model(evidence: Evidence, values: pd.DataFrame) -> Audit:
-    """`scores` and `difference` (network minus it) of the better classifier, and `models`: the scores of each.
+    """The better of the cheap classifiers, so that the network has the harder opponent.
 
-    The better one is taken so that the network has the harder opponent.
+    Returns
+    -------
+    dict
+        `model`; `scores`; `difference`, network minus it; `models`, the scores of each.
     """
     tables = {
         name: cross_validated(
@@ -159,35 +100,22 @@ def _best_model(evidence: Evidence, values: pd.DataFrame) -> Audit:
 
 
 def equal_counts_audit(evidence: Evidence) -> Audit | None:
-    """Does a network still tell the classes apart where all nuclei have equally many localizations?"""
-    entry: Audit = {"audit": "equal_counts", "title": "Network on equal counts", "warning": False, "scores": {}}
+    """Does a network still distinguish the classes if all nuclei have equally many localizations?"""
     table = evidence.of_control("equal_counts")
     if not evidence.dataset.counted:
-        return entry | {"says": "Not done: images of densities (kernel gaussian) cannot be thinned."}
+        says = "Not done: images of densities (kernel gaussian) cannot be thinned."
+        return _entry("equal_counts", says) | {"scores": {}}
     if table.empty:
         return None
     reference, name = _reference(evidence)
-    whole, own = evidence.scored(reference)[MAIN], evidence.scored(table)
+    whole, own = evidence.scored(reference), evidence.scored(table)
     gain = evidence.gain(reference, table)
     fewest = evidence.dataset.image_counts.min(axis=0)
     counts = " and ".join(f"{n:,} of {c}" for n, c in zip(fewest, evidence.dataset.channels, strict=True))
-    explained = _above(whole, evidence.chance) and not _above(own[MAIN], evidence.chance)
-    lost = gain[MAIN]["ci"] is not None and gain[MAIN]["ci"][0] > 0
-    start = (
-        f"With equal counts in every nucleus ({counts}), {name} reaches {shown(own[MAIN])} (all counts: {shown(whole)})"
-    )
-    follows = (
-        "above chance neither way, so nothing can be said of counts"
-        if not _above(whole, evidence.chance) and not _above(own[MAIN], evidence.chance)
-        else "counts may explain the result, or too few localizations are left"
-        if explained
-        else "part is lost, by equal counts or by having fewer localizations"
-        if lost
-        else "no loss is shown, so counts are not what it needs"
-    )
-    return entry | {
-        "says": f"{start}: {follows}.",
-        "warning": bool(explained),
+    before, after = _above_chance(whole, evidence), _above_chance(own, evidence)
+    start = f"With equal counts in every nucleus ({counts}), {name} reaches {_interval(own)}; with all counts"
+    says = f"{start} {_interval(whole)}: {_of_counts(before, after, lost=_is_positive(_interval(gain)))}."
+    return _entry("equal_counts", says, warning=before and not after) | {
         "scores": own,
         "difference": gain,
         "network": evidence.control_network,
@@ -195,25 +123,32 @@ def equal_counts_audit(evidence: Evidence) -> Audit | None:
     }
 
 
+def _of_counts(before: bool, after: bool, *, lost: bool) -> str:
+    """What follows from a score above chance, or not, before and after counts are made equal."""
+    if before and not after:
+        return "counts may explain the result, or too few localizations are left"
+    if not before and not after:
+        return "neither is above chance, so nothing can be concluded about counts"
+    if lost:
+        return "part of the score is lost, because of equal counts or of fewer localizations"
+    return "no loss is shown, so the network does not rely on counts"
+
+
 def outline_audit(evidence: Evidence) -> Audit | None:
-    """Do size and shape of the nucleus alone tell the classes apart?"""
+    """Do size and shape of the nucleus alone distinguish the classes?"""
     table = evidence.of_control("outline")
     if table.empty:
         return None
     reference, name = _reference(evidence)
     own, gain = evidence.scored(table), evidence.gain(reference, table)
-    told = _above(own[MAIN], evidence.chance)
-    start = f"From the filled outline alone, {evidence.control_network} reaches {shown(own[MAIN])}"
+    above = _above_chance(own, evidence)
+    start = f"From the filled outline alone, {evidence.control_network} reaches {_interval(own)}"
     says = (
-        f"{start}: size and shape may explain part of the result{_rest(gain[MAIN], name)}."
-        if told
-        else f"{start}: size and shape are not shown to tell the classes apart."
+        f"{start}: size and shape may explain part of the result{_rest(gain, name)}."
+        if above
+        else f"{start}: size and shape are not shown to distinguish the classes."
     )
-    return {
-        "audit": "outline",
-        "title": "Network on the outline alone",
-        "says": says,
-        "warning": told,
+    return _entry("outline", says, warning=above) | {
         "scores": own,
         "difference": gain,
         "network": evidence.control_network,
@@ -221,7 +156,7 @@ def outline_audit(evidence: Evidence) -> Audit | None:
 
 
 def _reference(evidence: Evidence) -> tuple[pd.DataFrame, str]:
-    """What a control is compared to: the same network on untouched images, first repeat; and its name."""
+    """Predictions that a control is compared to (same network, unchanged images, first repeat), and the network."""
     unchanged = evidence.of_control("unchanged")
     if len(unchanged):
         return unchanged, evidence.control_network
@@ -232,44 +167,48 @@ def _reference(evidence: Evidence) -> tuple[pd.DataFrame, str]:
 
 
 def replicate_audit(evidence: Evidence) -> Audit:
-    """Can the replicate be told within a class, and by what?"""
-    entry: Audit = {"audit": "replicate", "title": "Replicate within a class", "warning": False, "scores": {}}
+    """Can replicates be distinguished within a class, and by what?"""
     values = pd.concat([confounders(evidence.dataset, evidence.acquisition), evidence.features], axis=1)
     values = values.loc[:, values.notna().any()]
     parts = [part for label in evidence.classes if (part := _Within.of(evidence, label)) is not None]
     if not parts:
-        few = f"no class has two replicates with {FEW_IN_A_REPLICATE} nuclei each"
-        return entry | {"says": f"Whether replicates differ within a class cannot be told: {few}."}
+        few = f"no class has two replicates with {FEWEST_IN_REPLICATE} nuclei each"
+        return _entry("replicate", f"Whether replicates differ within a class cannot be tested: {few}.") | {
+            "scores": {}
+        }
     own = np.mean([part.scores(values.to_numpy(np.float64), evidence.seed) for part in parts], axis=0)
     p = (1 + int((own[1:] >= own[0] - 1e-12).sum())) / len(own)
     chance = float(np.mean([1 / part.replicates for part in parts]))
     by = _separating(parts, values)
-    told, follow = p < 0.05, _labels_follow_replicates(evidence.dataset)
-    listed = "; ".join(f"{name} ({100 * share:.0f} % of its variance)" for name, share in by.items())
-    if not told:
-        says = f"Within a class, replicates are not told apart ({own[0]:.2f}, chance {chance:.2f}, p = {p:.2g})."
-    else:
-        says = f"Within a class, replicates are told apart ({own[0]:.2f}, chance {chance:.2f}, p = {p:.2g}), "
-        says += f"most by {listed}"
-        says += (
-            "; since every replicate holds one class, what separates preparations may stand for the class."
-            if follow
-            else "; replicates hold several classes and lie in one fold each, so that alone cannot raise the score."
-        )
-    score = {MAIN: {"value": float(own[0]), "ci": None}}
-    return entry | {
-        "says": says,
-        "warning": told and follow,
-        "scores": score,
+    differ, follow = p < 0.05, _labels_follow_replicates(evidence.dataset)
+    found = f"({own[0]:.2f}, chance level {chance:.2f}, p = {p:.2g})"
+    says = (
+        f"Within a class, replicates are distinguished {found}, {_of_replicates(by, follow)}."
+        if differ
+        else f"Within a class, replicates are not shown to differ {found}."
+    )
+    return _entry("replicate", says, warning=differ and follow) | {
+        "scores": {MAIN: {"value": float(own[0]), "ci": None}},
         "chance": chance,
         "p": p,
         "separated_by": by,
     }
 
 
+def _of_replicates(by: dict[str, float], follow: bool) -> str:
+    listed = "; ".join(f"{name} ({100 * share:.0f} % of its variance)" for name, share in by.items())
+    follows = (
+        "since every replicate has one class only, differences between preparations may be mistaken for differences "
+        "between classes"
+        if follow
+        else "each replicate has several classes and lies in one fold, so this alone cannot raise the score"
+    )
+    return f"most by {listed}; {follows}"
+
+
 @dataclass(frozen=True)
 class _Within:
-    """Nuclei of one class, of replicates with several of them: places in the dataset, and (n,) replicate."""
+    """Nuclei of one class in replicates with several of them: (n,) rows of the dataset, and (n,) replicate."""
 
     dataset: Dataset
     rows: NDArray[np.intp]
@@ -279,7 +218,7 @@ class _Within:
     def of(cls, evidence: Evidence, label: str) -> _Within | None:
         dataset = evidence.dataset
         names, counts = np.unique(dataset.replicate[dataset.label == label], return_counts=True)
-        chosen = names[counts >= FEW_IN_A_REPLICATE]
+        chosen = names[counts >= FEWEST_IN_REPLICATE]
         rows = np.flatnonzero((dataset.label == label) & np.isin(dataset.replicate, chosen))
         member = np.searchsorted(chosen, dataset.replicate[rows])
         return cls(dataset, rows, member.astype(np.int64)) if len(chosen) > 1 else None
@@ -289,8 +228,20 @@ class _Within:
         return int(self.member.max()) + 1
 
     def scores(self, values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-        """Mean recall of the replicates by a ridge classifier over random fifths of the nuclei: as it is, and for each
-        of the permutations of who comes from where."""
+        """Mean recall of the replicates by a ridge classifier, cross-validated over random fifths of the nuclei.
+
+        Parameters
+        ----------
+        values : (N, f) float64
+            Of all nuclei of the dataset.
+        seed : int
+            Of the fifths and of the permutations.
+
+        Returns
+        -------
+        (1 + PERMUTATIONS_OF_REPLICATES,) float64
+            With the real replicates first, then with permuted ones.
+        """
         rng = np.random.default_rng([seed, 11])
         labels = np.stack([self.member, *(rng.permutation(self.member) for _ in range(PERMUTATIONS_OF_REPLICATES))])
         part = rng.permutation(len(self.rows)) % min(5, len(self.rows))
@@ -305,13 +256,13 @@ def _share(right: NDArray[np.bool_], own: NDArray[np.bool_]) -> NDArray[np.float
 
 
 def _separating(parts: Sequence[_Within], values: pd.DataFrame) -> dict[str, float]:
-    """The values of whose variance within a class most lies between replicates, and how much that is."""
+    """The columns of whose variance within a class the largest share lies between replicates, and this share."""
     between = np.zeros(values.shape[1])
     for part in parts:
         own = values.iloc[part.rows].fillna(values.iloc[part.rows].median()).fillna(0.0)
         means = own.groupby(part.member).transform("mean")
-        total, told = (((table - own.mean()) ** 2).sum().to_numpy() for table in (own, means))
-        between += np.divide(told, total, out=np.zeros(len(total)), where=total > 0)
+        total, explained = (((table - own.mean()) ** 2).sum().to_numpy() for table in (own, means))
+        between += np.divide(explained, total, out=np.zeros(len(total)), where=total > 0)
     order = np.argsort(-between, kind="stable")[:SHOWN_FEATURES]
     return {str(values.columns[k]): float(between[k] / len(parts)) for k in order}
 
@@ -323,22 +274,26 @@ def _labels_follow_replicates(dataset: Dataset) -> bool:
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
-def shown(score: Mapping[str, Any]) -> str:
-    """A score with its interval, as in a sentence."""
-    limits = "no interval" if score["ci"] is None else "{:.2f} to {:.2f}".format(*score["ci"])
-    return f"{score['value']:.2f} ({limits})"
+def _entry(audit: str, says: str, *, warning: bool = False) -> Audit:
+    return {"audit": audit, "title": TITLES[audit], "says": says, "warning": bool(warning)}
 
 
-def _above(score: Mapping[str, Any], chance: float) -> bool:
-    return score["ci"] is not None and score["ci"][0] > chance
+def _interval(scores: Mapping[str, Any]) -> Interval:
+    return Interval.of(scores[MAIN])
 
 
-def _negative(score: Mapping[str, Any]) -> dict[str, Any]:
-    return {"value": -score["value"], "ci": [-limit for limit in reversed(score["ci"])]}
+def _is_positive(gain: Interval) -> bool:
+    return gain.low is not None and gain.low > 0
 
 
-def _rest(gain: Mapping[str, Any], network: str = "the network") -> str:
-    """What is left for the network beside a shortcut."""
-    if gain["ci"] is not None and gain["ci"][0] > 0:
-        return f", and {network} is better than that by {shown(gain)}"
-    return f", and {network} is not shown to be better (difference {shown(gain)})"
+def _above_chance(scores: Mapping[str, Any], evidence: Evidence) -> bool:
+    low = _interval(scores).low
+    return low is not None and low > evidence.chance
+
+
+def _rest(difference: Mapping[str, Any], network: str = "the network") -> str:
+    """How a network compares with a shortcut."""
+    gain = _interval(difference)
+    if _is_positive(gain):
+        return f", and {network} is better by {gain}"
+    return f", and {network} is not shown to be better: difference {gain}"

@@ -1,4 +1,4 @@
-"""Cheap classifiers on the same folds: if they do as well, the network may have taken a shortcut."""
+"""Cheap classifiers on the same folds: if they are as good, the network may use a shortcut."""
 
 from __future__ import annotations
 
@@ -23,13 +23,19 @@ MakeModel = Callable[[int], Any]
 
 
 def confounders(dataset: Dataset, acquisition: pd.DataFrame | None = None) -> pd.DataFrame:
-    """(N, f) values that say nothing of the arrangement: log counts, area and densities, and how it was recorded.
+    """Values that do not describe the arrangement: log counts, area, densities, and properties of the recording.
 
     Parameters
     ----------
     dataset : Dataset
+        Of N nuclei.
     acquisition : DataFrame, optional
-        As `features.read_features` gives it, a row per nucleus of the dataset. What was measured of no nucleus is NaN.
+        As `features.read_features` gives it, a row per nucleus of the dataset.
+
+    Returns
+    -------
+    DataFrame
+        (N, f); what was not measured is NaN.
     """
     counts = np.log1p(dataset.localizations.astype(np.float64))
     area = np.log(np.maximum(dataset.area_um2.astype(np.float64), 1e-9))
@@ -41,7 +47,7 @@ def confounders(dataset: Dataset, acquisition: pd.DataFrame | None = None) -> pd
 
 
 def logistic_regression(seed: int) -> Any:
-    """Class-weighted logistic regression of values in units of their spread; what is unknown is taken as typical."""
+    """Class-weighted logistic regression of standardised values; unknown ones are replaced by the median."""
     return make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True),
         StandardScaler(),
@@ -78,7 +84,22 @@ def cross_validated(
 def splits(
     nuclei: NDArray[np.str_], folds: pd.DataFrame
 ) -> Iterator[tuple[pd.DataFrame, NDArray[np.intp], NDArray[np.intp]]]:
-    """Per fold of each repeat: rows of the table held out, and places among the nuclei to train and to test on."""
+    """Training and test nuclei of every fold of every repeat.
+
+    Parameters
+    ----------
+    nuclei : (N,) str
+        In the order of the values that are classified.
+    folds : DataFrame
+        `nucleus`, `repeat` and `fold`.
+
+    Yields
+    ------
+    rows : DataFrame
+        Of the test nuclei, from `folds`.
+    train, test : (n,) intp
+        Indices of nuclei.
+    """
     places = pd.Series(np.arange(len(nuclei)), index=nuclei)
     for repeat, fold in folds[["repeat", "fold"]].drop_duplicates().itertuples(index=False):
         train = places[training_rows(folds, repeat, fold)].to_numpy()
@@ -90,31 +111,33 @@ def splits(
 def ridge_calls(
     values: NDArray[np.float64], labels: NDArray[np.int64], nuclei: NDArray[np.str_], folds: pd.DataFrame
 ) -> NDArray[np.int64]:
-    """Classes that a ridge classifier calls out of fold, for many arrangements of the labels at once.
+    """Out-of-fold predictions of a ridge classifier, for many permutations of the labels at once.
 
-    What depends on the values alone is computed once per fold, so that a thousand arrangements cost as much as one.
+    What depends on the values alone is computed once per fold, so that a thousand permutations cost as much as one.
 
     Parameters
     ----------
     values : (N, f) float64
         NaN where unknown.
     labels : (D, N) int64
-        Index of the class of each nucleus, in D arrangements.
+        Index of the class of each nucleus, in D permutations.
     nuclei : (N,) str
+        In the order of the values.
     folds : DataFrame
         `nucleus`, `repeat` and `fold`, of one repeat.
 
     Returns
     -------
     (D, N) int64
+        Index of the predicted class.
     """
-    called, kinds = np.zeros_like(labels), int(labels.max()) + 1
+    predicted, kinds = np.zeros_like(labels), int(labels.max()) + 1
     for _, train, test in splits(nuclei, folds):
         own, other = _standardized(values, train, test)
         gram = own @ own.T + max(own.shape[1], 1) * np.eye(len(train))
         hat = np.concatenate([own, other]) @ np.linalg.solve(gram, own).T
-        called[:, test] = _nearest(hat, labels[:, train], kinds)
-    return called
+        predicted[:, test] = _nearest(hat, labels[:, train], kinds)
+    return predicted
 
 
 def _standardized(
@@ -128,10 +151,23 @@ def _standardized(
 
 
 def _nearest(hat: NDArray[np.float64], labels: NDArray[np.int64], kinds: int) -> NDArray[np.int64]:
-    """(D, n) calls for the rows of `hat` after those of the training nuclei, whose (D, m) classes are given.
+    """Predicted classes by the hat matrix of a ridge regression.
 
-    Every class weighs the same; a class is called where its score is farthest beyond the middle between its own
-    training nuclei and the others.
+    Every class weighs the same; the predicted class is the one whose score is farthest beyond the midpoint between its
+    own training nuclei and the others.
+
+    Parameters
+    ----------
+    hat : (m + n, m) float64
+        Training nuclei first.
+    labels : (D, m) int64
+        Classes of the training nuclei.
+    kinds : int
+        Number of classes.
+
+    Returns
+    -------
+    (D, n) int64
     """
     target = np.eye(kinds)[labels]
     number = np.maximum(target.sum(axis=1, keepdims=True), 1)

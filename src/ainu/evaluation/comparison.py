@@ -1,4 +1,4 @@
-"""Runs of a sweep side by side: how well, how much better than the first, at what cost."""
+"""Runs of a sweep compared: scores, differences to the first, and cost."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ainu.evaluation.bootstrap import Draws
 from ainu.evaluation.nested_choice import choose, nested
-from ainu.evaluation.scores import Draws, Floats, weighted_scores
+from ainu.evaluation.scores import Floats, weighted_scores
 from ainu.figures.colours import CLASS_COLOURS
 from ainu.figures.names import short
 from ainu.figures.saving import save
@@ -26,8 +27,8 @@ NESTED = "chosen within each fold"
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What is known of one run: its out-of-fold predictions, parameters of its network, seconds per epoch."""
+class ComparedRun:
+    """Results of one run: out-of-fold predictions, parameters of the network, seconds per epoch."""
 
     predictions: pd.DataFrame
     parameters: int | None
@@ -35,17 +36,18 @@ class Outcome:
 
 
 def compare(
-    outcomes: Mapping[str, Outcome], chosen: Mapping[tuple[int, int], str], classes: Sequence[str], seed: int
+    outcomes: Mapping[str, ComparedRun], chosen: Mapping[tuple[int, int], str], classes: Sequence[str], seed: int
 ) -> pd.DataFrame:
     """One row per run, in their order.
 
     Parameters
     ----------
-    outcomes : mapping of str to Outcome
+    outcomes : mapping of str to ComparedRun
         The first run is what the others are compared to.
     chosen : mapping
         The run that each (repeat, fold) chose on inner predictions; empty where nothing is chosen.
     classes : sequence of str
+        In the order of the probabilities.
     seed : int
         Of the bootstrap over replicates (the same draws for all runs, so that differences are paired).
 
@@ -91,14 +93,23 @@ def _drawn(predictions: pd.DataFrame, classes: Sequence[str], seed: int) -> tupl
 def compare_files(
     runs: Mapping[str, Mapping[str, Any]], classes: Sequence[str], seed: int, table: str | Path, figure: str | Path
 ) -> None:
-    """Compare runs by their files and write the table and the picture.
+    """Compare runs by their files, and write the table and the figure.
 
-    `runs` has by run the paths `predictions`, `model` (model.json), `speed` (JSON) and the list `inner` of inner
-    predictions; where there are any, the last row is what choosing within each fold achieves.
+    Parameters
+    ----------
+    runs : mapping
+        By run the paths `predictions`, `model` (model.json), `speed` (JSON) and the list `inner` of inner predictions;
+        where there are any, the last row of the table is the score of choosing within each fold.
+    classes : sequence of str
+        In the order of the probabilities.
+    seed : int
+        Of the bootstrap.
+    table, figure : path
+        To write.
     """
     predictions = {run: read_table(paths["predictions"]) for run, paths in runs.items()}
     outcomes = {
-        run: Outcome(
+        run: ComparedRun(
             predictions[run], read_json(paths["model"])["parameters"], read_json(paths["speed"])["seconds_per_epoch"]
         )
         for run, paths in runs.items()
@@ -106,7 +117,7 @@ def compare_files(
     inner = {run: pd.concat(map(read_table, paths["inner"])) for run, paths in runs.items() if paths["inner"]}
     chosen = choose(inner, classes) if inner else {}
     if chosen:
-        outcomes[NESTED] = Outcome(nested(predictions, chosen), None, None)
+        outcomes[NESTED] = ComparedRun(nested(predictions, chosen), None, None)
     found = compare(outcomes, chosen, classes, seed)
     write_table(table, found)
     save(picture(found, 1 / len(classes)), figure)

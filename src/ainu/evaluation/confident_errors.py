@@ -1,4 +1,4 @@
-"""The most confident errors, as pictures."""
+"""The most confident errors, as images."""
 
 from __future__ import annotations
 
@@ -24,25 +24,42 @@ SHOWN = 6
 def confident_errors(
     rows: pd.DataFrame, truth: NDArray[np.int64], probabilities: NDArray[np.float64], classes: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """The nuclei told wrong with the highest probability, at most six, most confident first."""
-    called = probabilities.argmax(1)
-    sure = probabilities.max(1)
-    wrong = np.flatnonzero(called != truth)
+    """The misclassified nuclei with the highest probabilities, at most six, most confident first.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        `nucleus` and `replicate` of n nuclei.
+    truth : (n,) int64
+        Index of the true class.
+    probabilities : (n, k) float64
+        Out of fold.
+    classes : sequence of k str
+        In the order of the probabilities.
+
+    Returns
+    -------
+    list of dict
+        `nucleus`, `replicate`, `label`, `predicted`, `probability`.
+    """
+    predicted = probabilities.argmax(1)
+    highest = probabilities.max(1)
+    wrong = np.flatnonzero(predicted != truth)
     return [
         {
             "nucleus": str(rows["nucleus"].iloc[index]),
             "replicate": str(rows["replicate"].iloc[index]),
             "label": classes[truth[index]],
-            "predicted": classes[called[index]],
-            "probability": float(sure[index]),
+            "predicted": classes[predicted[index]],
+            "probability": float(highest[index]),
         }
-        for index in wrong[np.argsort(-sure[wrong], kind="stable")][:SHOWN]
+        for index in wrong[np.argsort(-highest[wrong], kind="stable")][:SHOWN]
     ]
 
 
 @styled
 def picture(dataset: Dataset, errors: Sequence[dict[str, Any]]) -> Figure:
-    """A column per error, a row per channel, with a scale bar; a channel's pictures share one scale."""
+    """A column per error, a row per channel, with a scale bar; the images of a channel share one scale."""
     channels = dataset.channels
     figure = Figure(figsize=(2.3 * max(len(errors), 2) + 0.8, 2.4 * len(channels) + 0.6), layout="constrained")
     axes = figure.subplots(len(channels), max(len(errors), 1), squeeze=False)
@@ -50,7 +67,7 @@ def picture(dataset: Dataset, errors: Sequence[dict[str, Any]]) -> Figure:
     images = np.stack([flat(dataset.image[place[error["nucleus"]]]) for error in errors]) if errors else None
     if images is None:
         for axis in axes.ravel():
-            absent(axis, "no nucleus was told wrong")
+            absent(axis, "no misclassified nucleus")
         return figure
     for row, channel in enumerate(channels):
         norm = PowerNorm(0.5, vmin=0, vmax=count_limit(images[:, row]))
@@ -68,6 +85,6 @@ def picture(dataset: Dataset, errors: Sequence[dict[str, Any]]) -> Figure:
 
 def _caption(error: dict[str, Any]) -> str:
     return (
-        f"{short(error['nucleus'])}\n{short(error['label'])}, told as\n"
-        f"{short(error['predicted'])} at {100 * error['probability']:.0f} %"
+        f"{short(error['nucleus'])}\n{short(error['label'])}, classified as\n"
+        f"{short(error['predicted'])} ({100 * error['probability']:.0f} %)"
     )

@@ -1,4 +1,4 @@
-"""Curves of an evaluation: thresholds moved, probabilities held against frequencies, scores against how much there is.
+"""Curves of an evaluation: over thresholds, probabilities against frequencies, scores against the amount of data.
 
 Bands are 95 % intervals of a bootstrap over replicates, at each place of the x axis by itself.
 """
@@ -15,7 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ainu.evaluation.scores import Draws, Floats, Ranking
+from ainu.evaluation.bootstrap import Draws
+from ainu.evaluation.scores import Floats, Ranking
 from ainu.figures.colours import class_colour
 from ainu.figures.names import short
 from ainu.figures.style import absent, styled
@@ -42,6 +43,10 @@ def roc(
         Names in the order of the columns.
     draws : Draws, optional
         Of the bootstrap, for the band.
+
+    Returns
+    -------
+    Figure
     """
     figure, axis = _square("false positive rate", "true positive rate")
     lines = [
@@ -57,7 +62,23 @@ def roc(
 def precision_recall(
     truth: NDArray[np.integer], probabilities: NDArray[np.floating], classes: Sequence[str], draws: Draws | None = None
 ) -> Figure:
-    """Precision against recall, with the share of each class (what guessing achieves) dotted; arguments as `roc`."""
+    """Precision against recall, with the share of each class (the precision of guessing) dotted.
+
+    Parameters
+    ----------
+    truth : (n,) int
+        Index of the true class.
+    probabilities : (n, k) float
+        Predicted probability of each class.
+    classes : sequence of k str
+        Names in the order of the columns.
+    draws : Draws, optional
+        Of the bootstrap, for the band.
+
+    Returns
+    -------
+    Figure
+    """
     figure, axis = _square("recall", "precision")
     lines = []
     for index, name, positive, score in _shown(truth, probabilities, classes):
@@ -72,7 +93,23 @@ def precision_recall(
 def reliability(
     truth: NDArray[np.integer], probabilities: NDArray[np.floating], classes: Sequence[str], draws: Draws | None = None
 ) -> Figure:
-    """How often a class is the true one among nuclei that get it with a probability; arguments as `roc`."""
+    """Observed share of a class among nuclei with a predicted probability of it (calibration).
+
+    Parameters
+    ----------
+    truth : (n,) int
+        Index of the true class.
+    probabilities : (n, k) float
+        Predicted probability of each class.
+    classes : sequence of k str
+        Names in the order of the columns.
+    draws : Draws, optional
+        Of the bootstrap, for the band.
+
+    Returns
+    -------
+    Figure
+    """
     figure = Figure(figsize=(4.6, 5.4), layout="constrained")
     axis, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     lines = []
@@ -84,8 +121,8 @@ def reliability(
         if low is not None:
             axis.fill_between(place, low, high, color=class_colour(index), alpha=0.18, linewidth=0)
         below.hist(score, np.linspace(0, 1, BINS + 1), histtype="step", color=class_colour(index))
-    lines += axis.plot([0, 1], [0, 1], color="0.45", linestyle="--", linewidth=1, label="what it should be")
-    axis.set(ylabel="share that is of the class", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    lines += axis.plot([0, 1], [0, 1], color="0.45", linestyle="--", linewidth=1, label="perfectly calibrated")
+    axis.set(ylabel="observed share of the class", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     below.set(xlabel="predicted probability of the class", ylabel="nuclei")
     _legend(figure, lines, "outside lower center")
     return figure
@@ -94,7 +131,24 @@ def reliability(
 def reliability_curve(
     positive: NDArray[np.bool_], score: Floats, draws: Draws | None = None
 ) -> tuple[Floats, Floats, Floats | None, Floats | None]:
-    """Mean score and share of positives of each bin of equal width that holds nuclei, and the ends of its band."""
+    """Reliability of a score in bins of equal width, of those with nuclei.
+
+    Parameters
+    ----------
+    positive : (n,) bool
+        Whether a nucleus is of the class.
+    score : (n,) float64
+        Predicted probability of the class.
+    draws : Draws, optional
+        Of the bootstrap, for the band.
+
+    Returns
+    -------
+    mean, share : (b,) float64
+        Mean score and share of positives in each bin.
+    low, high : (b,) float64, optional
+        Ends of the band of the share.
+    """
     inside = np.eye(BINS)[np.minimum((score * BINS).astype(int), BINS - 1)]
     filled = inside.any(axis=0)
     inside = inside[:, filled]
@@ -169,15 +223,22 @@ def _precision_line(ranking: Ranking) -> tuple[Floats, Floats, Floats]:
 
 @styled
 def null_distribution(permutation: Mapping[str, Any]) -> Figure:
-    """What permuted labels give, with the value that was found.
+    """Scores with permuted labels, and the score with the real ones.
 
-    `permutation` holds `null`, `value`, `p`, `statistic` and `title`, and under `baselines` the same of others.
+    Parameters
+    ----------
+    permutation : mapping
+        `null`, `value`, `p`, `statistic` and `title`, and under `baselines` the same of others.
+
+    Returns
+    -------
+    Figure
     """
     shown = [permutation, *permutation["baselines"].values()]
     figure = Figure(figsize=(3.2 * len(shown) + 0.4, 2.9), layout="constrained")
     for axis, entry in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         if not entry["null"]:
-            absent(axis, "no permutation left the folds whole")
+            absent(axis, "no permutation keeps every class in training")
             continue
         axis.hist(entry["null"], np.linspace(0, 1, 41), color="0.7")
         axis.axvline(entry["value"], color=class_colour(1), linewidth=1.8)
@@ -195,8 +256,13 @@ def score_against(entry: Mapping[str, Any] | None, key: str, label: str, chance:
     entry : mapping, optional
         `points`, each with the quantity and `value`, and `ci` or None; `title`. None: there is nothing to draw.
     key, label : str
-        The quantity's key in a point, and what the axis calls it.
+        The quantity's key in a point, and the label of its axis.
     chance : float
+        Balanced accuracy of guessing.
+
+    Returns
+    -------
+    Figure
     """
     figure = Figure(figsize=(4.8, 3.4), layout="constrained")
     axis = figure.add_subplot()

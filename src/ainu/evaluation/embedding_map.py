@@ -1,4 +1,4 @@
-"""A map of the nuclei by what the networks make of them (`embedding`), laid out by t-SNE."""
+"""A map of the nuclei by the features of the networks (`prediction.embedding`), laid out by t-SNE."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ainu.figures.style import absent, styled
 from ainu.hdf5 import open_file
 
 FEWEST = 5
-"""Nuclei that make a map."""
+"""Nuclei of the smallest map."""
 
 
 def read_relative(path: str | Path, nuclei: Sequence[str]) -> NDArray[np.float64]:
-    """Relative features of nuclei, in their order."""
+    """(N, a) relative features of nuclei, in the order given."""
     with open_file(path) as file:
         table = pd.DataFrame(file["relative"][()], file["nucleus"].asstr()[()])
     return table.loc[list(nuclei)].to_numpy(np.float64)
@@ -42,7 +42,20 @@ def layout(values: NDArray[np.float64], seed: int) -> NDArray[np.float64] | None
 def picture(places: NDArray[np.float64] | None, rows: pd.DataFrame, classes: Sequence[str]) -> Figure:
     """The map twice: coloured by class, and by replicate.
 
-    `rows` holds `label` and `replicate` of each nucleus. Replicates beyond eight share colours and differ in shape.
+    Replicates beyond eight share colours and differ in shape.
+
+    Parameters
+    ----------
+    places : (N, 2) float64, optional
+        As `layout` gives them.
+    rows : DataFrame
+        `label` and `replicate` of each nucleus.
+    classes : sequence of str
+        In the order of the legend.
+
+    Returns
+    -------
+    Figure
     """
     figure = Figure(figsize=(9.2, 4.4), layout="constrained")
     panels = figure.subplots(1, 2)

@@ -1,6 +1,6 @@
 """Hand-made features of the spatial arrangement of a nucleus's localizations, as the field uses them.
 
-They are what a network has to beat: nearest-neighbour distances, pair correlation and Ripley's L, Voronoi densities,
+They are the baseline for a network: nearest-neighbour distances, pair correlation and Ripley's L, Voronoi densities,
 the radial profile and the texture of the image, per channel and between channels, in two or three dimensions. Counts
 and area are left out on purpose (they are the confounders), though distances and densities follow the labelling too.
 """
@@ -33,9 +33,9 @@ Floats = NDArray[np.float64]
 FEWEST = 20
 """Localizations of a channel below which its features are unknown (NaN)."""
 MOST = 20_000
-"""Localizations from which neighbours are looked for; drawn by the seed."""
+"""Localizations whose neighbours are sought; more are thinned to this."""
 MOST_CELLS = 5_000
-"""Localizations of which Voronoi cells are made."""
+"""Localizations with Voronoi cells; more are thinned to this."""
 SHELLS = 5
 PIXEL_NM = 100.0
 """Of the image whose texture is measured."""
@@ -44,7 +44,16 @@ LEVELS = 16
 
 @dataclass(frozen=True)
 class Window:
-    """Where localizations of a nucleus can lie: (Y, X) bool, corner (x, y) and edge of its pixels in nm."""
+    """Where localizations of a nucleus can lie.
+
+    Attributes
+    ----------
+    mask : (Y, X) bool
+    x_nm, y_nm : float
+        Its corner.
+    pixel_nm : float
+        Edge of a pixel.
+    """
 
     mask: NDArray[np.bool_]
     x_nm: float
@@ -64,24 +73,30 @@ class Window:
 
     @property
     def area_nm2(self) -> float:
+        """Area inside the outline."""
         return float(np.count_nonzero(self.mask)) * self.pixel_nm**2
 
     def pixels_of(self, positions: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Row and column of each position, clipped to the window."""
+        """(n,) rows and (n,) columns of (n, 2 or 3) positions in nm, clipped to the window."""
         column, row = ((positions[:, :2] - [self.x_nm, self.y_nm]) / self.pixel_nm).astype(np.intp).T
         return np.clip(row, 0, self.mask.shape[0] - 1), np.clip(column, 0, self.mask.shape[1] - 1)
 
 
 def nucleus_features(nucleus: Localizations, window: Window, rng: np.random.Generator) -> dict[str, float]:
-    """All features of a nucleus by name ("PolII: ...", "PolII, DNA: ..."); NaN where a channel holds too little.
+    """All features of a nucleus by name ("PolII: ...", "PolII, DNA: ..."); NaN for too few localizations.
 
     Parameters
     ----------
     nucleus : Localizations
         Of one nucleus, with or without z.
     window : Window
+        Its outline.
     rng : Generator
-        Draws the localizations that are looked at where there are many.
+        Draws localizations where there are many.
+
+    Returns
+    -------
+    dict
     """
     table = nucleus.positions.astype(np.float64)
     own = {name: table[nucleus.channel == index] for index, name in enumerate(nucleus.channels)}
@@ -102,7 +117,7 @@ def nucleus_features(nucleus: Localizations, window: Window, rng: np.random.Gene
 
 
 def channel_features(part: Floats, raster: Raster, window: Window, rng: np.random.Generator) -> dict[str, float]:
-    """Features of the (n, 2 or 3) positions of one channel."""
+    """Features of the (n, 2 or 3) positions of one channel, nm."""
     correlation = pair_correlation(raster, raster)
     return (
         neighbour_distances(part, window, rng)
@@ -115,7 +130,7 @@ def channel_features(part: Floats, raster: Raster, window: Window, rng: np.rando
 
 
 def neighbour_distances(part: Floats, window: Window, rng: np.random.Generator) -> dict[str, float]:
-    """Distances (nm) to the nearest and the tenth nearest neighbour, and Clark and Evans's ratio (Ecology 1954)."""
+    """Distances (nm) of (n, 2 or 3) positions to neighbours, and the ratio of Clark and Evans (Ecology 1954)."""
     from scipy.spatial import cKDTree
 
     distance = cKDTree(part).query(drawn(part, MOST, rng), k=11)[0]
@@ -131,15 +146,28 @@ def neighbour_distances(part: Floats, window: Window, rng: np.random.Generator) 
 
 
 def drawn(part: Floats, most: int, rng: np.random.Generator) -> Floats:
-    """At most so many of the positions, drawn without replacement."""
+    """(m, d) positions drawn without replacement from (n, d), at most `most`."""
     return part if len(part) <= most else part[rng.choice(len(part), most, replace=False, shuffle=False)]
 
 
 def voronoi_densities(part: Floats, window: Window, rng: np.random.Generator) -> dict[str, float]:
-    """Local density, one over the size of a Voronoi cell, in units of its median (after Levet et al., Nature Methods
-    2015): how far it spreads, and the share of localizations in places twice and ten times as dense.
+    """Local density, one over the size of a Voronoi cell, in units of its median (Levet et al., Nature Methods 2015).
 
-    Cells that reach beyond the window say nothing of the density and are left out.
+    Cells that reach beyond the window are left out.
+
+    Parameters
+    ----------
+    part : (n, 2 or 3) float64
+        Positions of one channel, nm.
+    window : Window
+        The outline of the nucleus.
+    rng : Generator
+        Draws localizations where there are many.
+
+    Returns
+    -------
+    dict
+        Percentiles of the logarithm, and the share of localizations in places twice and ten times as dense.
     """
     points = np.unique(drawn(part, MOST_CELLS, rng), axis=0)
     density = 1 / _cell_sizes(points, window)
@@ -152,16 +180,14 @@ def voronoi_densities(part: Floats, window: Window, rng: np.random.Generator) ->
 
 
 def _cell_sizes(points: Floats, window: Window) -> Floats:
-    """(n,) area or volume of the Voronoi cell of each point; infinite where it is open or leaves the window.
-
-    A cell is made of pyramids, one over each ridge, whose height is half the distance of the two points it parts.
-    """
+    """(n,) area or volume of the Voronoi cell of each point; infinite where it is open or leaves the window."""
     from scipy.spatial import QhullError, Voronoi
 
     try:
         diagram = Voronoi(points)
     except QhullError:  # all on a line
         return np.full(len(points), np.inf)
+    # A cell is made of pyramids, one over each ridge, whose height is half the distance of the two points it separates.
     corners = diagram.vertices
     row, column = ((corners[:, 1] - window.y_nm) / window.pixel_nm, (corners[:, 0] - window.x_nm) / window.pixel_nm)
     height, width = window.mask.shape
@@ -194,7 +220,7 @@ def _ridge_sizes(
 
 
 def radial_profile(part: Floats, window: Window) -> dict[str, float]:
-    """Density in shells of equal area from the rim (1) to the middle, over that of the whole nucleus."""
+    """Density of (n, 2 or 3) positions in shells of equal area from the rim (1) inwards, relative to the nucleus."""
     from scipy.ndimage import distance_transform_edt
 
     depth = distance_transform_edt(np.pad(window.mask, 1))[1:-1, 1:-1]
@@ -209,7 +235,7 @@ def radial_profile(part: Floats, window: Window) -> dict[str, float]:
 
 
 def texture(part: Floats, window: Window) -> dict[str, float]:
-    """Haralick's co-occurrence features (1973) of the image inside the outline, at 100 and 400 nm, any direction."""
+    """Haralick's co-occurrence features (1973) of the image of (n, 2 or 3) positions, at 100 and 400 nm."""
     from skimage.feature import graycomatrix, graycoprops
 
     factor = PIXEL_NM / window.pixel_nm
@@ -235,7 +261,7 @@ def texture(part: Floats, window: Window) -> dict[str, float]:
 def pair_features(
     parts: tuple[Floats, Floats], rasters: tuple[Raster, Raster], window: Window, rng: np.random.Generator
 ) -> dict[str, float]:
-    """Cross-correlation of two channels, distances (nm) from one to the other, and how alike their images are."""
+    """Cross-correlation, distances (nm) and correlation of the images of (n, 2 or 3) positions of two channels."""
     from scipy.spatial import cKDTree
 
     correlation = pair_correlation(*rasters)
@@ -272,7 +298,7 @@ PAIR_FEATURES = (*G_NAMES, *CROSS_NAMES)
 
 
 def acquisition(field: Localizations, nucleus: Localizations) -> dict[str, float]:
-    """What the recording says of a nucleus: median background per channel, frames of the field; NaN where unknown."""
+    """Properties of the recording of a nucleus: median background per channel, frames; NaN where unknown."""
     found = {}
     for index, name in enumerate(nucleus.channels):
         own = None if nucleus.background is None else nucleus.background[nucleus.channel == index]
@@ -311,9 +337,28 @@ def _measure_sample(inputs: dict[str, str], seed: int, sample: str, group: h5py.
 def read_features(
     paths: Sequence[str | Path], nuclei: Sequence[str], channels: Sequence[str], kind: str = "arrangement"
 ) -> pd.DataFrame:
-    """A row per nucleus in the order given, a column per feature that concerns none but these channels.
+    """Features of nuclei from the files of their shards.
 
-    `kind` is "arrangement" or "acquisition". Nuclei of samples whose features could not be measured have NaN.
+    Parameters
+    ----------
+    paths : sequence of path
+        As `measure_shard` writes them.
+    nuclei : sequence of str
+        Which nuclei, and in which order.
+    channels : sequence of str
+        Features of other channels are left out.
+    kind : str
+        "arrangement" or "acquisition".
+
+    Returns
+    -------
+    DataFrame
+        A row per nucleus, a column per feature; NaN for nuclei of samples whose features could not be measured.
+
+    Raises
+    ------
+    AinuError
+        If no sample could be measured.
     """
     parts, lost = [], set()
     for path in paths:

@@ -1,8 +1,8 @@
-"""The locked hold-out (`role: test`): scored by all models together, and every look at it written down.
+"""The held-out test set (`role: test`): scored by the ensemble, with a record of every evaluation.
 
-A hold-out tells the truth once. Each look by other models, or at other nuclei, that led to a change makes the next one
-a little less true, so `results/hold-out/{experiment}.json` keeps them all. It is no output of a job: Snakemake would
-delete it before the next one, and with it the memory.
+A held-out test set is unbiased once. Each evaluation with other models, or other nuclei, that leads to a change biases
+the next one a little, so `results/hold-out/{experiment}.json` keeps them all. It is no output of a job: Snakemake would
+delete it before the job starts, and with it the record.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ainu.evaluation.scores import with_intervals
+from ainu.evaluation.bootstrap import with_intervals
 from ainu.files import read_json, sha256, write_json
 from ainu.images.dataset import Dataset
+from ainu.intervals import Interval
 from ainu.prediction.out_of_fold import pooled_truth
 
 
@@ -28,17 +29,23 @@ def labelled(dataset: Dataset, classes: Sequence[str]) -> Dataset:
 
 
 def score(predictions: pd.DataFrame, classes: Sequence[str], seed: int, looks: list[dict[str, str]]) -> dict[str, Any]:
-    """What `metrics.json` says of the hold-out under `test`.
+    """Score of the held-out test set, for `test` of `metrics.json`.
 
     Parameters
     ----------
     predictions : DataFrame
-        Of the hold-out, as `prediction.Ensemble.predict` gives them.
+        As `prediction.ensemble.Ensemble.predict` gives them.
     classes : sequence of str
+        In the order of the probabilities.
     seed : int
-        Of the bootstrap over the replicates of the hold-out.
+        Of the bootstrap over replicates.
     looks : list
-        The record, the present look last.
+        The record of evaluations, the present one last.
+
+    Returns
+    -------
+    dict
+        `n`, `replicates`, `models`, `looks`, `metrics`, `says`.
     """
     rows, truth, probabilities = pooled_truth(predictions, classes)
     absent = sorted(set(classes) - set(rows["label"]))
@@ -49,21 +56,23 @@ def score(predictions: pd.DataFrame, classes: Sequence[str], seed: int, looks: l
         "looks": len(looks),
     }
     if absent:
-        return found | {"metrics": {}, "says": f"No nucleus of {', '.join(absent)} is in the hold-out: no score."}
+        return found | {
+            "metrics": {},
+            "says": f"No nucleus of {', '.join(absent)} is in the held-out test set: no score.",
+        }
     scored = with_intervals(truth, probabilities, rows["replicate"].to_numpy(), seed=seed)
-    own = scored["balanced_accuracy"]
-    limits = "no interval" if own["ci"] is None else "95 % interval {:.2f} to {:.2f}".format(*own["ci"])
-    says = f"The hold-out, {len(rows)} nuclei that no model has seen, gives {own['value']:.2f} ({limits})."
+    own = Interval.of(scored["balanced_accuracy"])
+    says = f"Balanced accuracy on the held-out test set, {len(rows)} nuclei that no model has seen: {own}."
     return found | {"metrics": scored, "says": says}
 
 
 def hold_out_warnings(test: dict[str, Any] | None) -> list[str]:
-    """What a reader of the hold-out's score has to know."""
+    """Warnings about the score of the held-out test set, as `score` gives it."""
     if test is None or test["looks"] < 2:
         return []
     return [
-        f"The hold-out has been looked at {test['looks']} times, by other models or at other nuclei each time: what "
-        "was learned from one look may have shaped the next, so its score is no longer untouched."
+        f"The held-out test set was evaluated {test['looks']} times, with other models or other nuclei each time: one "
+        "evaluation may have influenced the next, so the score is no longer unbiased."
     ]
 
 
@@ -81,9 +90,19 @@ def digest_of_nuclei(dataset: Dataset) -> str:
 
 
 def record(path: str | Path, models: str, nuclei: str) -> list[dict[str, str]]:
-    """The looks at a hold-out so far, this one added if it is by other models or at other nuclei than all before.
+    """Keep a record of the evaluations of a held-out test set.
 
-    The look by the same models at the same nuclei is no new one: it shows nothing new. It is moved to the end.
+    Parameters
+    ----------
+    path : path
+        Of the record.
+    models, nuclei : str
+        Digests. An evaluation of the same models on the same nuclei shows nothing new: it is moved to the end.
+
+    Returns
+    -------
+    list of dict
+        All evaluations so far, the present one last: `when`, `models`, `nuclei`.
     """
     looks = read_json(path) if Path(path).exists() else []
     same = [look for look in looks if (look["models"], look["nuclei"]) == (models, nuclei)]

@@ -1,4 +1,4 @@
-"""Accuracy against the number of training nuclei, by where the weights start: the trainings of a study put together."""
+"""Accuracy against the number of training nuclei, by the initial weights: summary of a study."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _number(size: int | str) -> float:
 
 
 def write_study(paths: Sequence[str], classes: Sequence[str], table: str | Path, figure: str | Path) -> None:
-    """Put the trainings of a study together: table and picture."""
+    """Summarise the trainings of a study: table and figure."""
     found = summarize(paths, classes)
     write_table(table, found)
     save(picture(found, 1 / len(classes)), figure)

@@ -1,4 +1,4 @@
-"""How well the classes are told apart out of fold: the content of `metrics.json`."""
+"""How well the classes are distinguished out of fold: the content of `metrics.json`."""
 
 from __future__ import annotations
 
@@ -10,25 +10,33 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-from ainu.evaluation.audits import Audit, Evidence, all_audits
+from ainu.evaluation.audits import Audit, all_audits
+from ainu.evaluation.bootstrap import Draws, with_intervals
+from ainu.evaluation.evidence import Evidence
 from ainu.evaluation.hold_out import hold_out_warnings
-from ainu.evaluation.permutation_tests import learning_curve, permutations
-from ainu.evaluation.scores import Draws, Floats, per_class, scores, with_intervals
+from ainu.evaluation.learning_curve import learning_curve
+from ainu.evaluation.permutation_tests import permutations
+from ainu.evaluation.scores import Floats, per_class, scores
 from ainu.prediction.out_of_fold import codes, pooled_truth
 
 Tree = dict[str, Any]
 
 
 def evaluate(predictions: pd.DataFrame, classes: Sequence[str], seed: int) -> Tree:
-    """What the predictions alone tell.
+    """The part of `metrics.json` that takes the predictions only.
 
     Parameters
     ----------
     predictions : DataFrame
         As `prediction.out_of_fold` gives them.
     classes : sequence of str
+        In the order of the probabilities.
     seed : int
         Of the bootstrap.
+
+    Returns
+    -------
+    dict
     """
     rows, truth, probabilities = pooled_truth(predictions, classes)
     replicate = rows["replicate"].to_numpy()
@@ -41,10 +49,10 @@ def evaluate(predictions: pd.DataFrame, classes: Sequence[str], seed: int) -> Tr
         "classes": list(classes),
         "metrics": found,
         "confusion": confusion.tolist(),
-        "per_class": class_table(rows, truth, probabilities, classes, seed),
-        "per_fold": per_fold(predictions, classes),
-        "per_replicate": per_replicate(rows, truth, probabilities),
-        "warnings": warnings(found, rows, classes),
+        "per_class": _class_table(rows, truth, probabilities, classes, seed),
+        "per_fold": _per_fold(predictions, classes),
+        "per_replicate": _per_replicate(rows, truth, probabilities),
+        "warnings": _warnings(found, rows, classes),
     }
 
 
@@ -60,20 +68,25 @@ def evaluate_audited(
     Parameters
     ----------
     evidence : Evidence
+        Of the experiment.
     by_count : DataFrame
-        Predictions of the thinned nuclei held out, with a column `share`; none where they cannot be thinned.
+        Predictions of the held-out nuclei, thinned, with a column `share`; empty where they cannot be thinned.
     permuted : sequence of DataFrame
-        Predictions of control networks trained on exchanged labels, a table per exchange.
+        Predictions of control networks trained on permuted labels, a table per permutation.
     baseline_permutations : int
-        How often the cheap classifiers are trained on exchanged labels.
+        How often the cheap classifiers are trained on permuted labels.
     test : dict, optional
-        What `hold_out.score` gave.
+        As `hold_out.score` gives it.
+
+    Returns
+    -------
+    dict
     """
     found = evaluate(evidence.predictions, evidence.classes, evidence.seed)
     audits = all_audits(evidence)
     baselines = {audit["audit"]: audit["scores"] for audit in audits if audit["audit"] in ("confounders", "features")}
     table = evidence.dataset.table
-    said = [*found["warnings"], *unseen_batches(table, evidence.folds), *shortcuts(audits), *hold_out_warnings(test)]
+    said = [*found["warnings"], *unseen_batches(table, evidence.folds), *_shortcuts(audits), *hold_out_warnings(test)]
     return found | {
         "audits": audits,
         "baselines": baselines,
@@ -86,34 +99,38 @@ def evaluate_audited(
 
 
 def unseen_batches(nuclei: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
-    """Batches of a class that a fold holds whole, while the class has others: its test is that of a new preparation.
+    """Warnings about batches of a class that lie in one fold, while the class has others: a test on a new preparation.
 
     Parameters
     ----------
     nuclei : DataFrame
-        `nucleus`, `label`, and `batch` where the sheet tells ('' where it does not).
+        `nucleus`, `label`, and `batch` if the sheet has it ('' where it is empty).
     folds : DataFrame
         `nucleus`, `repeat`, `fold`.
+
+    Returns
+    -------
+    list of str
     """
     if "batch" not in nuclei:
         return []
-    told = folds[["nucleus", "repeat", "fold"]].merge(nuclei[nuclei["batch"].astype(str) != ""], on="nucleus")
-    several = told.groupby("label")["batch"].transform("nunique") > 1
-    held = told[several].groupby(["label", "batch", "repeat"])["fold"].nunique()
+    known = folds[["nucleus", "repeat", "fold"]].merge(nuclei[nuclei["batch"].astype(str) != ""], on="nucleus")
+    several = known.groupby("label")["batch"].transform("nunique") > 1
+    held = known[several].groupby(["label", "batch", "repeat"])["fold"].nunique()
     whole = held[held == 1].reset_index()[["label", "batch"]].drop_duplicates()
     return [
-        f"All of class {label} in batch {batch} was tested by networks that had seen none of this batch; more "
-        "replicates of it would be spread over the folds."
+        f"All nuclei of class {label} in batch {batch} were tested by networks trained without this batch; with more "
+        "replicates it would be spread over the folds."
         for label, batch in whole.itertuples(index=False)
     ]
 
 
-def shortcuts(audits: Sequence[Audit]) -> list[str]:
-    """What the audits warn of, one sentence each."""
+def _shortcuts(audits: Sequence[Audit]) -> list[str]:
+    """Warnings of the audits, one sentence each."""
     return [f"{audit['title']}: {audit['says']}" for audit in audits if audit["warning"]]
 
 
-def class_table(
+def _class_table(
     rows: pd.DataFrame, truth: NDArray[np.int64], probabilities: Floats, classes: Sequence[str], seed: int
 ) -> list[Tree]:
     """`class`, `n`, `replicates`, and `recall`, `precision`, `f1` with intervals, of each class."""
@@ -131,7 +148,7 @@ def class_table(
     return found
 
 
-def per_fold(predictions: pd.DataFrame, classes: Sequence[str]) -> list[Tree]:
+def _per_fold(predictions: pd.DataFrame, classes: Sequence[str]) -> list[Tree]:
     """All metrics of each fold of each repeat."""
     found = []
     for _, part in predictions.groupby(["repeat", "fold"]):
@@ -141,8 +158,8 @@ def per_fold(predictions: pd.DataFrame, classes: Sequence[str]) -> list[Tree]:
     return found
 
 
-def per_replicate(rows: pd.DataFrame, truth: NDArray[np.int64], probabilities: Floats) -> list[Tree]:
-    """Nuclei of each replicate, how many are told right, how sure of the truth the networks are, and their classes."""
+def _per_replicate(rows: pd.DataFrame, truth: NDArray[np.int64], probabilities: Floats) -> list[Tree]:
+    """Nuclei of each replicate, how many are correct, mean probability of the true class, and nuclei per class."""
     right, of_truth = probabilities.argmax(1) == truth, probabilities[np.arange(len(truth)), truth]
     found = []
     for name, part in rows.groupby("replicate"):
@@ -155,7 +172,7 @@ def per_replicate(rows: pd.DataFrame, truth: NDArray[np.int64], probabilities: F
 
 
 def score_by_count(evidence: Evidence, by_count: pd.DataFrame) -> Tree | None:
-    """Score when the nuclei held out keep only a share of their localizations, by the models at hand."""
+    """Score when the held-out nuclei keep only a share of their localizations, by the same models."""
     if by_count.empty:
         return None
     typical = float(np.median(evidence.dataset.localizations.sum(axis=1)))
@@ -167,25 +184,30 @@ def score_by_count(evidence: Evidence, by_count: pd.DataFrame) -> Tree | None:
         points.append({"share": float(share), "localizations": round(typical * float(share))} | own)  # type: ignore[arg-type]
     return {
         "title": "Score against localizations left",
-        "what": f"{evidence.network} as trained on whole nuclei; those held out thinned at random",
+        "what": f"{evidence.network} trained on whole nuclei; held-out nuclei thinned at random",
         "points": points,
     }
 
 
-def warnings(found: dict[str, Tree], rows: pd.DataFrame, classes: Sequence[str]) -> list[str]:
-    """What a reader of the scores has to know before believing them."""
+def _warnings(found: dict[str, Tree], rows: pd.DataFrame, classes: Sequence[str]) -> list[str]:
+    """What limits the trust in the scores."""
     said = []
     chance = 1 / len(classes)
     interval = found["balanced_accuracy"]["ci"]
     if interval is None:
         said.append("Too few replicates for an interval: each class needs two.")
     elif interval[0] <= chance:
-        said.append(f"The interval of the balanced accuracy holds chance ({chance:.2f}): no difference is shown.")
+        said.append(
+            f"The 95 % interval of the balanced accuracy includes chance level ({chance:.2f}): no difference is shown."
+        )
     per_label = rows.groupby("label")["replicate"].nunique()
     for label in classes:
         count = per_label.get(label, 0)
         if count < 3:
-            said.append(f"Class {label} has {count} replicates; intervals from fewer than 3 mean little.")
+            said.append(f"Class {label} has {count} replicates; intervals from fewer than 3 replicates are unreliable.")
     if rows.groupby("replicate")["label"].nunique().eq(1).all():
-        said.append("Every replicate holds one class: what differs between preparations cannot be told from the class.")
+        said.append(
+            "Every replicate has one class only: differences between preparations cannot be distinguished from "
+            "differences between classes."
+        )
     return said

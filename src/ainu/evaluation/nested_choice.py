@@ -9,18 +9,19 @@ import pandas as pd
 
 
 def choose(inner: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> dict[tuple[int, int], str]:
-    """For each (repeat, fold) the run that did best on inner predictions; the first of equals.
+    """The run with the best inner predictions in each fold; the first of equals.
 
     Parameters
     ----------
     inner : mapping of str to DataFrame
-        By run: `outer_repeat`, `outer_fold` and what `prediction.with_probabilities` gives, of the inner folds.
+        By run: `outer_repeat`, `outer_fold` and the columns of `out_of_fold.with_probabilities`, of the inner folds.
     classes : sequence of str
+        In the order of the probabilities.
 
     Returns
     -------
     dict
-        Chosen by balanced accuracy, then by log-loss.
+        The run by (repeat, fold), chosen by balanced accuracy, then by log loss.
     """
     scored = {run: _inner_scores(table, classes) for run, table in inner.items()}
     places = next(iter(scored.values())).index

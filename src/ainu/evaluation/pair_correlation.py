@@ -69,6 +69,7 @@ class Raster:
 
     @property
     def dimensions(self) -> int:
+        """2 or 3."""
         return self.counts.ndim
 
     def coarse(self, cells: int = 8) -> Floats:
@@ -83,9 +84,17 @@ class Raster:
 
 
 def pair_correlation(one: Raster, other: Raster) -> Floats:
-    """(m,) pair correlation in each ring of displacements of `Raster.EDGES_NM`; 1 means independent.
+    """Pair correlation of a channel with itself (the same raster twice) or of two channels over the same outline.
 
-    Of a channel with itself (the same raster twice) or of two channels over the same outline.
+    Parameters
+    ----------
+    one, other : Raster
+        Of the same outline.
+
+    Returns
+    -------
+    (m,) float64
+        In each ring of displacements of `Raster.EDGES_NM`; 1 means independent.
     """
     reach = int(np.ceil(Raster.EDGES_NM[-1] / one.edge_nm))
     pairs = _correlation(one.counts, other.counts, reach)
@@ -119,7 +128,7 @@ def _correlation(one: Floats, other: Floats, reach: int) -> Floats:
 
 
 def ripley_l(correlation: Floats, dimensions: int) -> list[float]:
-    """L(r) - r in nm at the end of each ring: 0 for independent localizations, positive for clustered ones."""
+    """L(r) - r in nm at the end of each ring, from (m,) pair correlations: 0 if independent, positive if clustered."""
     edges = np.array(Raster.EDGES_NM)
     ball = np.pi * edges**2 if dimensions == 2 else 4 / 3 * np.pi * edges**3
     k = np.cumsum(correlation * np.diff(ball))

@@ -1,4 +1,4 @@
-"""Against what a score is held: permuted labels, and fewer replicates to learn from."""
+"""Scores with permuted labels, against which those of the real labels are compared."""
 
 from __future__ import annotations
 
@@ -9,23 +9,37 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ainu.evaluation.audits import MAIN, Evidence
 from ainu.evaluation.baselines import confounders as confounders_of
-from ainu.evaluation.baselines import logistic_regression, ridge_calls, splits
-from ainu.evaluation.scores import scores
+from ainu.evaluation.baselines import ridge_calls
+from ainu.evaluation.evidence import Evidence
 from ainu.folds.label_permutation import PermutableLabels, p_value
-from ainu.prediction.out_of_fold import pooled_truth, with_probabilities
+from ainu.prediction.out_of_fold import pooled_truth
 
 FIXED_PERMUTATIONS = 2000
-LEARNING_DRAWS = 5
+"""Of the labels under the existing predictions."""
 STATISTIC = "balanced accuracy"
 
 
 def permutations(evidence: Evidence, permuted: Sequence[pd.DataFrame], times: int) -> dict[str, Any]:
-    """`p`, `null`, `value`, `statistic`, `title`, `what` of the networks; under `baselines` those of cheap classifiers.
+    """How often scores as high as the real ones occur with permuted labels.
 
-    Where networks were trained on exchanged labels, the null is what these achieve; else the labels are exchanged
-    under the predictions that there are, which takes no training but leaves out how folds depend on each other.
+    Where networks were trained on permuted labels, the null distribution is that of their scores; else the labels are
+    permuted under the existing predictions, which takes no training but ignores how folds depend on each other.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Of the experiment.
+    permuted : sequence of DataFrame
+        Predictions of networks that were trained on permuted labels, a table per permutation.
+    times : int
+        Permutations for the cheap classifiers.
+
+    Returns
+    -------
+    dict
+        `p`, `null`, `value`, `statistic`, `title`, `what` of the networks; under `baselines` the same of cheap
+        classifiers.
     """
     own = _retrained(evidence, permuted) if len(permuted) else _fixed(evidence)
     values = {
@@ -37,22 +51,17 @@ def permutations(evidence: Evidence, permuted: Sequence[pd.DataFrame], times: in
 
 
 def _how(evidence: Evidence) -> str:
-    return f"labels exchanged {PermutableLabels.of(evidence.first_folds).scheme}"
+    return f"labels permuted {PermutableLabels.of(evidence.first_folds).scheme}"
 
 
 def _retrained(evidence: Evidence, permuted: Sequence[pd.DataFrame]) -> dict[str, Any]:
     unchanged = evidence.of_control("unchanged")
     first = evidence.predictions[evidence.predictions["repeat"] == 0]
     reference = unchanged if len(unchanged) else first
-    value = _balanced(reference, evidence.classes)
-    null = [_balanced(table, evidence.classes) for table in permuted]
-    what = f"{evidence.control_network} trained anew for each exchange; {_how(evidence)}"
-    return p_value(value, null) | {"title": "network, trained anew", "what": what}
-
-
-def _balanced(table: pd.DataFrame, classes: Sequence[str]) -> float:
-    _, truth, values = pooled_truth(table, classes)
-    return scores(truth, values)[MAIN]
+    value = evidence.balanced_accuracy(reference)
+    null = [evidence.balanced_accuracy(table) for table in permuted]
+    what = f"{evidence.control_network} retrained for each permutation; {_how(evidence)}"
+    return p_value(value, null) | {"title": "network, retrained", "what": what}
 
 
 def _fixed(evidence: Evidence) -> dict[str, Any]:
@@ -63,7 +72,7 @@ def _fixed(evidence: Evidence) -> dict[str, Any]:
     )
     called = values.argmax(1)
     null = balanced_accuracies(np.broadcast_to(called, labels.shape), labels, len(evidence.classes))
-    what = f"predictions of {evidence.network} as they are, nothing trained anew; {_how(evidence)}"
+    what = f"existing predictions of {evidence.network}, without retraining; {_how(evidence)}"
     own = balanced_accuracies(called[None], truth[None], len(evidence.classes))[0]
     return p_value(own, null.tolist()) | {"title": "network, as trained", "what": what}
 
@@ -74,7 +83,7 @@ def _cheap(evidence: Evidence, name: str, values: NDArray[np.float64], times: in
     labels = _coded(PermutableLabels.of(folds).permutations(seed=evidence.seed, draws=times), classes)
     labels = np.concatenate([evidence.dataset.codes(classes)[None], labels])
     found = balanced_accuracies(ridge_calls(values, labels, nuclei, folds), labels, len(classes))
-    what = f"ridge classifier of the {name}, trained anew for each exchange; {_how(evidence)}"
+    what = f"ridge classifier of the {name}, retrained for each permutation; {_how(evidence)}"
     return p_value(float(found[0]), found[1:].tolist()) | {"title": name, "what": what, "statistic": STATISTIC}
 
 
@@ -88,67 +97,3 @@ def balanced_accuracies(called: NDArray[np.int64], truth: NDArray[np.int64], cla
     right = called == truth
     recalls = [(right & (truth == k)).sum(axis=1) / np.maximum((truth == k).sum(axis=1), 1) for k in range(classes)]
     return np.mean(recalls, axis=0)
-
-
-def learning_curve(evidence: Evidence) -> dict[str, Any]:
-    """Score of hand-made features by logistic regression against the training replicates it has.
-
-    A cheap stand-in for the network's own curve (`study` has that, at the price of many trainings): whether more
-    replicates would help at all. Replicates are drawn at random, so that every class is there; first repeat.
-    """
-    values, classes = evidence.features.to_numpy(np.float64), evidence.classes
-    truth, replicate = evidence.dataset.codes(classes), evidence.dataset.replicate
-    most = min(
-        len(np.unique(replicate[train])) for _, train, _ in splits(evidence.dataset.nucleus, evidence.first_folds)
-    )
-    points = []
-    for size in _sizes(most):
-        found, used = [], []
-        for draw in range(1 if size == most else LEARNING_DRAWS):
-            table, number = _learned(evidence, values, truth, size, draw)
-            if table is not None:
-                found.append(_balanced(table, classes))
-                used.append(number)
-        ends = [float(min(found)), float(max(found))] if found else None
-        value = float(np.mean(found)) if found else None
-        nuclei = round(float(np.mean(used))) if used else None
-        points.append({"replicates": size, "nuclei": nuclei, "value": value, "ci": ends})
-    return {
-        "title": "Learning curve (hand-made features)",
-        "what": "logistic regression of the hand-made features, trained on so many replicates; mean, lowest and "
-        f"highest of {LEARNING_DRAWS} draws of replicates",
-        "points": points,
-    }
-
-
-def _sizes(most: int) -> list[int]:
-    """Numbers of replicates, about doubling, from one on."""
-    return sorted({size for size in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64) if size < most} | {most})
-
-
-def _learned(
-    evidence: Evidence, values: NDArray[np.float64], truth: NDArray[np.int64], size: int, draw: int
-) -> tuple[pd.DataFrame | None, int]:
-    """Out-of-fold predictions after training on `size` replicates of each training set, and the nuclei of the last."""
-    rng = np.random.default_rng([evidence.seed, 13, size, draw])
-    parts, number = [], 0
-    for rows, train, test in splits(evidence.dataset.nucleus, evidence.first_folds):
-        own = _drawn_replicates(evidence.dataset.replicate[train], truth[train], size, len(evidence.classes), rng)
-        if own is None:
-            return None, 0
-        number = int(own.sum())
-        model = logistic_regression(evidence.seed).fit(values[train][own], truth[train][own])
-        parts.append(with_probabilities(rows, model.predict_proba(values[test]), evidence.classes))
-    return pd.concat(parts, ignore_index=True), number
-
-
-def _drawn_replicates(
-    replicate: NDArray[Any], truth: NDArray[np.int64], size: int, classes: int, rng: np.random.Generator
-) -> NDArray[np.bool_] | None:
-    """(n,) nuclei of `size` replicates that hold every class together; None where twenty draws found none."""
-    names = np.unique(replicate)
-    for _ in range(20):
-        own = np.isin(replicate, rng.permutation(names)[:size])
-        if len(np.unique(truth[own])) == classes:
-            return own
-    return None

@@ -1,4 +1,4 @@
-"""From the files of an experiment to its `metrics.json` and the pictures of its evaluation."""
+"""Evaluation of an experiment from its files: `metrics.json` and figures."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ainu.evaluation import confident_errors as gallery
-from ainu.evaluation import curves
-from ainu.evaluation import embedding_map as nuclei_map
-from ainu.evaluation.audits import Evidence
+from ainu.evaluation import confident_errors, curves, embedding_map
+from ainu.evaluation.bootstrap import Draws
 from ainu.evaluation.confusion import confusion
+from ainu.evaluation.evidence import Evidence
 from ainu.evaluation.features import read_features
 from ainu.evaluation.metrics import evaluate_audited
-from ainu.evaluation.scores import Draws
 from ainu.evaluation.training_curves import training_curves
 from ainu.figures.saving import save
 from ainu.files import read_json, read_table, write_json, write_table
@@ -29,8 +27,20 @@ Paths = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What the files do not tell: classes, architectures of the networks and their controls, permutations, seed."""
+class EvaluationSettings:
+    """What an evaluation takes beside the files.
+
+    Attributes
+    ----------
+    classes : sequence of str
+        In the order of the probabilities.
+    network, control_network : str
+        Architectures, of the experiment and of its controls.
+    baseline_permutations : int
+        How often the cheap classifiers are trained on permuted labels.
+    seed : int
+        Of all that is drawn.
+    """
 
     classes: Sequence[str]
     network: str
@@ -39,7 +49,7 @@ class Setting:
     seed: int
 
 
-def evaluate_files(paths: Paths, output: Paths, setting: Setting) -> None:
+def evaluate_files(paths: Paths, output: Paths, settings: EvaluationSettings) -> None:
     """Evaluate an experiment.
 
     Parameters
@@ -48,20 +58,21 @@ def evaluate_files(paths: Paths, output: Paths, setting: Setting) -> None:
         `predictions`, `thinned`, `embedding`, `leakage`, `dataset`, `folds`; lists `histories`, `features`,
         `controls`, `permuted`, `test`.
     output : mapping
-        `metrics`, `places`, and the picture of each kind by its name.
-    setting : Setting
+        `metrics`, `places`, and the figures by their names.
+    settings : EvaluationSettings
+        What the files do not hold.
     """
-    evidence = gather(paths, setting)
+    evidence = _gather(paths, settings)
     test = read_json(paths["test"][0]) if paths["test"] else None
     permuted = [read_table(path) for path in paths["permuted"]]
     by_count = read_table(paths["thinned"])
-    found = evaluate_audited(evidence, by_count, permuted, setting.baseline_permutations, test)
+    found = evaluate_audited(evidence, by_count, permuted, settings.baseline_permutations, test)
     write_json(output["metrics"], found | {"leakage": read_json(paths["leakage"])})
-    draw(evidence, found, paths, output)
+    _draw(evidence, found, paths, output)
 
 
-def gather(paths: Paths, setting: Setting) -> Evidence:
-    """What the audits are made from."""
+def _gather(paths: Paths, settings: EvaluationSettings) -> Evidence:
+    """All that an evaluation is made from."""
     dataset = read(paths["dataset"])
     tables = [read_table(path) for path in paths["controls"]]
     controls = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"control": []})
@@ -76,29 +87,29 @@ def gather(paths: Paths, setting: Setting) -> Evidence:
         features=features,
         acquisition=acquisition,
         controls=controls,
-        classes=setting.classes,
-        network=setting.network,
-        control_network=setting.control_network,
-        seed=setting.seed,
+        classes=settings.classes,
+        network=settings.network,
+        control_network=settings.control_network,
+        seed=settings.seed,
     )
 
 
-def draw(evidence: Evidence, found: Mapping[str, Any], paths: Paths, output: Paths) -> None:
-    """Write the pictures of an evaluation."""
+def _draw(evidence: Evidence, found: Mapping[str, Any], paths: Paths, output: Paths) -> None:
+    """Write the figures of an evaluation."""
     classes, seed = evidence.classes, evidence.seed
     rows, truth, probabilities = pooled_truth(evidence.predictions, classes)
     draws = Draws.of(rows["replicate"].to_numpy(), truth, len(classes), seed=seed)
     for name in ("roc", "precision_recall", "reliability"):
         save(getattr(curves, name)(truth, probabilities, classes, draws), output[name])
-    errors = gallery.confident_errors(rows, truth, probabilities, classes)
-    places = nuclei_map.layout(nuclei_map.read_relative(paths["embedding"], rows["nucleus"].tolist()), seed)
+    errors = confident_errors.confident_errors(rows, truth, probabilities, classes)
+    places = embedding_map.layout(embedding_map.read_relative(paths["embedding"], rows["nucleus"].tolist()), seed)
     _write_places(output["places"], rows, places)
     courses = {Path(path).parent.name: pd.read_csv(path, sep="\t") for path in paths["histories"]}
     drawn = {
         "confusion": confusion(np.array(found["confusion"]), classes),
         "training": training_curves(courses),
-        "errors": gallery.picture(evidence.dataset, errors),
-        "embedding": nuclei_map.picture(places, rows, classes),
+        "errors": confident_errors.picture(evidence.dataset, errors),
+        "embedding": embedding_map.picture(places, rows, classes),
         "permutation": curves.null_distribution(found["permutation"]),
         "learning_curve": curves.score_against(
             found["learning_curve"], "replicates", "training replicates", evidence.chance

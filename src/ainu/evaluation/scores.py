@@ -1,18 +1,11 @@
-"""Scores of predictions, and their intervals by a bootstrap over replicates."""
+"""Scores of predictions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, stdtrit
 
 Floats = NDArray[np.float64]
-
-DRAWS = 1000
-"""Of the bootstrap."""
 
 
 def scores(truth: NDArray[np.int64], probabilities: Floats) -> dict[str, float]:
@@ -29,6 +22,7 @@ def weighted_scores(truth: NDArray[np.int64], probabilities: Floats, weights: Fl
     truth : (N,) int
         Index of the true class.
     probabilities : (N, k) float
+        Of each class.
     weights : (D, N) float
         How often each nucleus counts in each sample. Each class has to have some weight.
 
@@ -36,9 +30,9 @@ def weighted_scores(truth: NDArray[np.int64], probabilities: Floats, weights: Fl
     -------
     dict of str to (D,) float
         `balanced_accuracy` (mean recall of the classes), `weighted_accuracy` (recall weighted by the size of the
-        classes: the share of nuclei told right), `auroc` and `average_precision` (one-vs-rest, mean of the classes),
-        `mcc` (Gorodkin 2004 for several classes), `f1` (mean of the classes), `brier` (sum over the classes),
-        `log_loss` (natural), `ece` (ten bins of confidence).
+        classes: the share of nuclei that are classified correctly), `auroc` and `average_precision` (one-vs-rest, mean
+        of the classes), `mcc` (Gorodkin 2004 for several classes), `f1` (mean of the classes), `brier` (sum over the
+        classes), `log_loss` (natural), `ece` (ten bins of confidence).
     """
     predicted, target = probabilities.argmax(1), np.eye(probabilities.shape[1])[truth]
     total, right = weights.sum(axis=1), predicted == truth
@@ -122,82 +116,3 @@ def _calibration_error(confidence: Floats, right: NDArray[np.bool_], weights: Fl
     inside = np.eye(bins)[np.minimum((confidence * bins).astype(int), bins - 1)]
     gap = (weights * (confidence - right)) @ inside
     return np.abs(gap).sum(axis=1) / weights.sum(axis=1)
-
-
-# --- intervals --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Draws:
-    """A bootstrap over replicates: whole replicates with replacement, all their nuclei together.
-
-    Attributes
-    ----------
-    weights : (D, N) float
-        How often each nucleus counts in each draw; draws that lack a class are left out.
-    replicates : int
-        Of the class that has the fewest.
-    """
-
-    weights: Floats
-    replicates: int
-
-    @classmethod
-    def of(
-        cls, replicate: NDArray[Any], truth: NDArray[np.int64], classes: int, *, seed: int, draws: int = DRAWS
-    ) -> Draws:
-        """From the (N,) replicate and index of the class of each nucleus, and the number of classes."""
-        names, member = np.unique(replicate, return_inverse=True)
-        times = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-        weights = times[:, member].astype(np.float64)
-        of_class = [truth == label for label in range(classes)]
-        complete = np.all([weights[:, own].any(axis=1) for own in of_class], axis=0)
-        return cls(weights[complete], min(len(np.unique(replicate[own])) for own in of_class))
-
-    def __bool__(self) -> bool:
-        """Whether an interval can be had: not where there is a single replicate of a class."""
-        return len(self.weights) > 0 and self.replicates > 1
-
-    def interval(self, drawn: Floats) -> Floats:
-        """(2, ...) ends of the 95 % interval of (D, ...) values."""
-        return interval(drawn, self.replicates)
-
-    def valued(self, value: float, drawn: Floats | None) -> dict[str, Any]:
-        """`value` and `ci`, the 95 % interval of what was drawn, or None where there is none."""
-        return {"value": float(value), "ci": self.interval(drawn).tolist() if self and drawn is not None else None}
-
-
-def interval(drawn: Floats, replicates: int) -> Floats:
-    """(2, ...) ends of the 95 % interval of (D, ...) draws of a bootstrap over so many replicates, at least 2.
-
-    The percentiles lie farther out the fewer replicates there are, as far as Student's t makes up for a variance that
-    is known from few and that a bootstrap takes for too small by a factor (n - 1) / n: the expanded percentile
-    interval (Hesterberg, The American Statistician 69:371, 2015). Plain percentiles are too narrow for the handful of
-    replicates that an experiment has. NaN is left out.
-    """
-    tail = ndtr(np.sqrt(replicates / (replicates - 1)) * stdtrit(replicates - 1, 0.025))
-    return np.nanquantile(drawn, [tail, 1 - tail], axis=0)
-
-
-def with_intervals(
-    truth: NDArray[np.int64], probabilities: Floats, replicate: NDArray[Any], *, seed: int, draws: int = DRAWS
-) -> dict[str, dict[str, Any]]:
-    """Each metric with its 95 % interval from a bootstrap over replicates."""
-    bootstrap = Draws.of(replicate, truth, probabilities.shape[1], seed=seed, draws=draws)
-    drawn = weighted_scores(truth, probabilities, bootstrap.weights) if bootstrap else {}
-    values = scores(truth, probabilities)
-    return {name: bootstrap.valued(value, drawn.get(name)) for name, value in values.items()}
-
-
-def differences(
-    truth: NDArray[np.int64], one: Floats, other: Floats, replicate: NDArray[Any], *, seed: int, draws: int = DRAWS
-) -> dict[str, dict[str, Any]]:
-    """Each metric of `one` minus that of `other`, (N, k) probabilities of the same nuclei, over the same draws."""
-    bootstrap = Draws.of(replicate, truth, one.shape[1], seed=seed, draws=draws)
-    values, others = scores(truth, one), scores(truth, other)
-    drawn = weighted_scores(truth, one, bootstrap.weights) if bootstrap else {}
-    drawn_others = weighted_scores(truth, other, bootstrap.weights) if bootstrap else {}
-    return {
-        name: bootstrap.valued(value - others[name], drawn[name] - drawn_others[name] if drawn else None)
-        for name, value in values.items()
-    }

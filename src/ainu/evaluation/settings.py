@@ -1,4 +1,4 @@
-"""What the config says of audits."""
+"""What the config says of audits. This module imports no others, so that settings can be checked without them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class AuditSettings:
-    """What else than the arrangement of the molecules could explain the result: the config's `audit`.
+    """Audits of an experiment: the section `audit` of the config.
 
     Attributes
     ----------
     networks : tuple of str
-        Control networks to train: "equal_counts", "outline".
+        Control networks that are trained on the same folds: "equal_counts", "outline".
     network : str, optional
-        Their architecture; None: the experiment's own.
-    baseline_permutations, network_permutations : int
-        How often the cheap classifiers, and the control network, are trained on permuted labels.
+        Architecture of the control networks; None takes the experiment's own.
+    baseline_permutations : int
+        How often the cheap classifiers are trained on permuted labels.
+    network_permutations : int
+        How often the control network is trained on permuted labels, all folds of the first repeat each time.
     """
 
     networks: tuple[str, ...]

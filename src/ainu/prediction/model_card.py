@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ainu.intervals import Interval
+
 MEASURES = {"balanced_accuracy": "Balanced accuracy", "auroc": "AUROC", "mcc": "Matthews correlation"}
 
 
@@ -44,9 +46,9 @@ def _data(info: Mapping[str, Any]) -> list[str]:
 
 def _performance(info: Mapping[str, Any]) -> list[str]:
     found = info["out_of_fold"]
-    scores = [f"| {title} | {_interval(found['metrics'].get(name))} |" for name, title in MEASURES.items()]
+    scores = [f"| {title} | {_score(found['metrics'].get(name))} |" for name, title in MEASURES.items()]
     cheap = [
-        f"| {name} alone (baseline), balanced accuracy | {_interval(values.get('balanced_accuracy'))} |"
+        f"| {name} alone (baseline), balanced accuracy | {_score(values.get('balanced_accuracy'))} |"
         for name, values in found["baselines"].items()
     ]
     said = "\n".join(f"- {text}" for text in found["warnings"]) or "- none"
@@ -126,8 +128,5 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _interval(metric: Mapping[str, Any] | None) -> str:
-    if not metric:
-        return "not measured"
-    low, high = metric["ci"] or (None, None)
-    return f"{metric['value']:.3f}" + ("" if low is None else f" ({low:.3f} to {high:.3f})")
+def _score(metric: Mapping[str, Any] | None) -> str:
+    return Interval.of(metric).text(3) if metric else "not measured"

@@ -14,11 +14,12 @@ from ainu.figures.maps import class_mean_maps
 from ainu.figures.names import method_name
 from ainu.figures.saving import encode
 from ainu.hdf5 import open_file
+from ainu.intervals import Interval, as_number
 from ainu.prose import listed
 from ainu.report.pictures import Picture, data_uri
 from ainu.report.sources import DatasetSummary, JsonObject, read_result
 from ainu.report.tables import PageTable, table_of
-from ainu.report.text import Interval, as_number, number_text, words
+from ainu.report.text import number_text, words
 
 SCORES = (
     "rank",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ainu.intervals import Interval
 from ainu.report.sources import JsonObject
 from ainu.report.tables import PageTable, table_of
-from ainu.report.text import Interval, number_text
+from ainu.report.text import number_text
 from ainu.report.verdict import audit_title, audits_of
 
 

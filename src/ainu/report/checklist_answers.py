@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ainu.figures.names import method_name
+from ainu.intervals import Interval
 from ainu.prose import listed
 from ainu.report.facts import ExperimentFacts
 from ainu.report.methods_text import optimizer_name, versions
-from ainu.report.text import Interval, counted, number_text, words
+from ainu.report.text import counted, number_text, words
 from ainu.report.verdict import METRICS, audit_title, audits_of, confounder_score
 
 BY_AUTHORS = "to be filled in by the authors"

@@ -9,10 +9,11 @@ from typing import Any
 from markupsafe import Markup
 
 from ainu.figures.names import method_name
+from ainu.intervals import as_number
 from ainu.prose import listed
 from ainu.report.facts import ExperimentFacts
 from ainu.report.sources import DatasetSummary, JsonObject
-from ainu.report.text import as_number, counted, heading, name_text, names_text, number_text, words
+from ainu.report.text import counted, heading, name_text, names_text, number_text, words
 from ainu.version import __version__
 
 DOI = "10.1038/s42256-024-00883-x"

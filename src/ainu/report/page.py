@@ -14,6 +14,7 @@ from markupsafe import Markup
 from ainu.figures.names import method_name
 from ainu.figures.scale_bar import length_text, scale_bar_nm
 from ainu.files import whole
+from ainu.intervals import Interval
 from ainu.report import (
     attribution,
     audits,
@@ -32,7 +33,7 @@ from ainu.report import (
 )
 from ainu.report.facts import ExperimentFacts, read_facts
 from ainu.report.sources import JsonObject, ReportSources, read_new_predictions, read_predictions
-from ainu.report.text import Interval, number_text
+from ainu.report.text import number_text
 
 LOADED_AT_RUN_TIME = ("templates/*",)
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ainu.report.text import Interval, as_number, heading, is_interval, number_text
+from ainu.intervals import Interval, as_number, is_interval
+from ainu.report.text import heading, number_text
 
 TABLE_ROWS = 2000
 """Rows of a table on the page; the file beside the report holds the rest."""

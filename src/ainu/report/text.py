@@ -1,14 +1,13 @@
-"""Numbers, names and intervals as one reads them."""
+"""Numbers and names as one reads them."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from numbers import Real
+from collections.abc import Iterable
 from typing import Any
 
 from markupsafe import Markup
+
+from ainu.intervals import as_number
 
 _ACRONYMS = {"auroc": "AUROC", "ece": "ECE", "frc": "FRC", "mcc": "MCC", "f1": "F1", "nena": "NeNA", "p": "p"}
 _UNITS = {"nm": "nm", "um": "µm", "um2": "µm²", "px": "px"}
@@ -20,52 +19,6 @@ _TITLES = {
     "ood": "out-of-distribution score (1: typical)",
     "unlike_training": "out of distribution",
 }
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A value with its confidence interval; what is unknown is None."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-
-    @classmethod
-    def of(cls, entry: Any) -> Interval:
-        """From `{"value":, "ci": [lo, hi]}`, a plain number, or nothing."""
-        if not isinstance(entry, Mapping):
-            return cls(as_number(entry))
-        low, high = (entry.get("ci") or (None, None))[:2]
-        return cls(as_number(entry.get("value")), as_number(low), as_number(high))
-
-    @property
-    def limits(self) -> str:
-        """Its ends alone: "0.88 to 0.97"."""
-        return "–" if self.low is None or self.high is None else f"{_fixed(self.low)} to {_fixed(self.high)}"
-
-    def text(self, decimals: int = 2) -> str:
-        """The value with its interval, as in a sentence."""
-        if self.value is None:
-            return "–"
-        value = _fixed(self.value, decimals)
-        if self.low is None or self.high is None:
-            return value
-        return f"{value} (95 % interval {_fixed(self.low, decimals)} to {_fixed(self.high, decimals)})"
-
-    def __str__(self) -> str:
-        """With two decimals; the tables have more."""
-        return self.text()
-
-
-def is_interval(entry: Any) -> bool:
-    """Whether an entry of a result is a value with its interval."""
-    return isinstance(entry, Mapping) and set(entry) == {"value", "ci"}
-
-
-def as_number(value: Any) -> float | None:
-    """A finite number, else None."""
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    return float(value) if is_number and math.isfinite(value) else None
 
 
 def number_text(value: Any) -> str:
@@ -109,7 +62,3 @@ def names_text(names: Iterable[Any]) -> Markup:
 def counted(number: int, one: str, several: str = "") -> str:
     """A number with its noun: "1 nucleus", "12 nuclei"."""
     return f"{number_text(int(number))} {one if number == 1 else several or one + 's'}"
-
-
-def _fixed(value: float, decimals: int = 2) -> str:
-    return f"{value:.{decimals}f}".replace("-", "−")

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ainu.intervals import as_number
 from ainu.report.sources import JsonObject, numeric, read_result, read_text_table
 from ainu.report.tables import PageTable, table_of
-from ainu.report.text import as_number, counted
+from ainu.report.text import counted
 
 MODEL = (
     "model",

@@ -9,11 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from ainu.evaluation.audit_titles import TITLES
 from ainu.figures.names import method_name
+from ainu.intervals import Interval
 from ainu.prose import listed
 from ainu.report.attribution import Scorecard
 from ainu.report.sources import DatasetSummary, JsonObject, read_text_table
-from ainu.report.text import Interval, counted, number_text, words
+from ainu.report.text import counted, number_text, words
 
 METRICS = {
     "balanced_accuracy": "Balanced accuracy",
@@ -27,15 +29,6 @@ METRICS = {
     "ece": "Expected calibration error (lower is better)",
 }
 """Names of the metrics, in the order of the page."""
-
-AUDITS = {
-    "confounders": "Counts, area and recording alone",
-    "features": "Hand-made spatial features",
-    "equal_counts": "Network on equal counts",
-    "outline": "Network on the outline alone",
-    "replicate": "Replicate within a class",
-}
-"""Titles of audits that have none in metrics.json, in the order of the page."""
 
 SAME_TASK = ("confounders", "features", "equal_counts", "outline")
 """Audits whose scores compare with the network's: they distinguish the same classes."""
@@ -79,7 +72,7 @@ def audits_of(metrics: JsonObject) -> list[JsonObject]:
     for name, entry in (metrics.get("baselines") or {}).items():
         if name not in have and isinstance(entry, Mapping):
             found.append(_as_audit(name, entry))
-    order = list(AUDITS)
+    order = list(TITLES)
     return sorted(found, key=lambda audit: order.index(audit["audit"]) if audit["audit"] in order else len(order))
 
 
@@ -89,12 +82,12 @@ def _as_audit(name: str, entry: JsonObject) -> dict[str, Any]:
     sees = listed(features) if features else "counts and area" if name == "confounders" else words(name)
     reaches = Interval.of(entry.get("balanced_accuracy"))
     says = f"A classifier of {sees} alone reaches a balanced accuracy of {reaches} on the same folds."
-    return {"audit": name, "title": AUDITS.get(name, words(name)), "says": says, "warning": False, "scores": scores}
+    return {"audit": name, "title": TITLES.get(name, words(name)), "says": says, "warning": False, "scores": scores}
 
 
 def audit_title(audit: JsonObject) -> str:
     """What an audit is called on the page."""
-    return str(audit.get("title") or AUDITS.get(audit["audit"], words(audit["audit"]).capitalize()))
+    return str(audit.get("title") or TITLES.get(audit["audit"], words(audit["audit"]).capitalize()))
 
 
 def chance_level(metrics: JsonObject) -> float:
@@ -229,7 +222,7 @@ def _audit_checks(metrics: JsonObject) -> Iterator[Check]:
     found = audits_of(metrics)
     for audit in found:
         yield Check(_audit_status(audit), audit_title(audit), str(audit["says"]))
-    missing = [title.lower() for name, title in AUDITS.items() if name not in {audit["audit"] for audit in found}]
+    missing = [title.lower() for name, title in TITLES.items() if name not in {audit["audit"] for audit in found}]
     if missing:
         yield Check("not done", "Further audits", f"Not computed: {listed(missing)}.")
 

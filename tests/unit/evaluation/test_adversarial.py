@@ -15,7 +15,8 @@ from defaults import design
 from scipy.stats import binom
 
 from ainu import Render, find_nuclei, simulate, voxelize
-from ainu.evaluation.audits import Audit, Evidence
+from ainu.evaluation.audits import Audit
+from ainu.evaluation.evidence import Evidence
 from ainu.evaluation.features import Window, acquisition, nucleus_features
 from ainu.evaluation.metrics import evaluate_audited
 from ainu.folds.assign import assign_folds
@@ -172,4 +173,4 @@ def test_the_signature_of_replicates_is_not_taken_for_one_of_classes():
     is_chance(found)
     assert audits["replicate"]["p"] < 0.05
     assert audits["replicate"]["warning"]
-    assert any("Every replicate holds one class" in text for text in found["warnings"])
+    assert any("Every replicate has one class only" in text for text in found["warnings"])

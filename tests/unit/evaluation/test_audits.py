@@ -29,7 +29,7 @@ def test_classes_that_differ_in_counts_are_warned_of():
 def test_classes_of_equal_counts_are_not():
     found = confounder_audit(evidence())
     assert not found["warning"]
-    assert "not shown to tell the classes apart" in found["says"]
+    assert "not shown to distinguish the classes" in found["says"]
 
 
 def test_what_the_data_lack_is_left_out_and_said():
@@ -63,7 +63,7 @@ def test_a_network_that_needs_counts_is_warned_of_and_one_that_does_not_is_not()
 
 def test_nothing_is_concluded_from_a_network_at_chance():
     found = equal_counts_audit(evidence(strength=0, controls={"unchanged": 0.0, "equal_counts": 0.0}))
-    assert "nothing can be said of counts" in found["says"]
+    assert "nothing can be concluded about counts" in found["says"]
 
 
 def test_densities_cannot_be_thinned_and_the_audit_says_so():
@@ -89,7 +89,7 @@ def test_a_signature_of_the_replicate_is_found_and_named():
 
 def test_a_class_with_one_replicate_says_that_nothing_can_be_said():
     made = evidence(n=6)
-    assert "cannot be told" in replicate_audit(made)["says"]
+    assert "cannot be tested" in replicate_audit(made)["says"]
 
 
 def test_the_whole_is_reproducible_and_its_warnings_are_those_of_the_audits():

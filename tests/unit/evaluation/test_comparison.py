@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from spots import CLASSES
 
-from ainu.evaluation.comparison import NESTED, Outcome, compare, picture
+from ainu.evaluation.comparison import NESTED, ComparedRun, compare, picture
 from ainu.evaluation.nested_choice import choose, nested
 from ainu.figures.saving import encode
 
@@ -56,7 +56,11 @@ def test_differences_are_paired_over_the_same_draws_of_replicates():
     better = base.copy()
     swap = better.index[better["p_dim"].gt(0.5).ne(better["label"].eq("dim"))][::2]
     better.loc[swap, ["p_dim", "p_bright"]] = better.loc[swap, ["p_bright", "p_dim"]].to_numpy()
-    outcomes = {"x--a": Outcome(base, 10, 1.0), "x--b": Outcome(better, 20, None), NESTED: Outcome(base, None, None)}
+    outcomes = {
+        "x--a": ComparedRun(base, 10, 1.0),
+        "x--b": ComparedRun(better, 20, None),
+        NESTED: ComparedRun(base, None, None),
+    }
     table = compare(outcomes, {(0, 0): "x--b", (0, 1): "x--b"}, CLASSES, seed=1)
     assert table["difference"].iloc[0] == 0
     assert table["difference_low"].iloc[0] == table["difference_high"].iloc[0] == 0

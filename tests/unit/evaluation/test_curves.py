@@ -5,7 +5,7 @@ import pytest
 from figure_texts import CLASSES, texts
 
 from ainu.evaluation import curves
-from ainu.evaluation.scores import Draws
+from ainu.evaluation.bootstrap import Draws
 from ainu.figures.saving import encode
 
 
@@ -71,7 +71,7 @@ def test_probabilities_that_are_frequencies_lie_on_the_diagonal():
 def test_a_null_distribution_shows_p_and_every_baseline():
     entry = {"null": [0.4, 0.5, 0.6], "value": 0.9, "p": 0.25, "statistic": "balanced accuracy", "title": "network"}
     shown = texts(curves.null_distribution(entry | {"baselines": {"counts": entry | {"title": "counts", "null": []}}}))
-    for text in ("network", "p = 0.25", "balanced accuracy", "no permutation left the folds whole"):
+    for text in ("network", "p = 0.25", "balanced accuracy", "no permutation keeps every class in training"):
         assert text in shown
 
 

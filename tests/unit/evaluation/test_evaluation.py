@@ -31,16 +31,16 @@ def test_recall_and_precision_of_a_class_follow_from_the_confusion_matrix():
 
 def test_chance_is_said_to_be_chance():
     found = evaluate(predictions(*informative(strength=0)), CLASSES, seed=1)
-    assert any("holds chance" in text for text in found["warnings"])
+    assert any("includes chance level" in text for text in found["warnings"])
 
 
-def test_a_batch_that_no_training_network_saw_is_told():
+def test_a_batch_that_lies_in_one_fold_is_warned_of():
     nuclei = pd.DataFrame({"nucleus": list("abcdef"), "label": list("xxxxyy")})
     folds = pd.DataFrame({"nucleus": list("abcdef"), "repeat": 0, "fold": [0, 1, 1, 1, 0, 1]})
     assert unseen_batches(nuclei, folds) == []
     assert unseen_batches(nuclei.assign(batch=["mon", "mon", "tue", "tue", "mon", "mon"]), folds) == [
-        "All of class x in batch tue was tested by networks that had seen none of this batch; more replicates of it "
-        "would be spread over the folds."
+        "All nuclei of class x in batch tue were tested by networks trained without this batch; with more replicates "
+        "it would be spread over the folds."
     ]
     assert len(unseen_batches(nuclei.assign(batch=["mon", "mon", "tue", "mon", "", "mon"]), folds.assign(fold=0))) == 2
     spread = folds.assign(fold=[0, 1, 0, 1, 0, 1])
@@ -49,7 +49,7 @@ def test_a_batch_that_no_training_network_saw_is_told():
 
 def test_labels_that_follow_replicates_are_warned_of():
     found = evaluate(predictions(*informative(follow=True)), CLASSES, seed=1)
-    assert any("Every replicate holds one class" in text for text in found["warnings"])
+    assert any("Every replicate has one class only" in text for text in found["warnings"])
 
 
 def test_repeats_are_averaged_per_nucleus():

@@ -23,7 +23,7 @@ def test_a_hold_out_is_scored_with_an_interval_and_recorded_as_looked_at_once():
 
 def test_a_second_look_by_other_models_is_warned_of():
     (said,) = hold_out_warnings(score(predictions(*informative()), CLASSES, 1, looks(2)))
-    assert "looked at 2 times" in said
+    assert "evaluated 2 times" in said
 
 
 def test_a_hold_out_without_a_class_has_no_score_and_says_so():

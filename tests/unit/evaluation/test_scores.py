@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from ainu.evaluation.scores import Draws, differences, interval, per_class, scores, weighted_scores, with_intervals
+from ainu.evaluation.bootstrap import Draws, differences, interval, with_intervals
+from ainu.evaluation.scores import per_class, scores, weighted_scores
 
 
 def test_perfect_and_inverted_predictions():

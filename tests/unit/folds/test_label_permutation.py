@@ -6,7 +6,8 @@ from audited import evidence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ainu.evaluation.permutation_tests import learning_curve, permutations
+from ainu.evaluation.learning_curve import learning_curve
+from ainu.evaluation.permutation_tests import permutations
 from ainu.folds.label_permutation import PermutableLabels, p_value
 
 
@@ -71,13 +72,13 @@ def test_labels_of_whole_replicates_cannot_be_very_unlikely():
     assert "whole replicates" in found["what"]
 
 
-def test_networks_trained_anew_give_the_null_where_there_are_any():
+def test_retrained_networks_give_the_null_where_there_are_any():
     made = evidence(strength=3, controls={"unchanged": "same"})
     nothing = [evidence(strength=0, seed=seed).predictions for seed in range(5)]
     found = permutations(made, nothing, 10)
     assert len(found["null"]) == 5
     assert found["p"] == 1 / 6
-    assert "trained anew" in found["what"]
+    assert "retrained" in found["what"]
 
 
 def test_more_replicates_to_learn_from_help_where_there_is_something_to_learn():

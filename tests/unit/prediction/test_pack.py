@@ -181,7 +181,7 @@ def test_the_card_says_what_it_is_for_how_good_and_what_is_not_promised(folder):
     card, info = (folder / pack.CARD).read_text(), json.loads((folder / pack.INFO).read_text())
     assert card.startswith("# dim-vs-bright: dim and bright")
     assert "dim: 24, bright: 24" in card
-    assert "0.900 (0.800 to 1.000)" in card
+    assert "0.900 (95 % interval 0.800 to 1.000)" in card
     assert "Class dim has 2 replicates" in card
     assert "exchangeable" in card
     assert f"above {info['ood']['threshold']:.3g}" in card

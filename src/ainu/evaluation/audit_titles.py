@@ -1,0 +1,9 @@
+"""Titles of the audits, in the order of the report."""
+
+TITLES = {
+    "confounders": "Counts, area and recording alone",
+    "features": "Hand-made spatial features",
+    "equal_counts": "Network on equal counts",
+    "outline": "Network on the outline alone",
+    "replicate": "Replicate within a class",
+}
