@@ -59,9 +59,10 @@ def ainu_chain():
 
 def ainu_ingest():
     from ainu.localizations.ingest import ingest_shard
+    from ainu.localizations.settings import ReadingSettings
 
     row = {"format": "", "pixel_size_nm": str(PIXEL_NM), "channels": "A", "columns": ""}
-    settings = {"pixel_size_nm": None, "columns": None}
+    settings = ReadingSettings(None, None, use_corrected=False, crosstalk=None, alignment=None)
     return [("ingest", lambda path, output: ingest_shard({"s": [row | {"path": path}]}, output, settings))]
 
 

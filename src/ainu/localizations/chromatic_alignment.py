@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from ainu.errors import AinuError
 from ainu.localizations.correlation_peak import parabola_vertex
+from ainu.localizations.settings import AlignmentSettings
 from ainu.localizations.table import Localizations
 
 METHODS = ("beads", "cross_correlation")
@@ -25,30 +26,17 @@ BEAD_COLUMNS = ("bead", "channel", "x_nm", "y_nm")
 Beads = dict[str, dict[str, tuple[float, float]]]
 
 
-def align(
-    localizations: Localizations,
-    *,
-    method: str = "beads",
-    bead_table: str | Path | None = None,
-    reference: str | None = None,
-    pixel_nm: float = 40.0,
-    reach_nm: float = 500.0,
-) -> tuple[Localizations, dict[str, Any]]:
+def align(localizations: Localizations, settings: AlignmentSettings) -> tuple[Localizations, dict[str, Any]]:
     """Move every channel onto the reference.
 
     Parameters
     ----------
     localizations : Localizations
         Several channels.
-    method : str
-        "beads": the affine transformation that lays the beads of the table over each other;
-        "cross_correlation": the shift at which the channels' images agree best (they must show a common structure).
-    bead_table : path, optional
-        For "beads": tab- or comma-separated, columns bead, channel, x_nm, y_nm; a bead has a row per channel.
-    reference : str, optional
-        The channel that stays; the first by default.
-    pixel_nm, reach_nm : float
-        For "cross_correlation": pixel of the images, largest shift along an axis.
+    settings : AlignmentSettings
+        Method "beads": the affine transformation that lays the beads of a table over each other (tab- or
+        comma-separated, columns bead, channel, x_nm, y_nm; a bead has a row per channel). "cross_correlation": the
+        shift at which the channels' images agree best (they must show a common structure).
 
     Returns
     -------
@@ -63,18 +51,18 @@ def align(
     AinuError
         A channel or bead is missing, the beads lie on a line, or the field is too large for the pixel.
     """
-    reference = localizations.channels[0] if reference is None else reference
+    reference = localizations.channels[0] if settings.reference is None else settings.reference
     if reference not in localizations.channels:
         there = ", ".join(localizations.channels)
         raise AinuError(f"ingest.alignment.reference: no channel {reference!r}; there are: {there}")
     others = [name for name in localizations.channels if name != reference]
-    beads = _read_beads(bead_table) if method == "beads" else {}
-    record: dict[str, Any] = {"method": method, "reference": reference, "channels": {}}
+    beads = _read_beads(settings.bead_table) if settings.method == "beads" else {}
+    record: dict[str, Any] = {"method": settings.method, "reference": reference, "channels": {}}
     for name in others:
-        if method == "beads":
+        if settings.method == "beads":
             matrix, residual = _by_beads(beads, name, reference)
         else:
-            matrix, residual = _by_correlation(localizations, name, reference, pixel_nm, reach_nm)
+            matrix, residual = _by_correlation(localizations, name, reference, settings)
         localizations = _moved(localizations, name, matrix)
         record["channels"][name] = {"matrix": np.round(matrix, 9).tolist(), "residual_nm": round(residual, 3)}
     return localizations, record
@@ -165,13 +153,13 @@ def fit_affine(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDAr
 
 
 def _by_correlation(
-    localizations: Localizations, name: str, reference: str, pixel_nm: float, reach_nm: float
+    localizations: Localizations, name: str, reference: str, settings: AlignmentSettings
 ) -> tuple[NDArray[np.float64], float]:
     moving, fixed = (localizations.of_channel(channel).positions[:, :2] for channel in (name, reference))
     if min(len(moving), len(fixed)) < 2:
         return np.eye(2, 3), 0.0
-    shift = _shift(moving, fixed, pixel_nm, reach_nm)
-    halves = [_shift(moving[half::2], fixed[half::2], pixel_nm, reach_nm) for half in (0, 1)]
+    shift = _shift(moving, fixed, settings.pixel_nm, settings.reach_nm)
+    halves = [_shift(moving[half::2], fixed[half::2], settings.pixel_nm, settings.reach_nm) for half in (0, 1)]
     return np.column_stack([np.eye(2), shift]), float(np.hypot(*(halves[0] - halves[1]))) / 2
 
 

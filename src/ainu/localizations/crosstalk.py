@@ -14,15 +14,14 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ainu.errors import AinuError
+from ainu.localizations.settings import CrosstalkSettings
 from ainu.localizations.table import Localizations
 
 REASON = "crosstalk"
 
-Fractions = Mapping[str, Mapping[str, float]]
-
 
 def subtract_crosstalk(
-    localizations: Localizations, fractions: Fractions, radius_nm: float = 100.0, seed: int = 0
+    localizations: Localizations, settings: CrosstalkSettings, seed: int
 ) -> tuple[Localizations, dict[str, Any]]:
     """Drop localizations at random, each with the probability that it is crosstalk.
 
@@ -30,11 +29,9 @@ def subtract_crosstalk(
     ----------
     localizations : Localizations
         Of one acquisition, several channels.
-    fractions : mapping
+    settings : CrosstalkSettings
         `fractions["A"]["B"]`: share of the molecules of channel A that are found in channel B, as measured in a sample
         labelled with A alone.
-    radius_nm : float
-        Radius within which the densities are counted, nm.
     seed : int
         Of the random choice.
 
@@ -49,7 +46,7 @@ def subtract_crosstalk(
     Raises
     ------
     AinuError
-        A channel that the table lacks, or fractions that do not tell the channels apart.
+        A channel that the table lacks, or fractions by which the channels cannot be separated.
 
     Notes
     -----
@@ -57,9 +54,9 @@ def subtract_crosstalk(
     observed local densities are the true ones times the matrix of fractions; solved for the true ones, they give the
     probability that a localization is genuine.
     """
-    mixing = _mixing(localizations.channels, fractions)
+    mixing = _mixing(localizations.channels, settings.fractions)
     seen = np.bincount(localizations.channel, minlength=len(mixing))
-    genuine = _genuine(localizations, mixing, radius_nm)
+    genuine = _genuine(localizations, mixing, settings.radius_nm)
     table = localizations[np.random.default_rng(seed).random(len(localizations)) < genuine]
     kept = np.bincount(table.channel, minlength=len(mixing))
     expected = np.diag(mixing) * np.linalg.solve(mixing, seen.astype(float))
@@ -71,7 +68,7 @@ def subtract_crosstalk(
     return table, record
 
 
-def _mixing(channels: tuple[str, ...], fractions: Fractions) -> NDArray[np.float64]:
+def _mixing(channels: tuple[str, ...], fractions: Mapping[str, Mapping[str, float]]) -> NDArray[np.float64]:
     """(C, C) share of the molecules of channel k (column) that are found in channel j (row)."""
     mixing = np.zeros((len(channels), len(channels)))
     for source, targets in fractions.items():
@@ -84,7 +81,7 @@ def _mixing(channels: tuple[str, ...], fractions: Fractions) -> NDArray[np.float
     if (own <= 0.5).any():
         raise AinuError(
             f"ingest.crosstalk.fractions: half or more of {channels[int(own.argmin())]!r} is found in other channels; "
-            "such channels cannot be told apart"
+            "such channels cannot be separated"
         )
     return mixing + np.diag(own)
 

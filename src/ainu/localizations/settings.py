@@ -45,8 +45,8 @@ class AlignmentSettings:
 
 
 @dataclass(frozen=True)
-class IngestSettings:
-    """Reading the localization files: the config's `ingest`.
+class ReadingSettings:
+    """How localization files are read: the config's `ingest` but for `on_bad_file`.
 
     Attributes
     ----------
@@ -56,15 +56,51 @@ class IngestSettings:
         Column mapping of format `table` where the sheet does not give it.
     use_corrected : bool
         Take the positions that a file's own drift correction gave.
-    on_bad_file : str
-        "fail" or "skip".
     crosstalk : CrosstalkSettings, optional
+        None: no subtraction.
     alignment : AlignmentSettings, optional
+        None: channels stay where they are.
     """
 
     pixel_size_nm: float | None
     columns: str | None
     use_corrected: bool
-    on_bad_file: str
     crosstalk: CrosstalkSettings | None
     alignment: AlignmentSettings | None
+
+
+@dataclass(frozen=True)
+class IngestSettings(ReadingSettings):
+    """The config's `ingest`.
+
+    Attributes
+    ----------
+    on_bad_file : str
+        What happens when a file cannot be read: "fail" or "skip", once datasets are assembled.
+    """
+
+    on_bad_file: str
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """What the sample sheet says of a file, as text; empty where it says nothing.
+
+    Attributes
+    ----------
+    path : str
+    format : str
+        A reader's name; empty: recognised by the content.
+    pixel_size_nm : str
+        Camera pixel, nm.
+    channels : str
+        `PolII`, or `1:PolII,2:DNA`.
+    columns : str
+        For format `table`: `x=x_col[nm],y=y_col[nm],...`.
+    """
+
+    path: str
+    format: str
+    pixel_size_nm: str
+    channels: str
+    columns: str

@@ -1,5 +1,7 @@
 """Channels come to lie over the reference, and the residual tells how well."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,8 +9,10 @@ from hypothesis import strategies as st
 
 from ainu.errors import AinuError
 from ainu.localizations.chromatic_alignment import align, fit_affine
+from ainu.localizations.settings import AlignmentSettings
 from ainu.localizations.table import Localizations
 
+SETTINGS = AlignmentSettings("beads", None, None, pixel_nm=40, reach_nm=500)
 MATRIX = np.array([[1.002, 0.001, 80.0], [-0.001, 0.998, -60.0]])
 
 
@@ -33,7 +37,7 @@ def structure(shift=(0.0, 0.0), n=30_000, seed=1):
 
 def test_beads_give_the_affine_transformation(tmp_path):
     table = structure()
-    moved, record = align(table, bead_table=bead_file(tmp_path / "beads.tsv"))
+    moved, record = align(table, replace(SETTINGS, bead_table=bead_file(tmp_path / "beads.tsv")))
     dna = table.channel == 1
     expected = table.positions[dna] @ MATRIX[:, :2].T + MATRIX[:, 2]
     np.testing.assert_allclose(moved.positions[dna], expected, atol=0.02)
@@ -43,7 +47,9 @@ def test_beads_give_the_affine_transformation(tmp_path):
 
 
 def test_the_residual_of_beads_is_their_scatter(tmp_path):
-    _, record = align(structure(n=100), bead_table=bead_file(tmp_path / "beads.tsv", noise_nm=10, n=200))
+    _, record = align(
+        structure(n=100), replace(SETTINGS, bead_table=bead_file(tmp_path / "beads.tsv", noise_nm=10, n=200))
+    )
     assert record["channels"]["DNA"]["residual_nm"] == pytest.approx(10 * np.sqrt(2), rel=0.15)
 
 
@@ -68,26 +74,26 @@ def test_an_affine_transformation_is_found_exactly(numbers, seed):
 def test_a_bead_table_that_cannot_serve_is_refused(tmp_path, text, message):
     (tmp_path / "beads.csv").write_text(text)
     with pytest.raises(AinuError, match=message):
-        align(structure(n=100), bead_table=tmp_path / "beads.csv")
+        align(structure(n=100), replace(SETTINGS, bead_table=tmp_path / "beads.csv"))
 
 
 def test_beads_on_a_line_are_refused(tmp_path):
     lines = [f"{i},{name},{10 * i},{20 * i}" for i in range(6) for name in ("DNA", "PolII")]
     (tmp_path / "beads.csv").write_text("\n".join(["bead,channel,x_nm,y_nm", *lines]))
     with pytest.raises(AinuError, match="on a line"):
-        align(structure(n=100), bead_table=tmp_path / "beads.csv")
+        align(structure(n=100), replace(SETTINGS, bead_table=tmp_path / "beads.csv"))
 
 
 def test_a_missing_bead_table_and_an_unknown_reference_are_refused(tmp_path):
     with pytest.raises(AinuError, match="bead_table: missing"):
-        align(structure(n=100))
+        align(structure(n=100), SETTINGS)
     with pytest.raises(AinuError, match=r"no channel 'H3'; there are: PolII, DNA"):
-        align(structure(n=100), reference="H3")
+        align(structure(n=100), replace(SETTINGS, reference="H3"))
 
 
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (130.0, -75.0), (-310.0, 20.0)])
 def test_cross_correlation_finds_the_shift(shift):
-    moved, record = align(structure(shift), method="cross_correlation")
+    moved, record = align(structure(shift), replace(SETTINGS, method="cross_correlation"))
     found = np.array(record["channels"]["DNA"]["matrix"])[:, 2]
     assert np.hypot(*(found + shift)) < 5
     assert record["channels"]["DNA"]["residual_nm"] < 5
@@ -99,4 +105,4 @@ def test_cross_correlation_finds_the_shift(shift):
 def test_a_field_too_large_for_the_pixel_says_so():
     table = structure()
     with pytest.raises(AinuError, match=r"ingest\.alignment\.pixel_nm: 0\.5"):
-        align(table, method="cross_correlation", pixel_nm=0.5)
+        align(table, replace(SETTINGS, method="cross_correlation", pixel_nm=0.5))

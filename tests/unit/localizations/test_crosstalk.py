@@ -5,6 +5,7 @@ import pytest
 
 from ainu.errors import AinuError
 from ainu.localizations.crosstalk import subtract_crosstalk
+from ainu.localizations.settings import CrosstalkSettings
 from ainu.localizations.table import Localizations
 
 LEAK = 0.1
@@ -23,7 +24,7 @@ def two_structures(seed=0, n=20_000):
 
 def test_leaked_localizations_go_and_genuine_ones_stay():
     table = two_structures()
-    cleaned, record = subtract_crosstalk(table, {"A": {"B": LEAK}}, radius_nm=100)
+    cleaned, record = subtract_crosstalk(table, CrosstalkSettings({"A": {"B": LEAK}}, radius_nm=100), 0)
     leaked_before = ((table.channel == 1) & (table.extra["truth"] == 0)).sum()
     leaked_after = ((cleaned.channel == 1) & (cleaned.extra["truth"] == 0)).sum()
     genuine = (table.extra["truth"] == 1).sum()
@@ -34,21 +35,22 @@ def test_leaked_localizations_go_and_genuine_ones_stay():
 
 
 def test_a_wrong_fraction_shows_in_the_residual_of_mixed_structures():
-    _, right = subtract_crosstalk(two_structures(), {"A": {"B": LEAK}}, radius_nm=100)
-    _, wrong = subtract_crosstalk(two_structures(), {"A": {"B": 3 * LEAK}}, radius_nm=100)
+    _, right = subtract_crosstalk(two_structures(), CrosstalkSettings({"A": {"B": LEAK}}, radius_nm=100), 0)
+    _, wrong = subtract_crosstalk(two_structures(), CrosstalkSettings({"A": {"B": 3 * LEAK}}, radius_nm=100), 0)
     assert abs(wrong["B"]["residual"]) > 5 * abs(right["B"]["residual"])
 
 
 def test_no_fraction_drops_nothing():
     table = two_structures(n=500)
-    cleaned, record = subtract_crosstalk(table, {"A": {"B": 0.0}})
+    cleaned, record = subtract_crosstalk(table, CrosstalkSettings({"A": {"B": 0.0}}, radius_nm=100), 0)
     np.testing.assert_array_equal(cleaned.x, table.x)
     assert record["B"]["dropped"] == 0
 
 
 def test_the_choice_depends_on_the_seed_and_nothing_else():
     table = two_structures(n=2000)
-    first, again, other = (subtract_crosstalk(table, {"A": {"B": LEAK}}, seed=seed)[0] for seed in (1, 1, 2))
+    settings = CrosstalkSettings({"A": {"B": LEAK}}, radius_nm=100)
+    first, again, other = (subtract_crosstalk(table, settings, seed)[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.x, again.x)
     assert len(first) != len(other) or not np.array_equal(first.x, other.x)
 
@@ -56,4 +58,4 @@ def test_the_choice_depends_on_the_seed_and_nothing_else():
 @pytest.mark.parametrize("fractions", [{"A": {"C": 0.1}}, {"A": {"A": 0.1}}, {"A": {"B": 0.5}}])
 def test_fractions_that_say_no_clear_thing_are_refused(fractions):
     with pytest.raises(AinuError, match=r"ingest\.crosstalk\.fractions"):
-        subtract_crosstalk(two_structures(n=100), fractions)
+        subtract_crosstalk(two_structures(n=100), CrosstalkSettings(fractions, radius_nm=100), 0)

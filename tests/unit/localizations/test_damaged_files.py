@@ -302,10 +302,11 @@ def test_a_csv_needs_little_more_memory_than_its_columns(tmp_path):
     code = """
 import re, sys
 from ainu.localizations.ingest import ingest_shard
+from ainu.localizations.settings import ReadingSettings
 def peak():
     return 1024 * int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read()).group(1))
 row = {"path": sys.argv[1], "format": "", "pixel_size_nm": "", "channels": "A", "columns": ""}
-settings = {"pixel_size_nm": None, "columns": None}
+settings = ReadingSettings(None, None, use_corrected=False, crosstalk=None, alignment=None)
 with open(sys.argv[1]) as file, open(sys.argv[1] + ".small", "w") as small:
     small.write(file.readline() + file.readline())
 ingest_shard({"s": [row | {"path": sys.argv[1] + ".small"}]}, sys.argv[2], settings)

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from ainu.images.assemble import assemble
 from ainu.images.render import Render, voxelize_shard
 from ainu.localizations.formats.writers import write_thunderstorm
 from ainu.localizations.ingest import ingest_shard
+from ainu.localizations.settings import AlignmentSettings, CrosstalkSettings, ReadingSettings
 from ainu.localizations.table import Localizations
 from ainu.nuclei.find import find_shard
 from ainu.quality import summary as qc
@@ -24,13 +26,7 @@ from ainu.settings.defaults import section
 from ainu.shards import left_out
 from ainu.typed import plain, typed
 
-SETTINGS = {
-    "pixel_size_nm": None,
-    "columns": None,
-    "use_corrected": False,
-    "crosstalk": None,
-    "alignment": None,
-}
+SETTINGS = ReadingSettings(None, None, use_corrected=False, crosstalk=None, alignment=None)
 
 
 def nucleus(n=4000, seed=0, channels=("PolII", "DNA")):
@@ -155,7 +151,7 @@ def test_the_same_files_give_the_same_bytes_on_one_process_or_two(tmp_path, shee
 
 
 def test_crosstalk_is_dropped_counted_and_its_residual_reported(tmp_path, sheet):
-    settings = SETTINGS | {"crosstalk": {"fractions": {"PolII": {"DNA": 0.1}}, "radius_nm": 500}}
+    settings = replace(SETTINGS, crosstalk=CrosstalkSettings({"PolII": {"DNA": 0.1}}, radius_nm=500))
     ingest_shard({"good": sheet["good"]}, tmp_path / "s.h5", settings)
     table = Localizations.load(tmp_path / "s.h5", "good")
     record = table.meta["crosstalk"]
@@ -168,7 +164,8 @@ def test_alignment_is_applied_and_recorded(tmp_path, sheet):
     for bead, (x, y) in enumerate([(0, 0), (20_000, 0), (0, 20_000), (20_000, 20_000)]):
         beads += [f"{bead},PolII,{x},{y}", f"{bead},DNA,{x + 100},{y - 50}"]
     (tmp_path / "beads.csv").write_text("\n".join(beads))
-    settings = SETTINGS | {"alignment": {"method": "beads", "bead_table": str(tmp_path / "beads.csv")}}
+    alignment = AlignmentSettings("beads", str(tmp_path / "beads.csv"), None, pixel_nm=40, reach_nm=500)
+    settings = replace(SETTINGS, alignment=alignment)
     ingest_shard({"good": sheet["good"]}, tmp_path / "plain.h5", SETTINGS)
     ingest_shard({"good": sheet["good"]}, tmp_path / "s.h5", settings)
     plain, moved = (Localizations.load(tmp_path / name, "good") for name in ("plain.h5", "s.h5"))
