@@ -1,10 +1,10 @@
-"""How well nuclei of an unseen kind are told from new ones of the known kinds, on simulated nuclei.
+"""How well nuclei of another kind are distinguished from new ones of the known kinds, on simulated nuclei.
 
-    python benchmarks/prediction/strangers.py [draws]
+    python benchmarks/prediction/out_of_distribution.py [draws]
 
 Each draw: 72 nuclei of somatic and hiPSC in 6 replicates, imaged at 200 nm; ainu-small, three folds, ten epochs; then,
-of 3 new replicates, 48 nuclei of the known kinds and 48 of each stranger. Prints the table of docs/prediction.md, with
-the features that ainu uses and with those before the last layer.
+of 3 new replicates, 48 nuclei of the known kinds and 48 of each other kind. Prints the table of docs/prediction.md,
+with the features that ainu uses and with those before the last layer.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ainu.typed import typed
 
 RENDER = Render(voxel_nm=200, canvas_nm=12800)
 KNOWN = {"somatic": {}, "hiPSC": {"nucleolar_share": 0.3}}
-STRANGERS = {
+OTHER_KINDS = {
     "rim_excess 12, clutches larger, broader": {
         "rim_excess": 12.0,
         "clutches": 300,
@@ -89,8 +89,8 @@ def trained(data: Dataset, codes: np.ndarray, held_out: np.ndarray, fold: int) -
     return Model(network.eval(), INFO | {"fold": fold})
 
 
-def strangers(draw: int) -> list[dict]:
-    """AUROC and flagged shares of each stranger, by both kinds of features."""
+def scores_of(draw: int) -> list[dict]:
+    """AUROC and flagged shares of each other kind, by both kinds of features."""
     first, base = 10_000 * draw, 20 * draw
     parts = [images(name, KNOWN[name], 6, first, base + r) for r in range(6) for name in KNOWN]
     codes, replicate = np.tile(np.repeat([0, 1], 6), 6), np.repeat(np.arange(6), 12)
@@ -99,13 +99,13 @@ def strangers(draw: int) -> list[dict]:
     models = [trained(data, codes, replicate // 2 == fold, fold) for fold in range(3)]
     parts = [images(name, KNOWN[name], 8, first + 900, base + r) for r in (6, 7, 8) for name in KNOWN]
     new = {"known": np.concatenate(parts)}
-    for name, settings in STRANGERS.items():
+    for name, settings in OTHER_KINDS.items():
         new[name] = np.concatenate([images(name, settings, 16, first + 900, base + r) for r in (6, 7, 8)])
     return [row for kind in ("first filters", "last layer") for row in judged(kind, models, data, folds, codes, new)]
 
 
 def judged(kind: str, models: list[Model], data: Dataset, folds: pd.DataFrame, codes: np.ndarray, new: dict) -> list:
-    """One row per stranger."""
+    """One row per other kind."""
     own = prediction.first_filters
     if kind == "last layer":
         prediction.first_filters = lambda _network: None
@@ -120,7 +120,7 @@ def judged(kind: str, models: list[Model], data: Dataset, folds: pd.DataFrame, c
     return [
         {
             "features": kind,
-            "stranger": name,
+            "other_kind": name,
             "auroc": roc_auc_score(truth, np.concatenate([known["ood"], table["ood"]])),
             "flagged": table["unlike_training"].mean(),
             "known_flagged": known["unlike_training"].mean(),
@@ -132,8 +132,8 @@ def judged(kind: str, models: list[Model], data: Dataset, folds: pd.DataFrame, c
 def main(draws: int) -> None:
     """Print mean, lowest and highest over the draws."""
     torch.set_num_threads(1)
-    rows = pd.DataFrame([row for draw in range(draws) for row in strangers(draw)])
-    grouped = rows.groupby(["features", "stranger"], sort=False)
+    rows = pd.DataFrame([row for draw in range(draws) for row in scores_of(draw)])
+    grouped = rows.groupby(["features", "other_kind"], sort=False)
     found = grouped["auroc"].agg(["mean", "min", "max"]).join(grouped[["flagged", "known_flagged"]].mean())
     print(found.round(3).to_string())
 
