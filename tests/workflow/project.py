@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from loaded import environment, outside_digests
 
 from ainu.files import sha256
 
@@ -28,7 +29,9 @@ class Project:
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake in the folder."""
         command = self.command(*arguments)
-        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=1800)
+        return subprocess.run(
+            command, cwd=self.folder, env=environment(self.folder), capture_output=True, text=True, timeout=1800
+        )
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of a run."""
@@ -42,9 +45,10 @@ class Project:
         )
 
     def run(self, *arguments: str) -> None:
-        """Run Snakemake, which has to succeed."""
+        """Run Snakemake, which has to succeed; no job may load what the digest of its code does not hold."""
         done = self.snakemake(*arguments, "--quiet", "rules")
         assert done.returncode == 0, done.stderr[-3000:]
+        assert outside_digests(self.folder) == {}
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Jobs that a run would start, per rule; but for the record, which follows whatever runs."""

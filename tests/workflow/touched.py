@@ -1,4 +1,5 @@
-"""A project whose outputs are all there, though empty: plans depend on names, settings and code alone."""
+"""A project that needs every rule: with all outputs there, though empty (plans depend on names, settings and code
+alone), or to be run for real."""
 
 import re
 from copy import deepcopy
@@ -6,12 +7,33 @@ from pathlib import Path
 
 from project import Project, clone, small_config, small_sheet
 
+from ainu import simulate
+from ainu.localizations.formats import writers
+
 # Sample, label, role and replicate.
 TO_PREDICT = (("new", "", "train", "r8"), ("held1", "somatic", "test", "r9"), ("held2", "hiPSC", "test", "r9"))
 
 
 def touched_project(folder: Path) -> Project:
-    """Every rule of the workflow in one project: unlabelled nuclei, a hold-out, a sweep, a study, exports and more."""
+    """Every rule of the workflow in one project whose outputs are there and empty."""
+    project = project_of_every_rule(folder)
+    for name, *_ in TO_PREDICT:
+        (folder / f"raw-{name}.csv").write_text('"frame","x [nm]","y [nm]"\n1,2,3\n')
+    touch_outputs(project)
+    return project
+
+
+def whole_project(folder: Path) -> Project:
+    """Every rule of the workflow in one project that can be run."""
+    project = project_of_every_rule(folder)
+    for number, (name, label, *_) in enumerate(TO_PREDICT):
+        field, _ = simulate(label or "mock", 900 + number)
+        writers.write_thunderstorm(field, folder / f"raw-{name}.csv")
+    return project
+
+
+def project_of_every_rule(folder: Path) -> Project:
+    """Unlabelled nuclei, a held-out test set, a sweep, a learning study, exports and more; without raw files."""
     project = clone(folder)
     config = small_config()
     own = config["experiments"]["small"]
@@ -20,15 +42,12 @@ def touched_project(folder: Path) -> Project:
     own |= {"study": {"sizes": ["all"], "draws": 1}, "audit": {"network_permutations": 1}}
     config["export"] = {"formats": ["picasso", "ome_tiff"]}
     project.write_config(config)
-    for name, *_ in TO_PREDICT:
-        (folder / f"raw-{name}.csv").write_text('"frame","x [nm]","y [nm]"\n1,2,3\n')
     (folder / "config" / "samples.tsv").write_text(sheet_with_samples_to_predict())
-    touch_outputs(project)
     return project
 
 
 def sheet_with_samples_to_predict() -> str:
-    """The small sheet, one nucleus without a label, and two of a locked hold-out."""
+    """The small sheet, one nucleus without a label, and two of the held-out test set."""
     header, *rows = small_sheet().splitlines()
     rows = [row + "\t" for row in rows]
     rows += [f"{name}\traw-{name}.csv\t0:PolII,1:DNA\t{label}\t{of}\t\t{role}" for name, label, role, of in TO_PREDICT]

@@ -1,0 +1,144 @@
+"""The digest of the code that a rule uses: what changes it, what does not, and what it refuses."""
+
+import ast
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ainu.errors import AinuError
+from ainu.record import code_digest as module
+from ainu.record.code_digest import code_digest, files_used
+
+ROOT = Path(__file__).parents[3]
+SCRIPTS = sorted((ROOT / "workflow" / "scripts").glob("*.py"))
+MOST_OF_A_TRAINING = 28
+"""Modules that `train` may use, empty `__init__` files not counted."""
+
+
+def forget() -> None:
+    for cached in (module.code_digest, module._tree, module._meaning, module._used_by):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def copied(tmp_path, monkeypatch):
+    """The package in a folder where it can be edited, and a script that uses two modules of it."""
+    copy = tmp_path / "ainu"
+    shutil.copytree(module.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(module, "PACKAGE", copy)
+    forget()
+    yield copy
+    forget()
+
+
+def digests() -> dict[str, str]:
+    forget()
+    return {script.stem: code_digest(script) for script in SCRIPTS}
+
+
+def written_otherwise(text: str) -> str:
+    """The same code, every statement laid out anew, with other docstrings and comments and more empty lines."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        for part in getattr(node, "body", None) or []:
+            if module._is_text_alone(part):
+                part.value.value = "Something else.\n\n    # and more\n"
+    lines = ast.unparse(tree).splitlines()
+    return (
+        "# A comment.\n\n\n" + "\n".join(f"{line}  # another" if line.endswith(")") else line for line in lines) + "\n"
+    )
+
+
+def test_comments_docstrings_and_layout_change_no_digest(copied):
+    before = digests()
+    for file in copied.rglob("*.py"):
+        text = file.read_text()
+        file.write_text(written_otherwise(text))
+        assert file.read_text() != text
+    assert digests() == before
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        "localizations/formats/readers/nstorm.py",
+        "drift/aim.py",
+        "quality/filters.py",
+        "nuclei/segmentation.py",
+        "images/render.py",
+        "folds/integer_program.py",
+        "networks/vgg.py",
+        "training/loop.py",
+        "prediction/calibration.py",
+        "evaluation/metrics.py",
+        "attribution/settings.py",
+        "report/page.py",
+        "report/templates/page.css",
+    ],
+)
+def test_another_line_of_code_changes_the_digests_of_the_scripts_that_use_its_module_and_no_other(copied, edited):
+    users = {script.stem for script in SCRIPTS if copied / edited in files_used(script)}
+    before = digests()
+    with open(copied / edited, "a") as file:
+        file.write("\nEDITED = 1\n")
+    after = digests()
+    assert {name for name in before if before[name] != after[name]} == users
+    assert users
+
+
+def test_a_training_depends_on_what_it_uses_and_on_nothing_else():
+    used = files_used(ROOT / "workflow" / "scripts" / "train.py")
+    names = {file.relative_to(module.PACKAGE).as_posix() for file in used}
+    with_code = {
+        name for name in names if ast.dump(ast.parse((module.PACKAGE / name).read_text()).body[1:]) or "init" in name
+    }
+    assert {"training/loop.py", "networks/ainu_small.py", "networks/vgg.py", "images/dataset.py"} <= names
+    assert not [name for name in names if name.startswith(("figures", "report", "nuclei", "quality", "drift", "eval"))]
+    assert not [name for name in names if name.startswith(("attribution", "settings", "prediction", "localizations/t"))]
+    assert len([name for name in with_code if not name.endswith("/__init__.py")]) <= MOST_OF_A_TRAINING
+
+
+def script(folder: Path, text: str) -> Path:
+    path = folder / "job.py"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import ainu.nowhere", "ainu.nowhere, which is not a module"),
+        ("from ainu.drift.nowhere import x", "ainu.drift.nowhere, which is not a module"),
+        ("def late():\n    from ainu.nowhere import x", "ainu.nowhere, which is not a module"),
+        ("from ainu import voxelize", "import 'voxelize' from the module that it is in"),
+        ("from .drift import aim", "a relative import"),
+        ('LOADED_AT_RUN_TIME = ("ainu.networks.nowhere",)', "ainu.networks.nowhere, which is not a module"),
+        ('LOADED_AT_RUN_TIME = ("templates/*.nowhere",)', "names 'templates/\\*.nowhere', which is not there"),
+    ],
+)
+def test_a_name_that_the_package_does_not_have_is_an_error(tmp_path, text, message):
+    with pytest.raises(AinuError, match=message):
+        code_digest(script(tmp_path, text))
+
+
+def test_a_script_that_is_missing_is_an_error(tmp_path):
+    with pytest.raises(AinuError, match=r"nowhere\.py: no such script or module"):
+        code_digest(tmp_path / "nowhere.py")
+
+
+def test_declared_modules_and_files_count_and_those_for_type_checkers_do_not(copied, tmp_path):
+    text = "from typing import TYPE_CHECKING\nfrom ainu.networks import catalogue\nfrom ainu.report import page\n"
+    found = files_used(script(tmp_path, text + "if TYPE_CHECKING:\n    from ainu.simulation import cells\n"))
+    names = {file.relative_to(copied).as_posix() for file in found}
+    assert {"networks/catalogue.py", "networks/vgg.py", "report/templates/page.css", "networks/__init__.py"} <= names
+    assert "simulation/cells.py" not in names
+
+
+def test_a_script_of_its_own_counts(tmp_path):
+    forget()
+    first = code_digest(script(tmp_path, "x = 1"))
+    forget()
+    assert code_digest(script(tmp_path, "x = 1  # the same")) == first
+    forget()
+    assert code_digest(script(tmp_path, "x = 2")) != first
