@@ -1,4 +1,4 @@
-"""Which modules the jobs of real runs have loaded, as they said at their end, against what their rules' digests hold."""
+"""Which modules the jobs of real runs have loaded, as they said at their end, and what their digests hold."""
 
 import json
 import os

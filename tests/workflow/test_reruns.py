@@ -15,6 +15,8 @@ import yaml
 from project import ROOT, Project
 from touched import rules_after, touched_project
 
+from ainu.record.code_digest import PACKAGE, files_used
+
 HERE = Path(__file__).parent
 TABLE = yaml.safe_load((HERE / "reruns.yaml").read_text())
 # One of each stage in the everyday tests; the whole table is slow.
