@@ -1,0 +1,158 @@
+"""What a run makes, and of which files, from config and sheet alone."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ainu.settings.check import check
+from ainu.settings.plan import Plan, with_sidecar
+
+COLUMNS = ("sample", "path", "channels", "label", "replicate", "role", "roi", "pixel_size_nm")
+EXPERIMENT = {"classes": ["somatic", "hiPSC"], "network": "ainu-small", "folds": 3}
+
+
+def row(sample: str, label: str, replicate: str, **others: str) -> dict[str, str]:
+    path = f"results/simulated/{sample}.csv"
+    return {
+        "sample": sample,
+        "path": path,
+        "channels": "0:PolII,1:DNA",
+        "label": label,
+        "replicate": replicate,
+    } | others
+
+
+SHEET = [row(f"{label}{k}", label, f"r{k}") for k in range(3) for label in ("somatic", "hiPSC")]
+TO_PREDICT = [row("new", "", "r8"), row("test", "hiPSC", "r9", role="test")]
+
+
+@pytest.fixture
+def planned(tmp_path):
+    """The plan of a config, on a sheet of three replicates with both classes."""
+
+    def plan(*more: dict[str, str], rows: list[dict[str, str]] = SHEET, **sections: Any) -> Plan:
+        lines = ["\t".join(COLUMNS)] + ["\t".join(one.get(name, "") for name in COLUMNS) for one in [*rows, *more]]
+        (tmp_path / "samples.tsv").write_text("\n".join(lines) + "\n")
+        config = {"samples": "samples.tsv", "channels": ["PolII", "DNA"], "experiments": {"a": EXPERIMENT}}
+        return Plan(check(config | sections, tmp_path))
+
+    return plan
+
+
+def test_a_run_makes_a_report_per_experiment_and_predicts_what_is_new(planned):
+    assert planned().targets() == [
+        "results/qc/summary.tsv",
+        "results/experiments/a/report.html",
+        "results/experiments/a/attribution/gathering.json",
+    ]
+    plan = planned(*TO_PREDICT, export={"formats": ["picasso", "ome_tiff"]})
+    assert plan.targets()[3:] == [
+        "results/predictions/a.tsv",
+        "results/export/picasso/s0001",
+        "results/export/ome_tiff/overview200/s0001",
+    ]
+    assert plan.unseen_samples("a") == ["new", "test"]
+    assert plan.held_out_samples("a") == ["test"]
+    assert plan.held_out_and_trained("a")[-1] == "test"
+
+
+def test_a_sample_that_lacks_a_channel_is_not_predicted(planned):
+    assert planned(row("new", "", "r8", channels="0:PolII")).unseen_samples("a") == []
+
+
+def test_a_sweep_is_its_runs_which_get_no_report_of_their_own(planned):
+    sweep = {"over": {"training.epochs": [1, 2]}, "inner_folds": 2}
+    plan = planned(*TO_PREDICT, experiments={"a": EXPERIMENT | {"sweep": sweep}})
+    assert plan.targets() == ["results/qc/summary.tsv", "results/experiments/a/sweep.tsv"]
+    assert plan.runs == {"a": ["a--epochs-1", "a--epochs-2"]}
+    assert plan.inner_folds_of("a--epochs-2") == 2
+    files = plan.compared_files("a")
+    assert len(files) == 2 * (3 + 3 * 2)
+    assert "results/experiments/a--epochs-2/inner/repeat0-fold2/inner1.tsv" in files
+
+
+@pytest.mark.parametrize(
+    ("others", "modes"), [({}, ["scratch"]), ({"init_from": "b"}, ["finetune", "frozen", "scratch"])]
+)
+def test_a_learning_study_trains_by_every_way_that_there_are_weights_for(planned, others, modes):
+    own = EXPERIMENT | {"study": {"sizes": [5, "all"], "draws": 2}} | others
+    tables = planned(experiments={"b": EXPERIMENT, "a": own}).study_tables("a")
+    assert tables == [
+        f"results/experiments/a/study/{mode}-{size}-draw{draw}.tsv"
+        for draw in range(2)
+        for mode in modes
+        for size in (5, "all")
+    ]
+
+
+def test_initial_weights_come_from_the_models_of_another_experiment_unless_from_scratch(planned):
+    own = EXPERIMENT | {"init_from": "b"}
+    plan = planned(experiments={"b": EXPERIMENT, "a": own, "c": own | {"transfer": {"mode": "scratch"}}})
+    assert plan.initial_folders("a") == [f"results/experiments/b/models/repeat0-fold{k}" for k in range(3)]
+    assert plan.initial_files("a")[-1] == "results/experiments/b/folds.tsv"
+    assert len(plan.initial_files("a")) == 2 * 3 + 1
+    assert plan.initial_files("b") == plan.initial_files("c") == []
+
+
+def test_controls_of_another_architecture_start_from_random_weights_and_see_the_untouched_images_too(planned):
+    own = EXPERIMENT | {"network": "densenet121", "init_from": "b"}
+    plan = planned(experiments={"b": EXPERIMENT | {"network": "densenet121"}, "a": own})
+    assert plan.controls_of("a") == ["unchanged", "equal_counts", "outline"]
+    assert plan.control_design("a")["network"] == "ainu-small"
+    assert plan.control_design("a")["transfer"]["mode"] == "scratch"
+    assert plan.control_initial_folders("a") == []
+    same = planned(experiments={"b": EXPERIMENT, "a": EXPERIMENT | {"init_from": "b"}})
+    assert same.controls_of("a") == ["equal_counts", "outline"]
+    assert same.control_initial_folders("a") == same.initial_folders("a")
+
+
+def test_densities_have_no_control_of_equal_counts(planned):
+    renders = {"smooth": {"voxel_nm": 200, "canvas_nm": 12800, "kernel": "gaussian"}}
+    assert planned(renders=renders).controls_of("a") == ["outline"]
+
+
+def test_a_dataset_needs_localizations_where_a_network_or_its_augmentation_reads_them(planned):
+    plan = planned(
+        experiments={
+            "images": EXPERIMENT,
+            "moved": EXPERIMENT | {"augmentation": {"level": "localizations"}},
+            "points": EXPERIMENT | {"network": "neighbourhoods"},
+        }
+    )
+    samples = plan.samples_of("images")
+    assert plan.dataset_files("images", samples) == {"voxels": ["results/voxels/overview200/s0001.h5"]}
+    for name in ("moved", "points"):
+        assert list(plan.dataset_files(name, samples)) == ["voxels", "raw", "drift", "quality", "nuclei"]
+
+
+def test_rois_come_with_the_pixel_of_the_image_that_they_were_drawn_on(planned, tmp_path):
+    (tmp_path / "drawn.roi").touch()
+    rows = [one | {"roi": "drawn.roi", "pixel_size_nm": "160"} for one in SHEET]
+    assert planned(rows=rows).rois("s0001") == {}
+    assert planned(rows=rows, nuclei={"method": "roi"}).rois("s0001")["hiPSC1"] == ("drawn.roi", 160.0)
+    drawn = planned(rows=rows, nuclei={"method": "roi", "roi_pixel_nm": 80}).rois("s0001")
+    assert drawn["hiPSC1"] == ("drawn.roi", 80.0)
+
+
+def test_no_file_is_read_again_because_its_label_or_replicate_was_edited(planned):
+    edited = [one | {"label": {"somatic": "hiPSC", "hiPSC": "somatic"}[one["label"]]} for one in SHEET]
+    assert planned().read_rows("s0001") == planned(rows=edited).read_rows("s0001")
+    assert planned().dataset_rows(["hiPSC0"]) != planned(rows=edited).dataset_rows(["hiPSC0"])
+
+
+def test_only_an_experiment_on_simulated_nuclei_is_compared_with_the_ground_truth(planned, tmp_path):
+    assert planned().ground_truth_files("a") == ["results/experiments/a/attribution/truth.json"]
+    (tmp_path / "real.csv").touch()
+    real = [SHEET[0] | {"path": "real.csv"}, *SHEET[1:]]
+    assert planned(rows=real).ground_truth_files("a") == []
+    assert planned(rows=real).files_read() == ["real.csv", "samples.tsv"]
+
+
+def test_a_picasso_file_brings_its_sidecar(tmp_path):
+    table = tmp_path / "a.hdf5"
+    assert with_sidecar(str(table)) == [str(table)]
+    table.with_suffix(".yaml").touch()
+    assert with_sidecar(str(table)) == [str(table), str(table.with_suffix(".yaml"))]
+    assert with_sidecar("results/simulated/a.hdf5")[1] == str(Path("results/simulated/a.yaml"))
+    assert with_sidecar("a.csv") == ["a.csv"]
