@@ -224,7 +224,7 @@ OWN: dict[str, dict[str, int]] = {"aim": {}, "rcc": {"segment_frames": 50}}
 def measured(table: Localizations, method: str) -> np.ndarray:
     """What a method of ours finds, applied or not."""
     if method == "rcc":
-        return cross_correlate(table, **OWN["rcc"]).shift
+        return cross_correlate(table, **OWN["rcc"], pixel_nm=40).shift
     assert table.frame is not None
     return maximise_intersections((table.x, table.y), table.frame, table.n_frames).shift
 

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from ainu.drift.settings import DriftSettings
 from ainu.images.augmentation import Augmentation
+from ainu.nuclei.settings import SearchSettings
+from ainu.quality.settings import QualitySettings
 from ainu.settings.defaults import section
 from ainu.training.recipe import Design, Recipe, Transfer
 from ainu.typed import typed
@@ -27,3 +30,26 @@ def design(classes: list[str], network: str = "ainu-small", intensity: str = "sh
     """What an experiment says of its networks; each section a mapping of what is changed in it."""
     filled = {name: section(name, **sections.get(name, {})) for name in ("training", "augmentation", "transfer")}
     return typed(Design, {"classes": classes, "network": network, "intensity": intensity, **filled})
+
+
+def drift_settings(**changes: Any) -> DriftSettings:
+    """`drift`."""
+    return typed(DriftSettings, section("drift", **changes))
+
+
+def quality_settings(**changes: Any) -> QualitySettings:
+    """`quality`."""
+    return typed(QualitySettings, section("quality", **changes))
+
+
+def no_filters(**changes: Any) -> QualitySettings:
+    """`quality` without filters, but for those that are given."""
+    limits = dict.fromkeys(("photons", "precision_nm", "sigma_nm", "sigma_ratio", "frames"), (None, None))
+    switched_off = limits | dict.fromkeys(("crowded", "merge", "isolated")) | {"extra": {}}
+    return typed(QualitySettings, switched_off | changes)
+
+
+def search_settings(**changes: Any) -> SearchSettings:
+    """`nuclei`, but for the pixel of drawn outlines."""
+    filled = section("nuclei", **changes)
+    return typed(SearchSettings, {key: value for key, value in filled.items() if key != "roi_pixel_nm"})

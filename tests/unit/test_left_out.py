@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from defaults import drift_settings, no_filters, search_settings
 
 from ainu import AinuError
 from ainu.attribution import per_localization as explained
@@ -62,9 +63,9 @@ def chain(folder, tables, render=RENDER) -> dict[str, str]:
         for name, own in tables.items():
             own.write(file.create_group(name))
     inputs = {name: paths[name] for name in STAGES}
-    drift.correct_shard(paths["raw"], paths["drift"], samples, {"method": "none"})
-    quality.filter_shard(paths["raw"], paths["drift"], paths["quality"], samples, {})
-    nuclei.find_shard(inputs, paths["nuclei"], samples, {"method": "whole", "area_um2": (None, None)}, {})
+    drift.correct_shard(paths["raw"], paths["drift"], samples, drift_settings(method="none"))
+    quality.filter_shard(paths["raw"], paths["drift"], paths["quality"], samples, no_filters())
+    nuclei.find_shard(inputs, paths["nuclei"], samples, search_settings(method="whole", area_um2=(None, None)), {})
     voxels.voxelize_shard(inputs, paths["voxels"], samples, render, ["PolII", "DNA"], name="tiny")
     features.measure_shard(inputs, paths["features"], samples, 0)
     leakage.fingerprint_shard(paths["raw"], paths["fingerprints"], samples)
@@ -117,9 +118,9 @@ def broken(monkeypatch, module, name) -> None:
 
 
 CASES = {
-    "correct_drift": (drift, "estimate_drift", False),
-    "filter_quality": (quality, "filter_quality", False),
-    "find_nuclei": (nuclei, "find_nuclei", False),
+    "correct_drift": (drift, "measure_drift", False),
+    "filter_quality": (quality, "apply_filters", False),
+    "find_nuclei": (nuclei, "locate_nuclei", False),
     "voxelize tiny": (voxels, "voxelize", False),
     "fingerprint": (leakage, "fingerprint", False),
     "measure_features": (features, "nucleus_features", True),
@@ -169,7 +170,7 @@ def test_a_render_that_needs_z_costs_a_sample_without_it_and_stops_where_none_ha
 @pytest.fixture
 def without_bad(tmp_path, monkeypatch):
     """A run in which a sample failed in the search for nuclei."""
-    broken(monkeypatch, nuclei, "find_nuclei")
+    broken(monkeypatch, nuclei, "locate_nuclei")
     return chain(tmp_path, TABLES)
 
 

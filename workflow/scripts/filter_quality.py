@@ -2,7 +2,10 @@
 
 from ainu.errors import job
 from ainu.quality.filters import filter_shard
+from ainu.quality.settings import QualitySettings
+from ainu.typed import typed
 
 with job(snakemake.log[0]):
     params, paths = snakemake.params, snakemake.input
-    filter_shard(paths.raw, paths.drift, snakemake.output[0], params.samples, params.settings, snakemake.threads)
+    settings = typed(QualitySettings, params.settings)
+    filter_shard(paths.raw, paths.drift, snakemake.output[0], params.samples, settings, snakemake.threads)

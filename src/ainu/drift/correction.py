@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from ainu.drift.aim import LEAST, LEAST_FRAMES, maximise_intersections
 from ainu.drift.fiducials import follow_fiducials
 from ainu.drift.rcc import cross_correlate
+from ainu.drift.settings import DriftSettings
 from ainu.drift.smoothing import Estimate
 from ainu.drift.verdict import judge, judge_height
 from ainu.errors import AinuError
@@ -23,13 +23,9 @@ from ainu.hdf5 import open_sample, write_array
 from ainu.localizations.table import Localizations, load
 from ainu.shards import write_shard
 
-SETTINGS: dict[str, tuple[str, ...]] = {
-    "aim": (),
-    "rcc": ("segment_frames", "pixel_nm"),
-    "fiducial": ("positions_nm", "radius_nm", "presence"),
-    "none": (),
-}
-"""Methods, and the settings that each listens to."""
+METHODS = ("aim", "rcc", "fiducial", "none")
+DEFAULTS = DriftSettings("aim", segment_frames=500, pixel_nm=40, positions_nm=None, radius_nm=250, presence=0.5)
+"""Settings of `estimate_drift` that are not given: those of the config's schema."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ def estimate_drift(localizations: Localizations, method: str = "aim", **settings
         "fiducial": settings `positions_nm`, `radius_nm`, `presence` (see `follow_fiducials`);
         "none": no shift.
     **settings
-        A method leaves those of the others alone.
+        Of `DriftSettings`; a method ignores those of the others.
 
     Returns
     -------
@@ -90,22 +86,29 @@ def estimate_drift(localizations: Localizations, method: str = "aim", **settings
     AinuError
         For an unknown method or setting.
     """
-    if method not in SETTINGS:
-        raise AinuError(f"drift.method: {method!r} is not one of {', '.join(SETTINGS)}")
-    known = sorted({name for names in SETTINGS.values() for name in names})
+    if method not in METHODS:
+        raise AinuError(f"drift.method: {method!r} is not one of {', '.join(METHODS)}")
+    known = sorted({each.name for each in fields(DriftSettings)} - {"method"})
     for name in settings:
         if name not in known:
             raise AinuError(f"drift: unknown setting {name!r}; allowed: {', '.join(known)}")
+    return measure_drift(localizations, replace(DEFAULTS, method=method, **settings))
+
+
+def measure_drift(localizations: Localizations, settings: DriftSettings) -> Drift:
+    """Measure the drift of one acquisition; settings are those of the config.
+
+    As `estimate_drift`, whose settings are given one by one.
+    """
     if localizations.frame is None:
         return _unmoved(localizations, "the localizations have no frames")
-    if method == "none":
+    if settings.method == "none":
         return _unmoved(localizations, "switched off")
     if len(localizations) < LEAST or localizations.n_frames < LEAST_FRAMES:
         return _unmoved(
             localizations, f"{len(localizations)} localizations in {localizations.n_frames} frames are too few"
         )
-    own = {name: value for name, value in settings.items() if name in SETTINGS[method]}
-    return _judged(localizations, method, _measure(localizations, method, own))
+    return _judged(localizations, settings.method, _measure(localizations, settings))
 
 
 def _unmoved(localizations: Localizations, why: str, method: str = "none", **notes: Any) -> Drift:
@@ -113,11 +116,11 @@ def _unmoved(localizations: Localizations, why: str, method: str = "none", **not
     return Drift(shift, method, {"verdict": "not measured", "warning": None, "why": why} | notes)
 
 
-def _measure(localizations: Localizations, method: str, settings: dict[str, Any]) -> Estimate:
-    if method == "rcc":
-        return cross_correlate(localizations, **settings)
-    if method == "fiducial":
-        return follow_fiducials(localizations, **settings)
+def _measure(localizations: Localizations, settings: DriftSettings) -> Estimate:
+    if settings.method == "rcc":
+        return cross_correlate(localizations, settings.segment_frames, settings.pixel_nm)
+    if settings.method == "fiducial":
+        return follow_fiducials(localizations, settings.positions_nm, settings.radius_nm, settings.presence)
     axes = [localizations.x, localizations.y] + ([] if localizations.z is None else [localizations.z])
     assert localizations.frame is not None
     return maximise_intersections(axes, localizations.frame, localizations.n_frames)
@@ -142,18 +145,18 @@ def _judged(localizations: Localizations, method: str, found: Estimate) -> Drift
 
 
 def correct_shard(
-    raw: str | Path, output: str | Path, samples: list[str], settings: Mapping[str, Any], threads: int = 1
+    raw: str | Path, output: str | Path, samples: list[str], settings: DriftSettings, threads: int = 1
 ) -> None:
     """Measure the drift of every acquisition of a shard's samples: groups `/{sample}/{acquisition}` with `shift`."""
-    work = partial(_correct_sample, str(raw), dict(settings))
+    work = partial(_correct_sample, str(raw), settings)
     write_shard(output, samples, work, threads=threads, title="correct_drift")
 
 
-def _correct_sample(raw: str, settings: dict[str, Any], sample: str, group: h5py.Group) -> None:
+def _correct_sample(raw: str, settings: DriftSettings, sample: str, group: h5py.Group) -> None:
     table = load(raw, sample)
     acquisition = np.asarray(table.meta["acquisition"])
     for index in range(int(acquisition.max()) + 1):
-        drift = estimate_drift(table[acquisition[table.channel] == index], **settings)
+        drift = measure_drift(table[acquisition[table.channel] == index], settings)
         own = group.create_group(str(index))
         write_array(own, "shift", drift.shift)
         own.attrs["method"] = drift.method

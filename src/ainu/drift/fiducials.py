@@ -16,9 +16,9 @@ Array = NDArray[np.float64]
 
 def follow_fiducials(
     localizations: Localizations,
-    positions_nm: Sequence[Sequence[float]] | None = None,
-    radius_nm: float = 250.0,
-    presence: float = 0.5,
+    positions_nm: Sequence[Sequence[float]] | None,
+    radius_nm: float,
+    presence: float,
 ) -> Estimate:
     """Measure the drift as the common movement of fiducials.
 

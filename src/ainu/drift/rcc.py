@@ -17,7 +17,7 @@ from ainu.localizations.correlation_peak import parabola_vertex
 from ainu.localizations.table import Localizations
 
 
-def cross_correlate(localizations: Localizations, segment_frames: int = 500, pixel_nm: float = 40.0) -> Estimate:
+def cross_correlate(localizations: Localizations, segment_frames: int, pixel_nm: float) -> Estimate:
     """Redundant cross-correlation: every pair of segments votes for the shift between them.
 
     Parameters

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DriftSettings:
-    """The config's `drift`.
+    """How the drift of an acquisition is measured (`drift` in the config).
 
     Attributes
     ----------
     method : str
-        "aim", "rcc", "fiducial" or "none".
+        "aim": adaptive intersection maximization; "rcc": redundant cross-correlation; "fiducial"; "none": no drift is
+        measured.
     segment_frames : int
         Method rcc: frames per segment that is correlated.
     pixel_nm : float
         Method rcc: pixel of the correlated images, nm.
-    positions_nm : tuple of (x, y) pairs, optional
+    positions_nm : tuple of (x, y), optional
         Method fiducial: places in the first frames, nm; None: picked automatically.
     radius_nm : float
         Method fiducial: how far from its place a fiducial's localizations may lie, nm.

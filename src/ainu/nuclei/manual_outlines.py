@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Nuclei that were drawn by hand or labelled on an image.
+
+    Attributes
+    ----------
+    rois : sequence of (m, 2) float
+        Outlines, nm.
+    labels : (Y, X) int and float, optional
+        Label image (0 outside; its corner is the origin of the positions), and its pixel in nm.
+    """
+
+    rois: Sequence[NDArray[Any]] = ()
+    labels: tuple[NDArray[Any], float] | None = None
+
+
+NOT_DRAWN = Drawn()
+
+
+def read_drawn(method: str, path: str, pixel_nm: float) -> Drawn:
+    """What somebody drew: for the method "labels" a label image, else ImageJ ROIs, and the pixel of the image, nm."""
+    if method == "labels":
+        return Drawn(labels=read_labels(path, pixel_nm))
+    return Drawn(rois=read_rois(path, pixel_nm))
 
 
 def read_rois(path: str | Path, pixel_nm: float) -> list[NDArray[np.float64]]:

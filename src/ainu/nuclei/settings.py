@@ -5,29 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 Range = tuple[float | None, float | None]
-"""Lowest and highest value, None for no limit."""
+"""Lowest and highest value, both inclusive; None for no limit."""
 
 
 @dataclass(frozen=True)
-class NucleiSettings:
-    """Where the nuclei are: the config's `nuclei`.
+class SearchSettings:
+    """How nuclei are found in the localizations of a sample.
 
     Attributes
     ----------
     method : str
-        "density", "roi", "labels", "column" or "whole".
+        "density": from the density of localizations; "roi": from drawn outlines; "labels": from a label image;
+        "column": from a column of the table; "whole": the field is one nucleus.
     channel : str, optional
-        Channel whose density shows the nucleus; None: all channels together.
+        Channel whose density shows the nuclei; None: all channels together.
     column : str, optional
-        Method column: the table's column that holds the segmentation.
-    roi_pixel_nm : float, optional
-        Methods roi and labels: pixel of the image that was drawn on, nm; None: the sheet's.
-    pixel_nm, smooth_nm : float
-        Pixel of the density image and its smoothing (standard deviation), nm.
-    area_um2, solidity, roundness : Range
-        Area, area over that of the convex hull, and 4 pi area / perimeter².
+        Method column: the name of the column.
+    pixel_nm : float
+        Pixel of the density image and of the label image that is found, nm.
+    smooth_nm : float
+        Standard deviation of the smoothing of the density image, nm.
+    area_um2, solidity, roundness : (lowest, highest)
+        Limits of the area (µm²), of the area over that of the convex hull, and of 4 pi area / perimeter².
     border : str
-        "keep" or "drop" nuclei that the field's edge cuts.
+        "keep" or "drop" nuclei that the edge of the field cuts.
     min_localizations : int
         Fewest localizations of a nucleus.
     """
@@ -35,7 +36,6 @@ class NucleiSettings:
     method: str
     channel: str | None
     column: str | None
-    roi_pixel_nm: float | None
     pixel_nm: float
     smooth_nm: float
     area_um2: Range
@@ -43,3 +43,16 @@ class NucleiSettings:
     roundness: Range
     border: str
     min_localizations: int
+
+
+@dataclass(frozen=True)
+class NucleiSettings(SearchSettings):
+    """How nuclei are found (`nuclei` in the config): as in `SearchSettings`, and the pixel of drawn outlines.
+
+    Attributes
+    ----------
+    roi_pixel_nm : float, optional
+        Methods roi and labels: pixel of the image that was drawn on or labelled, nm; None: the sheet's.
+    """
+
+    roi_pixel_nm: float | None

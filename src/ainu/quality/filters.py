@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,10 @@ from ainu.hdf5 import open_sample, write_array
 from ainu.localizations.neighbours import has_neighbours, local_counts
 from ainu.localizations.table import Localizations, Merged, load
 from ainu.quality.blinks import first_appearances, merge_blinks
+from ainu.quality.settings import IsolatedSettings, Limit, Limits, MergeSettings, QualitySettings
 from ainu.quality.spot_widths import asymmetry
 from ainu.shards import write_shard
+from ainu.typed import typed
 
 REASONS = ("kept", "frames", "photons", "precision", "sigma", "sigma_ratio", "crowded", "merged", "isolated")
 """Why a localization was dropped, in the order in which the filters are applied; the first that applies counts. Filters
@@ -28,8 +30,6 @@ on further columns, which bear the columns' names, come before `crowded`."""
 LARGEST_PLACE = 0.01
 """Share of a sample's localizations that one place may contribute to what is typical."""
 
-Limit = float | str | None
-Limits = Sequence[Limit] | None
 Pair = tuple[float | None, float | None]
 
 
@@ -83,17 +83,17 @@ class Quality:
 def filter_quality(
     localizations: Localizations,
     *,
-    photons: Limits = None,
-    precision_nm: Limits = None,
-    sigma_nm: Limits = None,
-    sigma_ratio: Limits = None,
-    frames: Limits = None,
-    extra: Mapping[str, Limits] | None = None,
+    photons: Sequence[Limit] | None = None,
+    precision_nm: Sequence[Limit] | None = None,
+    sigma_nm: Sequence[Limit] | None = None,
+    sigma_ratio: Sequence[Limit] | None = None,
+    frames: Sequence[Limit] | None = None,
+    extra: Mapping[str, Sequence[Limit] | None] | None = None,
     crowded: Mapping[str, float] | None = None,
     merge: Mapping[str, Any] | None = None,
     isolated: Mapping[str, float] | None = None,
 ) -> Quality:
-    """Decide which localizations stay.
+    """Decide which localizations stay. A filter that is not named is not applied.
 
     Parameters
     ----------
@@ -118,29 +118,71 @@ def filter_quality(
     Returns
     -------
     Quality
+    """
+    limits = {
+        "photons": photons,
+        "precision_nm": precision_nm,
+        "sigma_nm": sigma_nm,
+        "sigma_ratio": sigma_ratio,
+        "frames": frames,
+    }
+    places = {"crowded": crowded, "merge": merge, "isolated": isolated}
+    settings = typed(QualitySettings, {**_given(limits), "extra": _given(extra or {}), **places})
+    return apply_filters(localizations, settings)
+
+
+def _given(limits: Mapping[str, Sequence[Limit] | None]) -> dict[str, Sequence[Limit]]:
+    return {name: (None, None) if pair is None else pair for name, pair in limits.items()}
+
+
+def apply_filters(localizations: Localizations, settings: QualitySettings) -> Quality:
+    """Decide which localizations stay, by the settings of the config (`filter_quality` takes them one by one).
+
+    Parameters
+    ----------
+    localizations : Localizations
+        Drift-corrected.
+    settings : QualitySettings
+
+    Returns
+    -------
+    Quality
 
     Raises
     ------
     AinuError
-        A limit is neither a number nor a quantile, or a column of `extra` bears the name of another reason.
+        A column of `extra` has the name of a reason. (Or a limit is neither a number nor a quantile.)
     """
-    limits = {"frames": frames, "photons": photons, "precision": precision_nm, "sigma": sigma_nm}
-    state = _Filter(localizations, (*REASONS, *(extra or {})))
-    for name, pair in (limits | {"sigma_ratio": sigma_ratio}).items():
-        if pair is not None and not (pair[0] in (None, 0) and pair[1] is None):
-            state.limit(name, _column(localizations, name), pair)
-    for name, pair in (extra or {}).items():
+    state = _Filter(localizations, (*REASONS, *settings.extra))
+    for name, limits in _limits(settings).items():
+        if not (limits[0] in (None, 0) and limits[1] is None):
+            state.limit(name, _column(localizations, name), limits)
+    for name, limits in settings.extra.items():
         if name in REASONS:
             raise AinuError(f"quality.extra: {name!r} has a key of its own; allowed: names of other columns")
-        if pair is not None and tuple(pair) != (None, None):
-            state.limit(name, localizations.columns().get(name), pair)
-    if crowded is not None:
-        state.drop("crowded", lambda table: crowded_places(table, **crowded))
-    merged = _nothing_merged() if merge is None else state.merge(**merge)
-    if isolated is not None:
-        radius_nm, least = isolated["radius_nm"], int(isolated["neighbours"])
-        state.drop("isolated", lambda table: ~has_neighbours(table.positions[:, :2], radius_nm, least), merged)
+        if limits != (None, None):
+            state.limit(name, localizations.columns().get(name), limits)
+    if settings.crowded is not None:
+        state.drop("crowded", partial(crowded_places, **vars(settings.crowded)))
+    merged = _nothing_merged() if settings.merge is None else state.merge(settings.merge)
+    if settings.isolated is not None:
+        state.drop("isolated", partial(_isolated, settings.isolated), merged)
     return Quality(state.reason, state.reasons, tuple(state.not_applied), state.thresholds, merged)
+
+
+def _limits(settings: QualitySettings) -> dict[str, Limits]:
+    """Limits by the reason that they give, in the order in which they are applied."""
+    return {
+        "frames": settings.frames,
+        "photons": settings.photons,
+        "precision": settings.precision_nm,
+        "sigma": settings.sigma_nm,
+        "sigma_ratio": settings.sigma_ratio,
+    }
+
+
+def _isolated(settings: IsolatedSettings, table: Localizations) -> NDArray[np.bool_]:
+    return ~has_neighbours(table.positions[:, :2], settings.radius_nm, int(settings.neighbours))
 
 
 class _Filter:
@@ -162,20 +204,22 @@ class _Filter:
         inside = (values >= (-np.inf if low is None else low)) & (values <= (np.inf if high is None else high))
         self.reason[(self.reason == 0) & ~inside] = self.reasons.index(name)
 
-    def drop(self, name: str, choose: Any, merged: Merged | None = None) -> None:
+    def drop(
+        self, name: str, choose: Callable[[Localizations], NDArray[np.bool_]], merged: Merged | None = None
+    ) -> None:
         """Drop what `choose` picks among the localizations that are left."""
         left = np.flatnonzero(self.reason == 0)
         table = self.localizations if merged is None else merged.apply(self.localizations)
         self.reason[left[choose(table[left])]] = self.reasons.index(name)
 
-    def merge(self, radius_nm: float, dark_frames: int = 0) -> Merged:
+    def merge(self, settings: MergeSettings) -> Merged:
         """Drop all but the first appearance of each emitter."""
         if self.localizations.frame is None:
             self.not_applied.append("merge")
             return _nothing_merged()
         left = np.flatnonzero(self.reason == 0)
         table = self.localizations[left]
-        first = first_appearances(table, radius_nm=radius_nm, dark_frames=dark_frames)
+        first = first_appearances(table, radius_nm=settings.radius_nm, dark_frames=settings.dark_frames)
         merged = merge_blinks(table, first)
         self.reason[left[first != np.arange(len(first))]] = self.reasons.index("merged")
         return Merged(left[merged.rows], merged.columns)
@@ -236,16 +280,16 @@ def filter_shard(
     drift: str | Path,
     output: str | Path,
     samples: list[str],
-    settings: Mapping[str, Any],
+    settings: QualitySettings,
     threads: int = 1,
 ) -> None:
     """Filter a shard's samples: `/{sample}/reason` and `merged`, with counts and applied thresholds as attributes."""
-    work = partial(_filter_sample, str(raw), str(drift), dict(settings))
+    work = partial(_filter_sample, str(raw), str(drift), settings)
     write_shard(output, samples, work, threads=threads, title="filter_quality")
 
 
-def _filter_sample(raw: str, drift: str, settings: dict[str, Any], sample: str, group: h5py.Group) -> None:
-    quality = filter_quality(load(raw, sample, drift=drift), **settings)
+def _filter_sample(raw: str, drift: str, settings: QualitySettings, sample: str, group: h5py.Group) -> None:
+    quality = apply_filters(load(raw, sample, drift=drift), settings)
     write_array(group, "reason", quality.reason)
     quality.merged.write(group)
     for name, value in _attributes(quality):

@@ -22,7 +22,7 @@ from ainu.figures.names import short
 from ainu.figures.scale_bar import length_text, scale_bar
 from ainu.figures.style import absent, styled
 from ainu.localizations.fourier_ring import THRESHOLD
-from ainu.nuclei.find import outlines
+from ainu.nuclei.measure import outlines
 from ainu.quality.filters import Quality
 from ainu.quality.frc import Resolution
 from ainu.quality.nena import Precision

@@ -1,16 +1,18 @@
-"""What the config says of quality."""
+"""What the config says of the quality of localizations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-Limits = tuple[float | str | None, float | str | None]
-"""Lowest and highest value that stays: a number, a quantile such as "q0.01", or None for no limit."""
+Limit = float | str | None
+"""A number, a quantile such as "q0.01", or None for no limit."""
+Limits = tuple[Limit, Limit]
+"""Lowest and highest value, both inclusive."""
 
 
 @dataclass(frozen=True)
 class CrowdedSettings:
-    """Places that count as fiducials or aggregates: `quality.crowded`.
+    """Which places are too dense for a stained structure: fiducials and aggregates.
 
     Attributes
     ----------
@@ -26,7 +28,7 @@ class CrowdedSettings:
 
 @dataclass(frozen=True)
 class MergeSettings:
-    """Blinks that become one localization: `quality.merge`.
+    """Which blinks are merged.
 
     Attributes
     ----------
@@ -42,7 +44,7 @@ class MergeSettings:
 
 @dataclass(frozen=True)
 class IsolatedSettings:
-    """Localizations that count as scattered background: `quality.isolated`.
+    """Which localizations are scattered background.
 
     Attributes
     ----------
@@ -58,18 +60,24 @@ class IsolatedSettings:
 
 @dataclass(frozen=True)
 class QualitySettings:
-    """Which localizations stay: the config's `quality`.
+    """Which localizations stay (`quality` in the config).
 
     Attributes
     ----------
-    photons, precision_nm, sigma_nm, sigma_ratio : Limits
-    frames : pair of int, optional each
-        First and last camera frame that count, from 0.
-    extra : dict of str to Limits
+    photons, precision_nm, sigma_nm : (lowest, highest)
+        Limits of photons, lateral precision (nm), and width (standard deviation) of the fitted spot (nm).
+    sigma_ratio : (lowest, highest)
+        Limits of the larger over the smaller width of the spot.
+    frames : (first, last)
+        Camera frames that count, from 0.
+    extra : dict of str to (lowest, highest)
         Limits of any other column, by its name.
     crowded : CrowdedSettings, optional
+        Which places are dropped as fiducials or aggregates.
     merge : MergeSettings, optional
+        Which blinks become one localization.
     isolated : IsolatedSettings, optional
+        Which localizations are dropped as background.
     """
 
     photons: Limits

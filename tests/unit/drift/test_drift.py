@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from defaults import drift_settings
 
 from ainu.drift import correction as drift_module
 from ainu.drift.correction import Drift, correct_shard, estimate_drift, read_drift
@@ -378,7 +379,7 @@ def test_every_acquisition_has_a_drift_of_its_own(tmp_path):
     both = merge([first, second])
     with new_file(tmp_path / "raw.h5") as file:
         both.write(file.create_group("a"))
-    correct_shard(tmp_path / "raw.h5", tmp_path / "drift.h5", ["a"], {"method": "aim"})
+    correct_shard(tmp_path / "raw.h5", tmp_path / "drift.h5", ["a"], drift_settings())
     found = read_drift(tmp_path / "drift.h5", "a")
     assert [each.notes["verdict"] for each in found] == ["corrected", "corrected"]
     assert rms(found[0].shift, walk()) < 1.5
@@ -393,7 +394,7 @@ def test_channels_of_one_acquisition_share_their_drift(tmp_path):
     two = replace(field, channel=np.arange(len(field)) % 2, channels=("PolII", "DNA"), meta={"acquisition": [0, 0]})
     with new_file(tmp_path / "raw.h5") as file:
         two.write(file.create_group("a"))
-    correct_shard(tmp_path / "raw.h5", tmp_path / "drift.h5", ["a"], {"method": "aim"})
+    correct_shard(tmp_path / "raw.h5", tmp_path / "drift.h5", ["a"], drift_settings())
     (found,) = read_drift(tmp_path / "drift.h5", "a")
     assert isinstance(found, Drift)
     assert found.shift.tobytes() == estimate_drift(field).shift.tobytes()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from defaults import drift_settings, no_filters, quality_settings, search_settings
 
 from ainu.drift.correction import correct_shard
 from ainu.failures import LeftOut
@@ -19,10 +20,8 @@ from ainu.localizations.table import Localizations
 from ainu.nuclei.find import find_shard
 from ainu.quality import summary as qc
 from ainu.quality.filters import filter_shard, read_quality
-from ainu.quality.settings import QualitySettings
 from ainu.quality.spot_widths import filtered_columns
 from ainu.settings.check import check
-from ainu.settings.defaults import section
 from ainu.shards import left_out
 from ainu.typed import plain, typed
 
@@ -86,12 +85,11 @@ def test_a_filter_on_a_column_works_where_files_of_any_format_have_it(tmp_path, 
     header, *lines = (tmp_path / "good.csv").read_text().splitlines()
     rated.write_text("\n".join([f'{header},"chi2 [a.u.]"', *(f"{line},{i % 4}" for i, line in enumerate(lines))]))
     raw, drift, quality = (tmp_path / f"{name}.h5" for name in ("raw", "drift", "quality"))
-    config = {"extra": {"chi2": (None, 2), "z": (0, 1)}, "sigma_ratio": (None, None)}
-    columns = filtered_columns(typed(QualitySettings, section("quality", **config)))
+    filters = no_filters(extra={"chi2": (None, 2), "z": (0, 1)})
     samples = {"good": sheet["good"], "rated": [row(rated)]}
-    ingest_shard(samples, raw, SETTINGS, filtered=columns)
-    correct_shard(raw, drift, list(samples), {"method": "none"})
-    filter_shard(raw, drift, quality, list(samples), config)
+    ingest_shard(samples, raw, SETTINGS, filtered=filtered_columns(filters))
+    correct_shard(raw, drift, list(samples), drift_settings(method="none"))
+    filter_shard(raw, drift, quality, list(samples), filters)
     assert read_quality(quality, "rated").counts["chi2"] == 1000
     assert read_quality(quality, "good").not_applied == ("chi2", "z")
     table = Localizations.load(raw, "good")
@@ -113,11 +111,10 @@ def test_a_skipped_sample_goes_through_all_stages_and_into_the_summary(tmp_path,
     )
     config, samples = plain(checked.config), list(sheet)
     ingest_shard(sheet, path["raw"], SETTINGS)
-    correct_shard(path["raw"], path["drift"], samples, config["drift"])
-    filter_shard(path["raw"], path["drift"], path["quality"], samples, config["quality"])
+    correct_shard(path["raw"], path["drift"], samples, drift_settings())
+    filter_shard(path["raw"], path["drift"], path["quality"], samples, quality_settings())
     inputs = {name: str(path[name]) for name in ("raw", "drift", "quality")}
-    nuclei = {key: value for key, value in config["nuclei"].items() if key != "roi_pixel_nm"}
-    find_shard(inputs, path["nuclei"], samples, nuclei, {})
+    find_shard(inputs, path["nuclei"], samples, search_settings(), {})
     inputs["nuclei"] = str(path["nuclei"])
     voxelize_shard(inputs, path["voxels"], samples, typed(Render, config["renders"]["overview200"]), ["PolII", "DNA"])
     qc.qc_shard(inputs, tmp_path / "qc", samples)

@@ -9,8 +9,9 @@ import tifffile
 
 from ainu.errors import AinuError
 from ainu.localizations.table import Localizations
-from ainu.nuclei.find import Nuclei, find_nuclei, outlines
+from ainu.nuclei.find import Nuclei, find_nuclei
 from ainu.nuclei.manual_outlines import read_labels, read_rois
+from ainu.nuclei.measure import outlines
 from ainu.simulation.cells import Condition, Truth, simulate
 
 STILL = Condition(drift_nm=0.0)

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from defaults import drift_settings, no_filters, search_settings
 from PIL import Image
 
 from ainu import Localizations, filter_quality, find_nuclei, simulate
@@ -264,10 +265,10 @@ def stages(folder: Path, tables: dict[str, Localizations]) -> dict[str, str]:
     with new_file(paths["raw"]) as file:
         for name, table in tables.items():
             replace(table, meta={"acquisition": [0, 0], "dropped": {"not finite": 7}}).write(file.create_group(name))
-    correct_shard(paths["raw"], paths["drift"], list(tables), {"method": "none"})
-    limits = LIMITS | {"photons": ["q0.05", None], "merge": {"radius_nm": 20, "dark_frames": 0}}
+    correct_shard(paths["raw"], paths["drift"], list(tables), drift_settings(method="none"))
+    limits = no_filters(**LIMITS | {"photons": ["q0.05", None], "merge": {"radius_nm": 20, "dark_frames": 0}})
     filter_shard(paths["raw"], paths["drift"], paths["quality"], list(tables), limits)
-    find_shard(paths, paths["nuclei"], list(tables), {}, {})
+    find_shard(paths, paths["nuclei"], list(tables), search_settings(), {})
     return paths
 
 

@@ -5,6 +5,7 @@ import json
 import h5py
 import numpy as np
 import pytest
+from defaults import no_filters
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -181,7 +182,7 @@ def test_the_shard_file_holds_reasons_thresholds_and_merged_positions_always_the
     localizations.save(tmp_path / "raw.h5", "fov")
     with new_file(tmp_path / "drift.h5") as file:
         file.create_group("fov").create_group("0")["shift"] = np.tile(np.float32([10, 0]), (6, 1))
-    settings = {"photons": ["q0.25", None], "merge": {"radius_nm": 20, "dark_frames": 0}}
+    settings = no_filters(photons=["q0.25", None], merge={"radius_nm": 20, "dark_frames": 0})
     filter_shard(tmp_path / "raw.h5", tmp_path / "drift.h5", tmp_path / "quality.h5", ["fov"], settings)
     filter_shard(tmp_path / "raw.h5", tmp_path / "drift.h5", tmp_path / "again.h5", ["fov"], settings)
     assert (tmp_path / "again.h5").read_bytes() == (tmp_path / "quality.h5").read_bytes()

@@ -1,0 +1,114 @@
+"""What is measured of each nucleus: place, area, shape, and whether the edge of the field cuts it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ainu.localizations.table import Localizations
+from ainu.nuclei.grid import Grid
+from ainu.nuclei.orientation import Pose
+from ainu.nuclei.segmentation import solidity
+
+TABLE = {
+    "nucleus": np.int64,
+    "x_nm": np.float64,
+    "y_nm": np.float64,
+    "area_um2": np.float64,
+    "solidity": np.float64,
+    "roundness": np.float64,
+    "localizations": np.int64,
+    "border": np.bool_,
+    "reach_nm": np.float64,
+    "aligned_reach_nm": np.float64,
+}
+"""Columns of the table of nuclei."""
+
+
+def measure(localizations: Localizations, label: NDArray[Any], mask: NDArray[Any], grid: Grid) -> pd.DataFrame:
+    """Measure the nuclei of a field.
+
+    Parameters
+    ----------
+    localizations : Localizations
+        (n,), those that count.
+    label : (n,) int
+        Nucleus of each, 0 outside.
+    mask : (Y, X) int
+        Label image.
+    grid : Grid
+        Where it lies.
+
+    Returns
+    -------
+    DataFrame
+        One row per nucleus that holds localizations, columns `TABLE`.
+    """
+    order = np.argsort(label, kind="stable")
+    found, starts = np.unique(label[order], return_index=True)
+    parts = np.split(order, starts[1:])
+    boxes = ndimage.find_objects(mask)
+    rows = [
+        {"nucleus": int(number)}
+        | _place(localizations.x[part], localizations.y[part])
+        | _shape(mask, boxes, int(number), grid.pixel_nm)
+        for number, part in zip(found, parts, strict=False)  # no label: one empty part
+        if number > 0
+    ]
+    table = pd.DataFrame(rows, columns=list(TABLE))
+    return table.assign(border=_cut_off(mask, table, grid, localizations)).astype(TABLE)
+
+
+def _place(x: NDArray[np.float32], y: NDArray[np.float32]) -> dict[str, float]:
+    pose = Pose.of(x, y)
+    return {
+        "x_nm": pose.x_nm,
+        "y_nm": pose.y_nm,
+        "localizations": len(x),
+        "reach_nm": replace(pose, angle_rad=0.0).reach_nm(x, y),
+        "aligned_reach_nm": pose.reach_nm(x, y),
+    }
+
+
+def _shape(mask: NDArray[Any], boxes: list[Any], number: int, pixel_nm: float) -> dict[str, float]:
+    from skimage.measure import perimeter_crofton
+
+    box = boxes[number - 1] if number <= len(boxes) else None
+    if box is None:
+        return {"area_um2": 0.0, "solidity": 0.0, "roundness": 0.0}
+    own = mask[box] == number
+    area = np.count_nonzero(own)
+    roundness = 4 * np.pi * area / perimeter_crofton(np.pad(own, 1)) ** 2
+    return {"area_um2": area * pixel_nm**2 / 1e6, "solidity": solidity(own), "roundness": min(roundness, 1.0)}
+
+
+def _cut_off(mask: NDArray[Any], table: pd.DataFrame, grid: Grid, localizations: Localizations) -> NDArray[np.bool_]:
+    """Which nuclei the field's edge cuts: they run along it for two fifths of their diameter; a round one that only
+    touches it does not."""
+    if not len(localizations):
+        return np.zeros(len(table), bool)
+    rows, columns = grid.index(localizations)
+    inner = mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    depth = [min(1, n - 1) for n in inner.shape]
+    sides = (inner[depth[0]], inner[-1 - depth[0]], inner[:, depth[1]], inner[:, -1 - depth[1]])
+    size = int(max(mask.max(initial=0), table["nucleus"].max() if len(table) else 0)) + 1
+    contact = np.max([np.bincount(side, minlength=size) for side in sides], axis=0)[table["nucleus"].astype(int)]
+    diameter = 2 * np.sqrt(table["area_um2"].to_numpy(float) * 1e6 / np.pi) / grid.pixel_nm
+    return contact > 0.4 * diameter
+
+
+def outlines(mask: NDArray[np.uint16], grid: Grid) -> list[NDArray[np.float64]]:
+    """Outline, (m, 2) float64 in nm, of each nucleus of a label image (Y, X)."""
+    from skimage.measure import find_contours
+
+    found = []
+    for number in range(1, int(mask.max(initial=0)) + 1):
+        contours = find_contours(np.pad(mask == number, 1).astype(float), 0.5)
+        longest = max(contours, key=len)[:, ::-1] - 0.5
+        found.append(longest * grid.pixel_nm + [grid.x_nm, grid.y_nm])
+    return found
