@@ -22,7 +22,7 @@ from ainu.images.render import Render, voxelize
 from ainu.images.views import Images
 from ainu.networks.model import Model, make_network
 from ainu.prediction import ensemble as prediction
-from ainu.prediction.calibration import OutOfFold
+from ainu.prediction.calibration import CalibrationSet
 from ainu.settings.defaults import section
 from ainu.simulation.cells import Condition, simulate
 from ainu.training.loop import train
@@ -110,7 +110,7 @@ def judged(kind: str, models: list[Model], data: Dataset, folds: pd.DataFrame, c
     if kind == "last layer":
         prediction.first_filters = lambda _network: None
     try:
-        no_matter = OutOfFold(np.full((len(codes), 2), 0.5), codes, data.replicate)
+        no_matter = CalibrationSet(np.full((len(codes), 2), 0.5), codes, data.replicate)
         ensemble = prediction.fit_ensemble(models, data, folds, no_matter, coverage=0.9, ood_quantile=0.95)
         nothing = np.zeros(48, int)
         tables = {name: ensemble.predict(dataset(counts, nothing, nothing)) for name, counts in new.items()}

@@ -1,4 +1,4 @@
-"""Take the fingerprints of a shard's recordings."""
+"""Write the fingerprints of a shard's recordings, by which duplicates are found."""
 
 from ainu.errors import job
 from ainu.folds.duplicate_recordings import fingerprint_shard

@@ -1,24 +1,23 @@
-"""Pack the models of an experiment with all that predicting by them takes."""
+"""Pack the models of an experiment into a bundle that predicts without the training data."""
 
-from ainu import files
 from ainu.errors import job
-from ainu.folds.table import read_folds
-from ainu.images import dataset
-from ainu.networks.model import load_model
-from ainu.prediction import bundle as pack
-from ainu.prediction.ensemble import fit_ensemble, truth_of
+from ainu.files import read_json
+from ainu.images.dataset import read_labels
+from ainu.images.render import Render
+from ainu.prediction import bundle
+from ainu.prediction.ensemble import read_ensemble
+from ainu.typed import typed
 
 with job(snakemake.log[0]):
     paths, params = snakemake.input, snakemake.params
-    models = [load_model(folder) for folder in params.models]
-    nuclei, known = dataset.read(paths.dataset), truth_of(files.read_table(paths.predictions), models[0].classes)
-    origin = pack.Origin(
+    origin = bundle.Origin(
         experiment=snakemake.wildcards.experiment,
-        render=params.render,
+        render=typed(Render, params.render),
         preparation=params.preparation,
-        nuclei=nuclei.table["label"].value_counts().to_dict(),
-        metrics=files.read_json(paths.metrics),
+        nuclei=read_labels(paths.dataset)["label"].value_counts().to_dict(),
+        metrics=read_json(paths.metrics),
         ood_quantile=params.ood_quantile,
     )
-    ensemble = fit_ensemble(models, nuclei, read_folds(paths.folds), known, params.coverage, params.ood_quantile)
-    pack.write(snakemake.output[0], ensemble, params.models, origin)
+    limits = {"coverage": params.coverage, "ood_quantile": params.ood_quantile}
+    ensemble = read_ensemble(params.models, paths.dataset, paths.folds, paths.predictions, **limits)
+    bundle.write(snakemake.output[0], ensemble, params.models, origin)

@@ -1,9 +1,9 @@
-"""Predict every nucleus by the models that held its replicate out: as it is, and thinned."""
+"""Predict every nucleus by the models that held its replicate out: as it is, and with fewer localizations."""
 
-from ainu import files
 from ainu.errors import job
+from ainu.files import write_table
 from ainu.folds.table import read_folds
-from ainu.images import dataset
+from ainu.images.dataset import read
 from ainu.networks.model import load_model
 from ainu.prediction.embedding import relative_features, write_relative
 from ainu.prediction.ensemble import out_of_fold
@@ -12,7 +12,7 @@ from ainu.prediction.thinned import thinned_predictions
 with job(snakemake.log[0]):
     seed, out = snakemake.params.seed, snakemake.output
     models = [load_model(folder) for folder in snakemake.params.models]
-    nuclei, split = dataset.read(snakemake.input.dataset), read_folds(snakemake.input.folds)
-    files.write_table(out.predictions, out_of_fold(nuclei, split, models))
-    write_relative(out.embedding, nuclei, relative_features(nuclei, split, models, seed))
-    files.write_table(out.thinned, thinned_predictions(nuclei, split, models, seed))
+    nuclei, folds = read(snakemake.input.dataset), read_folds(snakemake.input.folds)
+    write_table(out.predictions, out_of_fold(nuclei, folds, models))
+    write_relative(out.embedding, nuclei, relative_features(nuclei, folds, models, seed))
+    write_table(out.thinned, thinned_predictions(nuclei, folds, models, seed))

@@ -1,12 +1,12 @@
-"""Predict unlabelled and test samples by packed models, those of an experiment of this run or others."""
+"""Predict unlabelled samples and the held-out test set by a model bundle, of an experiment of this run or another."""
 
-from ainu import files
 from ainu.errors import job
-from ainu.images import dataset
-from ainu.prediction import bundle as pack
+from ainu.files import write_table
+from ainu.images.dataset import read
+from ainu.prediction import bundle
 
 with job(snakemake.log[0]):
     params = snakemake.params
-    ensemble = pack.read(params.pack)
-    pack.tell_other_preparation(params.pack, params.preparation)
-    files.write_table(snakemake.output[0], ensemble.predict(dataset.read(snakemake.input.unseen)))
+    ensemble = bundle.read(params.pack)
+    bundle.warn_of_other_preparation(params.pack, params.preparation)
+    write_table(snakemake.output[0], ensemble.predict(read(snakemake.input.unseen)))

@@ -93,6 +93,35 @@ def assemble(
     return len(rows)
 
 
+def assemble_files(
+    files: Mapping[str, Sequence[str]],
+    samples: Iterable[Mapping[str, str]],
+    channels: Sequence[str],
+    output: str | Path,
+    *,
+    on_bad_file: str,
+) -> int:
+    """`assemble` from files named by their shards.
+
+    Parameters
+    ----------
+    files : mapping
+        `voxels` and `fingerprints` of the shards and, where the dataset is to hold the localizations too, `raw`,
+        `drift`, `quality` and `nuclei`.
+    samples, channels, output, on_bad_file :
+        As for `assemble`.
+
+    Returns
+    -------
+    int
+        Number of nuclei.
+    """
+    by_shard = {name: {Path(path).stem: path for path in paths} for name, paths in files.items()}
+    shards, fingerprints = by_shard.pop("voxels"), by_shard.pop("fingerprints").values()
+    tables = {shard: {name: paths[shard] for name, paths in by_shard.items()} for shard in shards} if by_shard else None
+    return assemble(shards, samples, channels, output, tables, fingerprints=fingerprints, on_bad_file=on_bad_file)
+
+
 def _refuse(output: str | Path, absent: Mapping[str, list[LeftOut]], number: int, on_bad_file: str) -> None:
     """Report the samples that are left out; stop where all are, or where a bad file is to stop the run."""
     bad = {sample: why for sample, why in absent.items() if any(reason.stage == "ingest" for reason in why)}

@@ -1,1 +1,1 @@
-"""What trained networks say of nuclei: out of fold, of new samples, and how sure that is."""
+"""Predictions of trained networks: out of fold and of new samples, calibrated, with what is out of distribution."""

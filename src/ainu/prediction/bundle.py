@@ -1,12 +1,12 @@
-"""A trained experiment in one folder, `ainu-model`, that predicts wherever ainu runs, without the training data.
+"""A model bundle: a trained experiment in one folder, `ainu-model`, that predicts without the training data.
 
-    ainu-model.json       what the models are for, and by what their predictions are judged (`describe`)
+    ainu-model.json       classes, channels, images, calibration and thresholds (`describe`)
     models/repeat{r}-fold{k}/model.safetensors, model.json
     novelty.safetensors   where the training nuclei of each model lie in its feature space
     README.md             the model card
     SHA256SUMS            of all of these, as `sha256sum --check` reads it
 
-This module needs no torch, so that a pack can be held against a config before any job starts.
+This module needs no torch, so that a bundle can be compared with a config before any job starts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,13 +26,15 @@ from ainu.prediction.model_card import model_card
 from ainu.version import __version__
 
 if TYPE_CHECKING:
+    from ainu.images.render import Render
     from ainu.prediction.ensemble import Ensemble
 
 SCHEMA = 1
-INFO, NOVELTY, CARD, SUMS = "ainu-model.json", "novelty.safetensors", "README.md", "SHA256SUMS"
+INFO, REFERENCES, CARD, SUMS = "ainu-model.json", "novelty.safetensors", "README.md", "SHA256SUMS"
 OF_A_MODEL = ("model.safetensors", "model.json")
 MODEL_PATH = re.compile(r"models/repeat\d+-fold\d+")
 OF_CALIBRATION = ("threshold", "coverage", "replicates", "per_replicate")
+MEASURES = ("n", "replicates", "metrics", "baselines", "warnings")
 RENDER_KEYS = ("voxel_nm", "canvas_nm", "kernel", "dimensions", "voxel_z_nm", "depth_nm", "align", "precision_nm")
 NEEDED = ("classes", "channels", "render", "network", "augmentation", "models", "temperature", "conformal", "ood")
 VERSIONS_OF = ("torch", "monai", "numpy", "scikit-learn")
@@ -46,20 +48,20 @@ class Origin:
     ----------
     experiment : str
         Its name.
-    render : mapping
-        Settings of its render; a fitted canvas is replaced by the one that was measured.
+    render : Render
+        Of its images; a fitted canvas is replaced by the one that was measured.
     preparation : mapping
-        The run's `drift`, `quality` and `nuclei` settings.
+        The run's `drift`, `quality` and `nuclei` settings, as plain values.
     nuclei : mapping of str to int
         Training nuclei of each class.
     metrics : mapping
         The content of `metrics.json`.
     ood_quantile : float
-        Of the training nuclei's distances, at which the threshold lies.
+        Quantile of the training nuclei's distances at which the threshold lies.
     """
 
     experiment: str
-    render: Mapping[str, Any]
+    render: Render
     preparation: Mapping[str, Any]
     nuclei: Mapping[str, int]
     metrics: Mapping[str, Any]
@@ -67,7 +69,7 @@ class Origin:
 
 
 def describe(ensemble: Ensemble, origin: Origin) -> dict[str, Any]:
-    """The content of `ainu-model.json`."""
+    """The content of `ainu-model.json`, in plain values."""
     info, calibration = ensemble.models[0].info, ensemble.calibration
     conformal = {key: getattr(calibration, key) for key in (*OF_CALIBRATION, "holds_for_new_replicates")}
     return {
@@ -85,32 +87,35 @@ def describe(ensemble: Ensemble, origin: Origin) -> dict[str, Any]:
             "replicates": sorted({name for model in ensemble.models for name in model.info["training_replicates"]}),
             "nuclei": dict(origin.nuclei),
         },
-        "out_of_fold": {key: origin.metrics[key] for key in ("n", "replicates", "metrics", "baselines", "warnings")},
+        "out_of_fold": {key: origin.metrics[key] for key in MEASURES},
         "versions": {"ainu": __version__} | {name: version(name) for name in VERSIONS_OF},
     }
 
 
-def _measured(render: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
-    """The render, with the canvas that was found where it was to be fitted."""
-    fitted = isinstance(render["canvas_nm"], str)
-    return {**render, "canvas_nm": info["shape"][-1] * info["voxel_size_nm"] if fitted else render["canvas_nm"]}
+def _measured(render: Render, info: Mapping[str, Any]) -> dict[str, Any]:
+    """The render, with the measured canvas where that was to be fitted."""
+    fitted = isinstance(render.canvas_nm, str)
+    return asdict(render) | ({"canvas_nm": info["shape"][-1] * info["voxel_size_nm"]} if fitted else {})
 
 
 def folder_name(info: Mapping[str, Any]) -> str:
-    """Name of a model's folder."""
+    """Name of a model's folder, from its `model.json`."""
     return f"repeat{info['repeat']}-fold{info['fold']}"
 
 
 def write(folder: str | Path, ensemble: Ensemble, sources: Sequence[str | Path], origin: Origin) -> None:
-    """Pack the models of an experiment; the folder appears under its name when it is whole.
+    """Pack the models of an experiment; the folder appears under its name when it is complete.
 
     Parameters
     ----------
     folder : path
+        The bundle to write; one that is there is replaced.
     ensemble : Ensemble
+        The models, with their calibration.
     sources : sequence of path
         The folders that its models were read from, in the same order.
     origin : Origin
+        What the models were made from.
     """
     folder = Path(folder)
     part = folder.with_name(f".{folder.name}.part")
@@ -121,7 +126,7 @@ def write(folder: str | Path, ensemble: Ensemble, sources: Sequence[str | Path],
         for file in OF_A_MODEL:
             shutil.copyfile(Path(source) / file, part / name / file)
     write_json(part / INFO, info)
-    _write_novelty(part / NOVELTY, info["models"], ensemble)
+    _write_references(part / REFERENCES, info["models"], ensemble)
     (part / CARD).write_text(model_card(info), encoding="utf-8")
     sums = [f"{sha256(part / name)}  {name}\n" for name in _checked_files(info)]
     (part / SUMS).write_text("".join(sums), encoding="utf-8")
@@ -129,7 +134,7 @@ def write(folder: str | Path, ensemble: Ensemble, sources: Sequence[str | Path],
     part.rename(folder)
 
 
-def _write_novelty(path: Path, names: Iterable[str], ensemble: Ensemble) -> None:
+def _write_references(path: Path, names: Iterable[str], ensemble: Ensemble) -> None:
     from safetensors.numpy import save
 
     tensors = {
@@ -141,24 +146,29 @@ def _write_novelty(path: Path, names: Iterable[str], ensemble: Ensemble) -> None
 
 
 def listed_files(info: Mapping[str, Any]) -> list[str]:
-    """All files of a pack, below its folder."""
+    """All files of a bundle, relative to its folder, from its `ainu-model.json`."""
     return [*_checked_files(info), SUMS]
 
 
 def _checked_files(info: Mapping[str, Any]) -> list[str]:
-    return [INFO, NOVELTY, CARD, *(f"{name}/{file}" for name in info["models"] for file in OF_A_MODEL)]
+    return [INFO, REFERENCES, CARD, *(f"{name}/{file}" for name in info["models"] for file in OF_A_MODEL)]
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
 def read_info(folder: str | Path) -> dict[str, Any]:
-    """The content of `ainu-model.json`.
+    """Read `ainu-model.json` of a bundle.
+
+    Returns
+    -------
+    dict
+        As `describe` makes it.
 
     Raises
     ------
     AinuError
-        Where there is no pack, or one of another schema.
+        There is no bundle, or one of another version of ainu.
     """
     path = Path(folder) / INFO
     try:
@@ -166,47 +176,49 @@ def read_info(folder: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise AinuError(f"{path}: {error.strerror}; allowed: a folder that the rule `pack` wrote") from None
     except ValueError as error:
-        raise AinuError(f"{path}: not JSON ({error}); copy the pack again") from None
+        raise AinuError(f"{path}: not JSON ({error}); copy the bundle again") from None
     found = info.get("schema") if isinstance(info, dict) else None
     if found != SCHEMA:
-        raise AinuError(f"{path}: found schema {found!r}, allowed: {SCHEMA}; pack the experiment with this ainu")
+        raise AinuError(
+            f"{path}: found schema {found!r}, allowed: {SCHEMA}; pack the experiment with this version of ainu"
+        )
     missing = [key for key in NEEDED if key not in info]
     foreign = [name for name in info.get("models", []) if not MODEL_PATH.fullmatch(str(name))]
     if missing or foreign:
         what = f"keys {', '.join(missing)} are missing" if missing else f"found models {foreign}"
-        raise AinuError(f"{path}: {what}; copy the pack again")
+        raise AinuError(f"{path}: {what}; copy the bundle again")
     return info
 
 
 def verify(folder: str | Path) -> None:
-    """Refuse a pack with a file that is missing, damaged or not listed in `SHA256SUMS`."""
+    """Check the files of a bundle against `SHA256SUMS`.
+
+    Raises
+    ------
+    AinuError
+        A file is missing, damaged or not listed.
+    """
     folder = Path(folder)
     wanted, digests = _checked_files(read_info(folder)), _digests(folder / SUMS)
     for name in wanted:
         if name not in digests:
-            raise AinuError(f"{folder / SUMS}: does not list {name}; copy the pack again")
+            raise AinuError(f"{folder / SUMS}: does not list {name}; copy the bundle again")
         if not (folder / name).is_file():
-            raise AinuError(f"{folder / name}: no such file, though {SUMS} lists it; copy the pack again")
+            raise AinuError(f"{folder / name}: no such file, though {SUMS} lists it; copy the bundle again")
         if sha256(folder / name) != digests[name]:
-            raise AinuError(f"{folder / name}: damaged or edited (SHA-256 is not that of {SUMS}); copy the pack again")
+            raise AinuError(f"{folder / name}: damaged or edited (SHA-256 differs from {SUMS}); copy the bundle again")
 
 
 def _digests(path: Path) -> dict[str, str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
-        raise AinuError(f"{path}: cannot be read ({error}); copy the pack again") from None
+        raise AinuError(f"{path}: cannot be read ({error}); copy the bundle again") from None
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
 def read(folder: str | Path) -> Ensemble:
-    """The models of a pack, and what their predictions are judged by.
-
-    Raises
-    ------
-    AinuError
-        Where a file is missing or damaged.
-    """
+    """Read a bundle, after the checks of `verify`: the models with their references and calibration."""
     from safetensors.numpy import load_file
 
     from ainu.networks.model import load_model
@@ -216,7 +228,7 @@ def read(folder: str | Path) -> Ensemble:
 
     verify(folder)
     folder, info = Path(folder), read_info(folder)
-    tensors = load_file(folder / NOVELTY)
+    tensors = load_file(folder / REFERENCES)
     conformal = info["conformal"]
     return Ensemble(
         tuple(load_model(folder / name) for name in info["models"]),
@@ -233,16 +245,33 @@ def _below(tensors: Mapping[str, Any], name: str) -> dict[str, Any]:
 # --- against a config -------------------------------------------------------------------------------------------------
 
 
-def mismatches(info: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
-    """Why the images that a config makes are not those that a pack's models were trained on."""
-    missing = [name for name in info["channels"] if name not in (config.get("channels") or [])]
+def mismatches(
+    info: Mapping[str, Any], channels: Sequence[str], renders: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    """How the images that a config makes differ from those that the models of a bundle were trained on.
+
+    Parameters
+    ----------
+    info : mapping
+        `ainu-model.json` of the bundle.
+    channels : sequence of str
+        The config's `channels`.
+    renders : mapping
+        The config's `renders`, every key filled.
+
+    Yields
+    ------
+    str
+        One line per mismatch: what is needed and what was found.
+    """
+    missing = [name for name in info["channels"] if name not in channels]
     if missing:
         yield (
             f"the models see the channels {', '.join(info['channels'])}; found in `channels`: "
-            f"{', '.join(config.get('channels') or []) or 'none'}; needed: {', '.join(missing)} too"
+            f"{', '.join(channels) or 'none'}; needed: {', '.join(missing)} too"
         )
-    if fitting_render(info, config["renders"]) is None:
-        found = [f"{name} ({_differences(info['render'], render)})" for name, render in config["renders"].items()]
+    if fitting_render(info, renders) is None:
+        found = [f"{name} ({_differences(info['render'], render)})" for name, render in renders.items()]
         yield (
             f"no render makes the images that the models were trained on; needed under `renders`, by any name: "
             f"{_shown(info['render'])}; found: {'; '.join(found) or 'none'}"
@@ -250,7 +279,7 @@ def mismatches(info: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[s
 
 
 def fitting_render(info: Mapping[str, Any], renders: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """Name of the render with the settings of a pack, if there is one."""
+    """Name of the config's render that makes images like those of a bundle, if there is one."""
     return next((name for name, render in renders.items() if not _differences(info["render"], render)), None)
 
 
@@ -262,17 +291,17 @@ def _shown(render: Mapping[str, Any]) -> str:
     return "{" + ", ".join(f"{key}: {render[key]}" for key in RENDER_KEYS if render.get(key) is not None) + "}"
 
 
-def other_preparation(info: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
-    """Settings of `drift`, `quality` and `nuclei` that differ from those of the training data, as plain lines."""
+def preparation_differences(info: Mapping[str, Any], preparation: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Settings of `drift`, `quality` and `nuclei` that differ from those of the training data, one line each."""
     return [
-        f"{section}.{key}: {config[section].get(key)}; for the training data: {value}"
+        f"{section}.{key}: {preparation[section].get(key)}; for the training data: {value}"
         for section, settings in info["prepared_with"].items()
         for key, value in settings.items()
-        if config[section].get(key) != value
+        if preparation[section].get(key) != value
     ]
 
 
-def tell_other_preparation(folder: str | Path, config: Mapping[str, Any]) -> None:
-    """Say on stderr, and so in the job's log, which settings differ: allowed, but worth a look."""
-    for line in other_preparation(read_info(folder), config):
-        print(f"ainu: warning: prepared otherwise than the training data of {folder}: {line}", file=sys.stderr)
+def warn_of_other_preparation(folder: str | Path, preparation: Mapping[str, Mapping[str, Any]]) -> None:
+    """Warn on stderr, and so in the job's log, of settings that differ from those of the bundle's training data."""
+    for line in preparation_differences(read_info(folder), preparation):
+        print(f"ainu: warning: prepared differently from the training data of {folder}: {line}", file=sys.stderr)

@@ -1,8 +1,8 @@
-"""What the networks make of the nuclei: activations before the last layer, in a form that models have in common.
+"""Embedding of nuclei: activations before the last layer, in a form that different networks have in common.
 
-Each nucleus is described by the model of the first repeat that held it out. Axes of different networks mean different
-things, so a nucleus is told by how alike it is to the same anchor nuclei (cosine of the centred activations, both by
-the same model), which is comparable between models (Moschella et al., ICLR 2023).
+Each nucleus is described by the model of the first repeat that held it out. The axes of different networks mean
+different things, so a nucleus is described by its similarity to the same anchor nuclei (cosine of the centred
+activations, both by the same model), which is comparable between models (Moschella et al., ICLR 2023).
 """
 
 from __future__ import annotations
@@ -23,18 +23,36 @@ from ainu.networks.model import Model, features
 from ainu.prediction.ensemble import BATCH
 
 ANCHORS = 128
+"""Nuclei to which all are compared."""
 
 
 @torch.inference_mode()
 def activations(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.float64]:
-    """(n, d) what goes into the last layer of a model."""
+    """(n, d) float64 activations before the last layer of a model, for the nuclei with these (n,) indices."""
     views = trained_views(dataset, model.info)
     parts = [features(model.network, views.batch(rows[start : start + BATCH])) for start in range(0, len(rows), BATCH)]
     return torch.cat(parts).double().numpy()
 
 
 def relative_features(dataset: Dataset, folds: pd.DataFrame, models: Sequence[Model], seed: int) -> NDArray[np.float64]:
-    """(N, a) how alike each nucleus is to the anchors, by the model of the first repeat that held it out."""
+    """Similarity of each nucleus to the anchors, by the model of the first repeat that held it out.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        All nuclei of the folds.
+    folds : DataFrame
+        As `folds.table.read_folds` gives them.
+    models : sequence of Model
+        One for each fold of each repeat.
+    seed : int
+        Draws the anchors.
+
+    Returns
+    -------
+    (N, a) float64
+        Cosines, -1 to 1.
+    """
     places = pd.Series(np.arange(len(dataset)), index=dataset.nucleus)
     rng = np.random.default_rng([seed, len(dataset)])
     anchors = np.sort(rng.permutation(len(dataset))[:ANCHORS])
@@ -53,7 +71,7 @@ def _directions(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def write_relative(path: str | Path, dataset: Dataset, values: NDArray[np.float64]) -> None:
-    """Write relative features as `relative` (N, a) beside `nucleus`."""
+    """Write the (N, a) similarities as `relative`, beside `nucleus`, to HDF5."""
     with new_file(path) as file:
         write_array(file, "nucleus", dataset.nucleus)
         write_array(file, "relative", values.astype(np.float32))

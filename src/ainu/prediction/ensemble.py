@@ -1,9 +1,10 @@
-"""What trained models say of nuclei that they have not seen, and how far that can be trusted."""
+"""Predictions of trained models: out of fold, and of new nuclei by the ensemble, calibrated."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,21 +13,28 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ainu.errors import AinuError
-from ainu.folds.table import test_rows, training_rows
-from ainu.images.dataset import Dataset
+from ainu.files import read_table
+from ainu.folds.table import read_folds, test_rows, training_rows
+from ainu.images.dataset import Dataset, read
 from ainu.images.views import Indices, augmentation_of, trained_views, views_of
-from ainu.networks.model import Model, features, first_filters
-from ainu.prediction.calibration import Calibration, OutOfFold, calibrate
+from ainu.networks.model import Model, features, first_filters, load_model
+from ainu.prediction.calibration import Calibration, CalibrationSet, calibrate
 from ainu.prediction.out_of_distribution import Reference
 from ainu.prediction.out_of_fold import pooled_truth, with_probabilities
 
 BATCH = 32
 UNLIKE, UNDECIDED = "unlike training", "undecided"
-"""What is called of a nucleus that has no single class."""
+"""In the column `call`: out of distribution, and a prediction set without a single class."""
 
 
 def check_match(model: Model, dataset: Dataset) -> None:
-    """Refuse images that the model was not made for."""
+    """Refuse images of another kind than the model was trained on.
+
+    Raises
+    ------
+    AinuError
+        They have other channels, voxels or canvas.
+    """
     shape = list(dataset.image.shape[2:])
     for key, found in (
         ("channels", list(dataset.channels)),
@@ -39,7 +47,21 @@ def check_match(model: Model, dataset: Dataset) -> None:
 
 @torch.inference_mode()
 def probabilities(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.float64]:
-    """(n, k) probability of each class for nuclei of a dataset; the mean over augmented copies if so set."""
+    """Probability of each class for nuclei of a dataset; the mean over augmented copies if so set.
+
+    Parameters
+    ----------
+    model : Model
+        Trained.
+    dataset : Dataset
+        Of images like those it was trained on.
+    rows : (n,) int
+        Indices of the nuclei.
+
+    Returns
+    -------
+    (n, k) float64
+    """
     augmentation = augmentation_of(model.info)
     views = views_of(dataset, model.info["network"], model.info["intensity"], augmentation.of_copies)
     total = np.zeros((len(rows), len(model.classes)))
@@ -57,6 +79,15 @@ def probabilities(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.f
 def out_of_fold(dataset: Dataset, folds: pd.DataFrame, models: Iterable[Model]) -> pd.DataFrame:
     """Predict every nucleus by the models that held its replicate out.
 
+    Parameters
+    ----------
+    dataset : Dataset
+        All nuclei of the folds.
+    folds : DataFrame
+        As `folds.table.read_folds` gives them.
+    models : iterable of Model
+        One for each fold of each repeat.
+
     Returns
     -------
     DataFrame
@@ -65,7 +96,7 @@ def out_of_fold(dataset: Dataset, folds: pd.DataFrame, models: Iterable[Model]) 
     Raises
     ------
     AinuError
-        When a model has seen a replicate that it is to predict.
+        A model was trained on a replicate that it is to predict.
     """
     places = pd.Series(np.arange(len(dataset)), index=dataset.nucleus)
     parts = []
@@ -83,17 +114,17 @@ def out_of_fold(dataset: Dataset, folds: pd.DataFrame, models: Iterable[Model]) 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """All models of an experiment, and what their predictions are judged by.
+    """All models of an experiment, with the calibration of their mean and what is out of distribution.
 
     Attributes
     ----------
     models : tuple of Model
     references : tuple of Reference
-        Where the training nuclei of each model lie.
+        Where the training nuclei of each model lie in its feature space.
     calibration : Calibration
         Temperature and conformal threshold.
     ood_threshold : float
-        Distance beyond which a nucleus is unlike the training set.
+        Distance beyond which a nucleus is out of distribution.
     """
 
     models: tuple[Model, ...]
@@ -102,21 +133,21 @@ class Ensemble:
     ood_threshold: float
 
     def predict(self, dataset: Dataset) -> pd.DataFrame:
-        """Predict nuclei that no model has seen, by all models together.
+        """Predict nuclei that no model has seen by the ensemble mean; images are checked by `check_match`.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            The nuclei.
 
         Returns
         -------
         DataFrame
-            `nucleus sample replicate label repeat predicted p_{class}... prediction_set ood unlike_training call`: the
-            repeats that voted, the likeliest class, scaled probabilities, the classes of the conformal set joined by
-            "|", the distance from the training nuclei (1: usual for nuclei held out), whether that is beyond the
-            threshold, and what may be said of the nucleus: its class where it is like the training nuclei and the set
-            holds one class only, else "unlike training" or "undecided".
-
-        Raises
-        ------
-        AinuError
-            When the images have other channels, voxels or canvas than the models were trained on.
+            `nucleus sample replicate label repeat predicted p_{class}... prediction_set ood unlike_training call`:
+            number of repeats in the ensemble, likeliest class, calibrated probabilities, classes of the conformal set
+            joined by "|", distance from the training nuclei (1: the median of held-out nuclei), whether that is beyond
+            the threshold, and the conclusion: the class where the set holds one class only, else "undecided", or
+            "unlike training" where the nucleus is out of distribution.
         """
         for model in self.models:
             check_match(model, dataset)
@@ -124,14 +155,14 @@ class Ensemble:
         raw = np.mean([probabilities(model, dataset, rows) for model in self.models], axis=0)
         values = self.calibration.probabilities(raw)
         sets = self.calibration.sets(values, classes)
-        distance = np.mean([ref.score(feature_table(model, dataset, rows)) for model, ref in self.pairs], axis=0)
-        strange = distance > self.ood_threshold
+        distance = np.mean([ref.score(ood_features(model, dataset, rows)) for model, ref in self.pairs], axis=0)
+        outside = distance > self.ood_threshold
         table = dataset.table.assign(repeat=len({model.info["repeat"] for model in self.models}))
         return with_probabilities(table, values, classes).assign(
             prediction_set=["|".join(members) for members in sets],
             ood=distance,
-            unlike_training=strange,
-            call=[call(members, unlike) for members, unlike in zip(sets, strange, strict=True)],
+            unlike_training=outside,
+            call=[call(*found) for found in zip(sets, outside, strict=True)],
         )
 
     @property
@@ -140,9 +171,9 @@ class Ensemble:
         return list(zip(self.models, self.references, strict=True))
 
 
-def call(members: Sequence[str], unlike: bool) -> str:
-    """What may be said of a nucleus with this prediction set; one unlike the training nuclei has no class."""
-    if unlike:
+def call(members: Sequence[str], outside: bool) -> str:
+    """The conclusion on a nucleus from its prediction set and whether it is out of distribution."""
+    if outside:
         return UNLIKE
     return members[0] if len(members) == 1 else UNDECIDED
 
@@ -151,22 +182,30 @@ def fit_ensemble(
     models: Sequence[Model],
     training: Dataset,
     folds: pd.DataFrame,
-    known: OutOfFold,
+    known: CalibrationSet,
     coverage: float,
     ood_quantile: float,
 ) -> Ensemble:
-    """Judge the models of an experiment by the nuclei that each of them held out.
+    """Make the ensemble of an experiment, calibrated by the nuclei that each of its models held out.
 
     Parameters
     ----------
-    models, training, folds : sequence of Model, Dataset, DataFrame
-        All models, the nuclei they were trained on, and who was held out when.
-    known : OutOfFold
-        What the models said of these nuclei out of fold.
+    models : sequence of Model
+        One for each fold of each repeat.
+    training : Dataset
+        The nuclei that they were trained on.
+    folds : DataFrame
+        As `folds.table.read_folds` gives them.
+    known : CalibrationSet
+        The models' out-of-fold predictions of these nuclei.
     coverage : float
         Of the prediction sets.
     ood_quantile : float
-        Share of the training nuclei, each scored by the models that held it out, that are to pass as usual.
+        Share of the training nuclei, each scored by the models that held it out, that are within the threshold.
+
+    Returns
+    -------
+    Ensemble
     """
     places = pd.Series(np.arange(len(training)), index=training.nucleus)
     total, times, references = np.zeros(len(training)), np.zeros(len(training)), []
@@ -174,8 +213,8 @@ def fit_ensemble(
         repeat, fold = model.info["repeat"], model.info["fold"]
         held_out = places[test_rows(folds, repeat, fold)].to_numpy()
         seen = places[training_rows(folds, repeat, fold)].to_numpy()
-        unseen = feature_table(model, training, held_out)
-        references.append(Reference.fit(feature_table(model, training, seen), training.label[seen], unseen))
+        unseen = ood_features(model, training, held_out)
+        references.append(Reference.fit(ood_features(model, training, seen), training.label[seen], unseen))
         total[held_out] += references[-1].score(unseen)
         times[held_out] += 1
     scores = (total / np.maximum(times, 1))[times > 0]
@@ -183,30 +222,72 @@ def fit_ensemble(
     return Ensemble(tuple(models), tuple(references), calibrate(known, coverage), limit)
 
 
-def truth_of(predictions: pd.DataFrame, classes: Sequence[str]) -> OutOfFold:
-    """What a calibration needs of a table of out-of-fold predictions."""
+def read_ensemble(
+    models: Sequence[str | Path],
+    dataset: str | Path,
+    folds: str | Path,
+    predictions: str | Path,
+    *,
+    coverage: float,
+    ood_quantile: float,
+) -> Ensemble:
+    """Make the ensemble of an experiment from its files, as `fit_ensemble` does.
+
+    Parameters
+    ----------
+    models : sequence of path
+        The folders of all its models.
+    dataset, folds, predictions : path
+        `dataset.h5`, `folds.tsv` and the out-of-fold predictions.
+    coverage, ood_quantile : float
+        As for `fit_ensemble`.
+
+    Returns
+    -------
+    Ensemble
+    """
+    loaded = [load_model(folder) for folder in models]
+    known = calibration_set(read_table(predictions), loaded[0].classes)
+    return fit_ensemble(loaded, read(dataset), read_folds(folds), known, coverage, ood_quantile)
+
+
+def calibration_set(predictions: pd.DataFrame, classes: Sequence[str]) -> CalibrationSet:
+    """The calibration set from a table of out-of-fold predictions."""
     rows, truth, values = pooled_truth(predictions, classes)
-    return OutOfFold(values, truth, rows["replicate"].to_numpy())
+    return CalibrationSet(values, truth, rows["replicate"].to_numpy())
 
 
 @torch.inference_mode()
-def feature_table(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.float64]:
-    """(n, d) features of nuclei of a dataset, in which nuclei of another kind lie apart.
+def ood_features(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.float64]:
+    """Features of nuclei in which nuclei out of distribution lie apart.
 
     Mean and standard deviation, over the image, of the rectified response to each of the network's first filters. The
-    features before the last layer would not do: they hold what tells the classes apart and little else, so that
-    nuclei of another kind fall among the known ones (docs/prediction.md has the figures). They serve for networks
-    without filters, which read localizations.
+    features before the last layer do not serve: they hold what distinguishes the classes and little else, so that
+    nuclei of another kind lie among the known ones (docs/prediction.md has the figures). They are used for networks
+    that read localizations, which have no such filters.
+
+    Parameters
+    ----------
+    model : Model
+        Trained.
+    dataset : Dataset
+        Of images like those it was trained on.
+    rows : (n,) int
+        Indices of the nuclei.
+
+    Returns
+    -------
+    (n, d) float64
     """
     views, filters = trained_views(dataset, model.info), first_filters(model.network)
     parts = [views.batch(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH)]
     if filters is None:
         return torch.cat([features(model.network, part) for part in parts]).double().numpy()
     filtered = model.network.get_submodule(filters.removesuffix(".weight"))
-    return torch.cat([moments(filtered(part).relu()) for part in parts]).double().numpy()
+    return torch.cat([_moments(filtered(part).relu()) for part in parts]).double().numpy()
 
 
-def moments(maps: Tensor) -> Tensor:
+def _moments(maps: Tensor) -> Tensor:
     """(N, 2 d) mean and standard deviation of each of the (N, d, ...) maps."""
     flat = maps.flatten(2)
     return torch.cat([flat.mean(2), flat.std(2)], 1)

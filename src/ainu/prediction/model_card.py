@@ -1,4 +1,4 @@
-"""The page that goes with packed models: what they are for, how good they are, and what they do not promise."""
+"""The model card of a bundle: what the models are for, how accurate they are, and what is not guaranteed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ MEASURES = {"balanced_accuracy": "Balanced accuracy", "auroc": "AUROC", "mcc": "
 
 
 def model_card(info: Mapping[str, Any]) -> str:
-    """Markdown from the content of `ainu-model.json` (Mitchell et al., Model Cards for Model Reporting, 2019)."""
-    sections = (_purpose, _data, _performance, _sets, _novelty, _use)
+    """The card as Markdown, from `ainu-model.json` (Mitchell et al., Model Cards for Model Reporting, 2019)."""
+    sections = (_purpose, _data, _performance, _sets, _out_of_distribution, _use)
     return "\n\n".join(["\n\n".join(section(info)) for section in sections]) + "\n"
 
 
@@ -21,9 +21,9 @@ def _purpose(info: Mapping[str, Any]) -> list[str]:
     classes, channels = _joined(info["classes"]), _joined(info["channels"])
     return [
         f"# {info['experiment']}: {classes}",
-        f"{len(info['models'])} networks ({info['network']}), trained by ainu {info['versions']['ainu']}, that tell "
-        f"nuclei of these classes apart by single-molecule localizations of {channels}. For research on cells "
-        "prepared and imaged as the training data were; not for diagnosis.",
+        f"{len(info['models'])} networks ({info['network']}), trained by ainu {info['versions']['ainu']}, that "
+        f"distinguish nuclei of these classes by single-molecule localizations of {channels}. For research on cells "
+        "prepared and imaged like the training data; not for diagnosis.",
     ]
 
 
@@ -47,18 +47,18 @@ def _data(info: Mapping[str, Any]) -> list[str]:
 def _performance(info: Mapping[str, Any]) -> list[str]:
     found = info["out_of_fold"]
     scores = [f"| {title} | {_score(found['metrics'].get(name))} |" for name, title in MEASURES.items()]
-    cheap = [
+    baselines = [
         f"| {name} alone (baseline), balanced accuracy | {_score(values.get('balanced_accuracy'))} |"
         for name, values in found["baselines"].items()
     ]
-    said = "\n".join(f"- {text}" for text in found["warnings"]) or "- none"
+    warnings = "\n".join(f"- {text}" for text in found["warnings"]) or "- none"
     return [
-        "## How good they are",
-        f"Out of fold: {found['n']} nuclei of {found['replicates']} replicates, each predicted by networks that had "
-        "not seen its replicate. Intervals: 95 %, bootstrap over replicates.",
-        "\n".join(["| measure | value |", "| --- | --- |", *scores, *cheap]),
+        "## Accuracy",
+        f"Out of fold: {found['n']} nuclei of {found['replicates']} replicates, each predicted by networks "
+        "trained without its replicate. Intervals: 95 %, bootstrap over replicates.",
+        "\n".join(["| measure | value |", "| --- | --- |", *scores, *baselines]),
         "Warnings of the evaluation:",
-        said,
+        warnings,
     ]
 
 
@@ -66,38 +66,37 @@ def _sets(info: Mapping[str, Any]) -> list[str]:
     conformal = info["conformal"]
     each = ", ".join(f"{name}: {share:.0%}" for name, share in conformal["per_replicate"].items())
     return [
-        "## What the prediction sets promise",
-        _promise(conformal),
-        "It is a promise about nuclei on average. It says nothing of one replicate, of one class, or of those nuclei "
-        "alone whose set holds one class. And it holds only where new cells are *exchangeable* with the training "
-        "data: as if they had been drawn from the same pot. Another microscope, dye, antibody, fixation, donor or "
-        "cell type is another pot; there the set may miss the true class far more often, and no number on this page "
-        "tells how often.",
+        "## Coverage of the prediction sets",
+        _guarantee(conformal),
+        "This holds for nuclei on average, not for a particular replicate or class, nor for the nuclei whose set holds "
+        "one class. It holds only where new cells are *exchangeable* with the training data, as if drawn from the same "
+        "population. With another microscope, dye, antibody, fixation, donor or cell type, sets may miss the true "
+        "class far more often, and no number on this page says how often.",
         f"Coverage in each replicate when it was left out of the calibration: {each or 'not measured'}.",
         f"Probabilities were scaled with a temperature of {info['temperature']:.3g}, fitted to the out-of-fold "
         "predictions.",
     ]
 
 
-def _promise(conformal: Mapping[str, Any]) -> str:
+def _guarantee(conformal: Mapping[str, Any]) -> str:
     share, n = f"{conformal['coverage']:.0%}", conformal["replicates"]
     if not conformal["threshold"]:
-        return f"Every set holds all classes: these predictions are too few or too poor to promise {share} with less."
+        return f"Every set holds all classes: predictions are too few or too poor to reach {share} with smaller sets."
     if conformal["holds_for_new_replicates"]:
         return f"The set of a nucleus of a new replicate holds its class in at least {share} of cases."
     return (
         f"The set of a further nucleus *of the same {n} replicates* holds its class in about {share} of cases. "
-        f"{n} replicates are too few to promise that for a new one."
+        f"{n} replicates are too few to guarantee that for a new one."
     )
 
 
-def _novelty(info: Mapping[str, Any]) -> list[str]:
+def _out_of_distribution(info: Mapping[str, Any]) -> list[str]:
     ood = info["ood"]
     return [
-        "## Cells of another kind",
+        "## Out of distribution",
         f"`unlike_training` is True where `ood` is above {ood['threshold']:.3g}, which {1 - ood['quantile']:.0%} of "
-        "the training nuclei are when held out. A class is no answer then, however high its probability. "
-        "The flag can miss: a nucleus of another kind whose texture is that of one of the classes is not flagged.",
+        "the training nuclei are when held out. Such a nucleus has no class, however high a probability is. The flag "
+        "can miss nuclei of another kind whose texture resembles one of the classes.",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Out-of-fold predictions of nuclei that keep a share of their localizations, drawn at random."""
+"""Out-of-fold predictions of nuclei with fewer localizations, to see how accuracy depends on their number."""
 
 from __future__ import annotations
 
@@ -13,13 +13,28 @@ from ainu.networks.model import Model
 from ainu.prediction.ensemble import out_of_fold
 
 SHARES = (0.5, 0.25, 0.1)
-"""Of the localizations that nuclei held out keep, to see how the score depends on their number."""
+"""Of the localizations that are kept."""
 
 
 def thinned_predictions(dataset: Dataset, folds: pd.DataFrame, models: Sequence[Model], seed: int) -> pd.DataFrame:
-    """Out-of-fold predictions of nuclei that keep a share of their localizations, with a column `share`.
+    """Out-of-fold predictions of nuclei that keep a share of their localizations, drawn at random.
 
-    Without rows where the images are densities.
+    Parameters
+    ----------
+    dataset : Dataset
+        All nuclei of the folds.
+    folds : DataFrame
+        As `folds.table.read_folds` gives them.
+    models : sequence of Model
+        One for each fold of each repeat.
+    seed : int
+        Draws the localizations.
+
+    Returns
+    -------
+    DataFrame
+        As `ensemble.out_of_fold` gives them for each of `SHARES`, with a column `share`; without rows where the images
+        are densities.
     """
     columns = [*folds.columns, "predicted", *(f"p_{name}" for name in models[0].classes)]
     if not dataset.counted:

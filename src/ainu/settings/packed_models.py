@@ -1,4 +1,4 @@
-"""Models that a pack holds, to predict with: whether each can be read and fits this config."""
+"""Model bundles that predict: whether each can be read and fits this config."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ainu.settings.schemas import Tree
 
 
 def model_mistakes(config: Tree, given: Tree, root: Path) -> Iterator[str]:
-    """Packs that cannot be read or were trained on other images than this config makes; and nothing to do at all."""
+    """Bundles that cannot be read or were trained on other images than this config makes; and nothing to do at all."""
     models, told = config["predict"]["models"], "experiments" in given and given["experiments"] is None
     if not (config["experiments"] or models or told):
         found = "found {}" if "experiments" in given else "missing"
@@ -20,11 +20,11 @@ def model_mistakes(config: Tree, given: Tree, root: Path) -> Iterator[str]:
         if name in config["experiments"]:
             yield f"predict.models.{name}: found {name!r}, which is an experiment too; allowed: another name"
         if folder is not None:
-            yield from (f"predict.models.{name}: {line}" for line in _pack_mistakes(root / folder, config))
+            yield from (f"predict.models.{name}: {line}" for line in _bundle_mistakes(root / folder, config))
 
 
-def _pack_mistakes(folder: Path, config: Tree) -> list[str]:
+def _bundle_mistakes(folder: Path, config: Tree) -> list[str]:
     try:
-        return list(mismatches(read_info(folder), config))
+        return list(mismatches(read_info(folder), config.get("channels") or [], config["renders"]))
     except AinuError as error:
         return [str(error)]

@@ -5,10 +5,10 @@ import pytest
 
 from ainu.prediction.calibration import (
     Calibration,
-    OutOfFold,
+    CalibrationSet,
     calibrate,
     conformal_threshold,
-    enough,
+    enough_replicates,
     fit_temperature,
     scaled,
 )
@@ -47,7 +47,7 @@ def test_scaling_keeps_the_order_of_classes_and_the_sum():
 
 def test_certainty_is_finite_where_every_nucleus_is_told_right():
     values = np.tile([[0.9, 0.1], [0.1, 0.9]], (10, 1))
-    calibration = calibrate(OutOfFold(values, np.tile([0, 1], 10), np.repeat(["a", "b"], 10)), 0.9)
+    calibration = calibrate(CalibrationSet(values, np.tile([0, 1], 10), np.repeat(["a", "b"], 10)), 0.9)
     assert 0.9 < calibration.probabilities(values).max() < 0.97
 
 
@@ -74,8 +74,8 @@ def test_a_large_replicate_weighs_as_much_as_a_small_one():
 
 
 def test_too_few_replicates_promise_nothing_for_new_ones_but_still_give_sets():
-    assert [enough(count, 0.9) for count in (8, 9)] == [False, True]
-    assert [enough(count, 0.8) for count in (3, 4)] == [False, True]
+    assert [enough_replicates(count, 0.9) for count in (8, 9)] == [False, True]
+    assert [enough_replicates(count, 0.8) for count in (3, 4)] == [False, True]
     right, member = replicates(4, 0, nuclei=(200, 300))
     threshold = conformal_threshold(right, member, 0.9)
     by_replicate = [(right[member == name] >= threshold).mean() for name in range(4)]
@@ -83,7 +83,7 @@ def test_too_few_replicates_promise_nothing_for_new_ones_but_still_give_sets():
 
 
 def test_a_coverage_that_the_nuclei_cannot_promise_gives_sets_of_all_classes():
-    calibration = calibrate(OutOfFold(np.array([[0.9, 0.1]] * 3), np.zeros(3, int), np.array(list("abc"))), 0.99)
+    calibration = calibrate(CalibrationSet(np.array([[0.9, 0.1]] * 3), np.zeros(3, int), np.array(list("abc"))), 0.99)
     assert calibration.threshold == 0
     assert calibration.sets(np.array([[0.99, 0.01]]), ["dim", "bright"]) == [("dim", "bright")]
 
@@ -91,9 +91,9 @@ def test_a_coverage_that_the_nuclei_cannot_promise_gives_sets_of_all_classes():
 def test_coverage_per_replicate_is_that_of_a_calibration_on_the_others():
     values, truth = predictions(400)
     replicate = np.repeat(list("abcd"), 100)
-    calibration = calibrate(OutOfFold(values, truth, replicate), 0.9)
+    calibration = calibrate(CalibrationSet(values, truth, replicate), 0.9)
     assert list(calibration.per_replicate) == list("abcd")
-    rest = calibrate(OutOfFold(values[100:], truth[100:], replicate[100:]), 0.9)
+    rest = calibrate(CalibrationSet(values[100:], truth[100:], replicate[100:]), 0.9)
     own = rest.probabilities(values[:100])[np.arange(100), truth[:100]]
     assert calibration.per_replicate["a"] == (own >= rest.threshold).mean()
     assert np.mean(list(calibration.per_replicate.values())) == pytest.approx(0.9, abs=0.05)
@@ -103,13 +103,13 @@ def test_a_replicate_unlike_the_others_shows_in_its_coverage():
     values, truth = predictions(400, classes=2)
     replicate = np.repeat(list("abcd"), 100)
     values[replicate == "d"] = values[replicate == "d"][:, ::-1]
-    found = calibrate(OutOfFold(values, truth, replicate), 0.8).per_replicate
+    found = calibrate(CalibrationSet(values, truth, replicate), 0.8).per_replicate
     assert found["d"] < 0.5 < min(found[name] for name in "abc")
 
 
 def test_one_replicate_leaves_nothing_to_calibrate_on():
     values, truth = predictions(20)
-    assert calibrate(OutOfFold(values, truth, np.array(["a"] * 20)), 0.9).per_replicate == {}
+    assert calibrate(CalibrationSet(values, truth, np.array(["a"] * 20)), 0.9).per_replicate == {}
 
 
 def test_sets_hold_the_classes_above_the_threshold():

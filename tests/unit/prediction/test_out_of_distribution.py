@@ -11,7 +11,7 @@ from spots import CLASSES, CPU, dataset, model
 from ainu.images.render import Render, voxelize
 from ainu.images.views import Images
 from ainu.networks.model import Model, make_network
-from ainu.prediction.calibration import OutOfFold
+from ainu.prediction.calibration import CalibrationSet
 from ainu.prediction.ensemble import fit_ensemble
 from ainu.prediction.out_of_distribution import Reference
 from ainu.simulation.cells import Condition, simulate
@@ -38,7 +38,7 @@ def test_held_out_nuclei_of_a_known_kind_score_about_one():
     assert np.median(reference().score(points(500, 3))) == pytest.approx(1, abs=0.15)
 
 
-def test_strangers_score_higher_the_farther_they_are():
+def test_nuclei_of_another_kind_score_higher_the_farther_they_are():
     away = [np.median(reference().score(points(200, 4) + step * np.array([0, 0, 0, 1, 0, 0]))) for step in (0, 1, 3)]
     assert away[0] < away[1] < away[2]
     assert away[2] > 3
@@ -71,14 +71,14 @@ def nuclei(condition: Condition, name: str, n: int, first: int, replicate: int) 
 
 
 @pytest.mark.slow
-def test_nuclei_of_a_third_simulated_condition_are_told_from_new_ones_of_the_known():
+def test_nuclei_of_a_third_simulated_condition_are_distinguished_from_new_ones_of_the_known():
     """72 nuclei of 6 replicates, three folds; then 3 new replicates of 16 nuclei of known kind and 16 of a third."""
     images = np.concatenate([nuclei(KNOWN[name], name, 6, 0, r) for r in range(6) for name in KNOWN])
     labels, replicate = np.tile(np.repeat([0, 1], 6), 6), np.repeat(np.arange(6), 12)
     data = dataset_of(images, labels, replicate)
     folds = data.table.assign(repeat=0, fold=replicate // 2)
     models = [trained_without(images, labels, replicate, fold) for fold in range(3)]
-    anything = OutOfFold(np.full((72, 2), 0.5), labels, replicate)
+    anything = CalibrationSet(np.full((72, 2), 0.5), labels, replicate)
     ensemble = fit_ensemble(models, data, folds, anything, coverage=0.9, ood_quantile=0.95)
     known = np.concatenate([nuclei(KNOWN[name], name, 8, 900, r) for r in (6, 7, 8) for name in KNOWN])
     third = np.concatenate([nuclei(THIRD, "third", 16, 900, r) for r in (6, 7, 8)])

@@ -10,13 +10,13 @@ from ainu import AinuError
 from ainu.images.views import views_of
 from ainu.prediction.ensemble import (
     Ensemble,
+    calibration_set,
     call,
     check_match,
-    feature_table,
     fit_ensemble,
+    ood_features,
     out_of_fold,
     probabilities,
-    truth_of,
 )
 
 
@@ -72,7 +72,7 @@ def ensemble_of(*folds: int) -> Ensemble:
     network, _ = trained()
     data = dataset(*spots())
     models = [model(network, fold=fold) for fold in folds]
-    known = truth_of(out_of_fold(data, folds_of(data), models), CLASSES)
+    known = calibration_set(out_of_fold(data, folds_of(data), models), CLASSES)
     return fit_ensemble(models, data, folds_of(data), known, coverage=0.9, ood_quantile=0.95)
 
 
@@ -94,7 +94,7 @@ def test_as_many_training_nuclei_are_flagged_when_held_out_as_the_quantile_lets_
     folds, scores = folds_of(data), np.zeros(len(data))
     for own, reference in ensemble.pairs:
         held_out = np.flatnonzero(folds["fold"] == own.info["fold"])
-        scores[held_out] = reference.score(feature_table(own, data, held_out))
+        scores[held_out] = reference.score(ood_features(own, data, held_out))
     assert (scores > ensemble.ood_threshold).mean() == pytest.approx(0.05, abs=0.02)
 
 

@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -12,16 +12,17 @@ from spots import CLASSES, dataset, folds_of, model, spots
 
 from ainu import AinuError
 from ainu.files import read_json, write_json
+from ainu.images.render import Render
 from ainu.networks.model import load_model, make_network, save_model
-from ainu.prediction import bundle as pack
-from ainu.prediction.ensemble import fit_ensemble, out_of_fold, truth_of
+from ainu.prediction import bundle
+from ainu.prediction.ensemble import calibration_set, fit_ensemble, out_of_fold
 
-RENDER = {"voxel_nm": 100, "canvas_nm": 1600, "kernel": "count", "dimensions": 2}
-RENDER |= {"voxel_z_nm": None, "depth_nm": None, "align": "none"}
+IMAGES = Render(100, 1600)
+RENDER = asdict(IMAGES)
 METRIC = {"value": 0.9, "ci": [0.8, 1.0]}
-ORIGIN = pack.Origin(
+ORIGIN = bundle.Origin(
     experiment="dim-vs-bright",
-    render=RENDER,
+    render=IMAGES,
     preparation={"drift": {"method": "aim"}, "quality": {"photons": [300, None]}, "nuclei": {"method": "density"}},
     nuclei={"dim": 24, "bright": 24},
     metrics={
@@ -36,76 +37,78 @@ ORIGIN = pack.Origin(
 
 
 @pytest.fixture(scope="module")
-def packed(tmp_path_factory):
-    """A pack of two models with random weights, and the ensemble that went in. Do not change it: copy it."""
+def made(tmp_path_factory):
+    """A bundle of two models with random weights, and the ensemble that went in. Do not change it: copy it."""
     folder = tmp_path_factory.mktemp("packed")
     sources = [folder / f"repeat0-fold{fold}" for fold in range(2)]
     for fold, source in enumerate(sources):
         network = make_network("ainu-small", 1, 2, (16, 16), fold)
         save_model(source, network.state_dict(), model(network, network="ainu-small", fold=fold).info)
     models, data = [load_model(source) for source in sources], dataset(*spots())
-    known = truth_of(out_of_fold(data, folds_of(data), models), CLASSES)
+    known = calibration_set(out_of_fold(data, folds_of(data), models), CLASSES)
     ensemble = fit_ensemble(models, data, folds_of(data), known, coverage=0.8, ood_quantile=0.95)
-    pack.write(folder / "ainu-model", ensemble, sources, ORIGIN)
+    bundle.write(folder / "ainu-model", ensemble, sources, ORIGIN)
     shutil.rmtree(sources[0])
     return folder / "ainu-model", ensemble
 
 
 @pytest.fixture
-def folder(packed, tmp_path):
+def folder(made, tmp_path):
     """A copy, to be changed."""
-    return shutil.copytree(packed[0], tmp_path / "copied")
+    return shutil.copytree(made[0], tmp_path / "copied")
 
 
 def config(**changes):
     return {"channels": ["DNA"], "renders": {"mine": dict(RENDER)}} | changes
 
 
-def test_a_pack_predicts_exactly_what_its_models_did(packed, folder):
+def test_a_bundle_predicts_exactly_what_its_models_did(made, folder):
     new = dataset(*spots(10, seed=7))
-    pd.testing.assert_frame_equal(pack.read(folder).predict(new), packed[1].predict(new), check_exact=True)
+    pd.testing.assert_frame_equal(bundle.read(folder).predict(new), made[1].predict(new), check_exact=True)
 
 
-def test_packing_again_gives_the_same_bytes(packed, tmp_path):
-    folder, ensemble = packed
-    pack.write(
-        tmp_path / "again", ensemble, [folder / name for name in read_json(folder / pack.INFO)["models"]], ORIGIN
+def test_packing_again_gives_the_same_bytes(made, tmp_path):
+    folder, ensemble = made
+    bundle.write(
+        tmp_path / "again", ensemble, [folder / name for name in read_json(folder / bundle.INFO)["models"]], ORIGIN
     )
-    assert (tmp_path / "again" / pack.SUMS).read_bytes() == (folder / pack.SUMS).read_bytes()
+    assert (tmp_path / "again" / bundle.SUMS).read_bytes() == (folder / bundle.SUMS).read_bytes()
 
 
 def test_the_digests_are_those_that_sha256sum_checks(folder):
-    done = subprocess.run(["sha256sum", "--check", "--strict", pack.SUMS], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(["sha256sum", "--check", "--strict", bundle.SUMS], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert files == set(pack.listed_files(read_json(folder / pack.INFO)))
+    assert files == set(bundle.listed_files(read_json(folder / bundle.INFO)))
 
 
-def test_a_pack_holds_no_pickle(folder):
+def test_a_bundle_holds_no_pickle(folder):
     assert {path.suffix for path in folder.rglob("*") if path.is_file()} == {".json", ".safetensors", ".md", ""}
 
 
-@pytest.mark.parametrize("name", [pack.NOVELTY, pack.CARD, "models/repeat0-fold1/model.safetensors", pack.INFO])
+@pytest.mark.parametrize(
+    "name", [bundle.REFERENCES, bundle.CARD, "models/repeat0-fold1/model.safetensors", bundle.INFO]
+)
 def test_a_damaged_file_is_refused_by_its_name(folder, name):
     content = bytearray((folder / name).read_bytes())
     content[-3] ^= 1
     (folder / name).write_bytes(content)
-    with pytest.raises(AinuError, match=f"{folder}/{name}: .*copy the pack again"):
-        pack.read(folder)
+    with pytest.raises(AinuError, match=f"{folder}/{name}: .*copy the bundle again"):
+        bundle.read(folder)
 
 
-@pytest.mark.parametrize("name", [pack.NOVELTY, "models/repeat0-fold0/model.json", pack.SUMS, pack.INFO])
+@pytest.mark.parametrize("name", [bundle.REFERENCES, "models/repeat0-fold0/model.json", bundle.SUMS, bundle.INFO])
 def test_a_missing_file_is_refused_by_its_name(folder, name):
     (folder / name).unlink()
     with pytest.raises(AinuError, match=name):
-        pack.verify(folder)
+        bundle.verify(folder)
 
 
 def test_a_file_that_no_digest_vouches_for_is_refused(folder):
-    lines = (folder / pack.SUMS).read_text().splitlines(keepends=True)
-    (folder / pack.SUMS).write_text("".join(line for line in lines if pack.NOVELTY not in line))
-    with pytest.raises(AinuError, match=f"does not list {pack.NOVELTY}"):
-        pack.verify(folder)
+    lines = (folder / bundle.SUMS).read_text().splitlines(keepends=True)
+    (folder / bundle.SUMS).write_text("".join(line for line in lines if bundle.REFERENCES not in line))
+    with pytest.raises(AinuError, match=f"does not list {bundle.REFERENCES}"):
+        bundle.verify(folder)
 
 
 @pytest.mark.parametrize(
@@ -117,25 +120,25 @@ def test_a_file_that_no_digest_vouches_for_is_refused(folder):
         ({"models": ["../../secret"]}, "found models"),
     ],
 )
-def test_a_pack_of_another_schema_is_refused(folder, change, message):
-    info = {key: value for key, value in (read_json(folder / pack.INFO) | change).items() if value is not ...}
-    write_json(folder / pack.INFO, info)
+def test_a_bundle_of_another_schema_is_refused(folder, change, message):
+    info = {key: value for key, value in (read_json(folder / bundle.INFO) | change).items() if value is not ...}
+    write_json(folder / bundle.INFO, info)
     with pytest.raises(AinuError, match=message):
-        pack.read_info(folder)
+        bundle.read_info(folder)
 
 
 @pytest.mark.parametrize("content", ["[1, 2]", "{", ""])
-def test_something_else_under_the_name_of_a_pack_is_refused(folder, content):
-    (folder / pack.INFO).write_text(content)
-    with pytest.raises(AinuError, match=pack.INFO):
-        pack.read_info(folder)
+def test_something_else_under_the_name_of_a_bundle_is_refused(folder, content):
+    (folder / bundle.INFO).write_text(content)
+    with pytest.raises(AinuError, match=bundle.INFO):
+        bundle.read_info(folder)
 
 
 def test_a_config_with_more_channels_and_renders_than_needed_fits(folder):
     renders = {"other": RENDER | {"voxel_nm": 50}, "any-name": dict(RENDER)}
-    rich, info = config(channels=["H3", "DNA"], renders=renders), pack.read_info(folder)
-    assert list(pack.mismatches(info, rich)) == []
-    assert pack.fitting_render(info, renders) == "any-name"
+    rich, info = config(channels=["H3", "DNA"], renders=renders), bundle.read_info(folder)
+    assert list(bundle.mismatches(info, **rich)) == []
+    assert bundle.fitting_render(info, renders) == "any-name"
 
 
 @pytest.mark.parametrize(
@@ -151,34 +154,34 @@ def test_a_config_with_more_channels_and_renders_than_needed_fits(folder):
     ],
 )
 def test_a_config_that_makes_other_images_is_told_what_is_needed(folder, change, words):
-    (line,) = pack.mismatches(pack.read_info(folder), config(**change))
+    (line,) = bundle.mismatches(bundle.read_info(folder), **config(**change))
     assert all(word in line for word in words)
 
 
-def test_a_fitted_canvas_is_packed_as_what_was_measured(packed):
-    origin = replace(ORIGIN, render=RENDER | {"canvas_nm": "fitted"})
-    assert pack.describe(packed[1], origin)["render"]["canvas_nm"] == 1600
+def test_a_fitted_canvas_is_packed_as_what_was_measured(made):
+    origin = replace(ORIGIN, render=replace(IMAGES, canvas_nm="fitted"))
+    assert bundle.describe(made[1], origin)["render"]["canvas_nm"] == 1600
 
 
 def test_other_preparation_is_told_key_by_key(folder):
     other = {"drift": {"method": "rcc"}, "quality": {"photons": [300, None]}, "nuclei": {"method": "density"}}
-    (line,) = pack.other_preparation(pack.read_info(folder), other)
+    (line,) = bundle.preparation_differences(bundle.read_info(folder), other)
     assert line == "drift.method: rcc; for the training data: aim"
 
 
-def test_what_was_calibrated_comes_back(packed, folder):
-    ensemble = pack.read(folder)
-    assert ensemble.calibration == packed[1].calibration
-    assert ensemble.ood_threshold == packed[1].ood_threshold
+def test_what_was_calibrated_comes_back(made, folder):
+    ensemble = bundle.read(folder)
+    assert ensemble.calibration == made[1].calibration
+    assert ensemble.ood_threshold == made[1].ood_threshold
     assert ensemble.calibration.holds_for_new_replicates
-    for (_, one), (_, other) in zip(ensemble.pairs, packed[1].pairs, strict=True):
+    for (_, one), (_, other) in zip(ensemble.pairs, made[1].pairs, strict=True):
         for name, values in one.tensors().items():
             assert values.dtype == np.float64
             assert np.array_equal(values, other.tensors()[name])
 
 
 def test_the_card_says_what_it_is_for_how_good_and_what_is_not_promised(folder):
-    card, info = (folder / pack.CARD).read_text(), json.loads((folder / pack.INFO).read_text())
+    card, info = (folder / bundle.CARD).read_text(), json.loads((folder / bundle.INFO).read_text())
     assert card.startswith("# dim-vs-bright: dim and bright")
     assert "dim: 24, bright: 24" in card
     assert "0.900 (95 % interval 0.800 to 1.000)" in card
@@ -187,3 +190,7 @@ def test_the_card_says_what_it_is_for_how_good_and_what_is_not_promised(folder):
     assert f"above {info['ood']['threshold']:.3g}" in card
     for name in ("r0", "r1", "r2", "r3"):
         assert f"{name}: " in card
+
+
+def test_images_are_compared_by_every_setting_of_a_render():
+    assert tuple(own.name for own in fields(Render)) == bundle.RENDER_KEYS
