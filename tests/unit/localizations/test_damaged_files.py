@@ -17,17 +17,17 @@ import vendor_files as vendor
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import ainu
 from ainu.errors import AinuError
-from ainu.localizations.formats import read as formats
 
 
-def read(path, format=None):
-    return formats.read(path, format, pixel_size_nm=vendor.PIXEL)
+def read_file(path, format=None):
+    return ainu.read(path, format, pixel_size_nm=vendor.PIXEL)
 
 
 def table_or_error(path, format):
     try:
-        return read(path, format)
+        return read_file(path, format)
     except AinuError as error:
         return error
 
@@ -85,7 +85,7 @@ def test_a_damaged_file_is_read_or_refused(tmp_path, whole_files, kept, kind, pl
 def test_noise_is_refused_under_any_formats_name(tmp_path, format, data):
     (tmp_path / "noise").write_bytes(data)
     with pytest.raises(AinuError, match="noise"):
-        read(tmp_path / "noise", format)
+        read_file(tmp_path / "noise", format)
 
 
 # --- each of the ways in which files go wrong
@@ -97,10 +97,10 @@ def test_a_truncated_file_is_refused_or_read_up_to_a_whole_row(tmp_path, name, s
     data = path.read_bytes()
     path.write_bytes(data[: int(share * len(data))])
     if name == "elyra" and share == 0.97:
-        assert len(read(path)) == vendor.N
+        assert len(read_file(path)) == vendor.N
         return
     with pytest.raises(AinuError, match=path.name):
-        read(path, name)
+        read_file(path, name)
 
 
 @pytest.mark.parametrize("name", vendor.TEXT)
@@ -113,7 +113,7 @@ def test_text_in_a_number_names_row_and_column(tmp_path, name):
     lines[4] = separator.encode().join(cells)
     path.write_bytes(b"\n".join(lines))
     with pytest.raises(AinuError, match=r"row 5 \(the header is row 1\), column '.*': 'oops' is not a number"):
-        read(path)
+        read_file(path)
 
 
 def test_text_in_a_number_of_rapidstorm_names_row_and_column(tmp_path):
@@ -122,7 +122,7 @@ def test_text_in_a_number_of_rapidstorm_names_row_and_column(tmp_path):
     lines[4] = lines[4].replace(lines[4].split(" ")[1], "oops")
     path.write_text("\n".join(lines))
     with pytest.raises(AinuError, match=r"row 5 .*column 'Position-1-0': 'oops' is not a number"):
-        read(path)
+        read_file(path)
 
 
 @pytest.mark.parametrize("name", vendor.TEXT)
@@ -131,7 +131,7 @@ def test_a_missing_column_is_named(tmp_path, name):
     column = vendor.TEXT[name][1]
     path.write_bytes(path.read_bytes().replace(column.encode(), b"elsewhere", 1))
     with pytest.raises(AinuError, match="is missing"):
-        read(path, name)
+        read_file(path, name)
 
 
 @pytest.mark.parametrize("name", ["smap", "decode", "storm_analysis"])
@@ -142,7 +142,7 @@ def test_a_missing_array_is_named(tmp_path, name):
         target = f"{group}/x" if group else vendor.HDF5[name]
         del file[target]
     with pytest.raises(AinuError, match=f"has no '{target.rpartition('/')[2]}'"):
-        read(path, name)
+        read_file(path, name)
 
 
 @pytest.mark.parametrize("name", vendor.TEXT)
@@ -150,7 +150,7 @@ def test_a_header_without_rows_is_refused(tmp_path, name):
     path = vendor.written(tmp_path, name)
     path.write_bytes(path.read_bytes().split(b"\n")[0] + b"\n")
     with pytest.raises(AinuError, match="holds a header but no rows"):
-        read(path)
+        read_file(path)
 
 
 @pytest.mark.parametrize("name", ["smlm", "rapidstorm"])
@@ -161,16 +161,16 @@ def test_other_files_without_rows_are_refused(tmp_path, name):
         path = vendor.written(tmp_path, name)
         path.write_text(path.read_text().splitlines()[0] + "\n")
     with pytest.raises(AinuError, match="holds a header but no rows"):
-        read(path)
+        read_file(path)
 
 
 def test_a_gzip_in_disguise_is_named_as_such(tmp_path, name):
     path = vendor.written(tmp_path, name)
     path.write_bytes(gzip.compress(path.read_bytes()))
     with pytest.raises(AinuError, match="compressed with gzip; unpack it first"):
-        read(path)
+        read_file(path)
     with pytest.raises(AinuError, match=path.name):
-        read(path, name)
+        read_file(path, name)
 
 
 @pytest.mark.parametrize("name", vendor.HDF5)
@@ -185,7 +185,7 @@ def test_links_in_hdf5_are_not_followed(tmp_path, name, link):
         del file[target]
         file[target] = link
     with pytest.raises(AinuError, match="is a link to another place"):
-        read(path, name)
+        read_file(path, name)
 
 
 @pytest.mark.parametrize("name", ["smap", "decode", "storm_analysis"])
@@ -196,7 +196,7 @@ def test_groups_that_are_links_are_not_followed(tmp_path, name):
         file.move(group, "elsewhere")
         file[group] = h5py.SoftLink("/elsewhere")
     with pytest.raises(AinuError, match="is a link to another place"):
-        read(path, name)
+        read_file(path, name)
 
 
 def test_rows_in_other_files_and_impossible_sizes_are_refused(tmp_path):
@@ -208,7 +208,7 @@ def test_rows_in_other_files_and_impossible_sizes_are_refused(tmp_path):
             rows = 20 if "external" in kind else 10**11
             file.create_dataset("data/xyz", (rows, 3), "f4", **kind)
         with pytest.raises(AinuError, match=message):
-            read(path)
+            read_file(path)
 
 
 # --- zips
@@ -220,7 +220,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path):
     assert path.stat().st_size < 10**6
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(AinuError, match=r"bomb\.smlm: 'table-0\.bin': \d+ bytes claim to unpack to 160000000"):
-        read(path)
+        read_file(path)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
 
 
@@ -229,40 +229,40 @@ def test_a_zip_whose_directory_understates_a_member_is_not_unpacked_beyond_it(tm
     data = path.read_bytes()
     path.write_bytes(data.replace((10**6).to_bytes(4, "little"), (vendor.N * 16).to_bytes(4, "little")))
     with pytest.raises(AinuError, match=r"a\.smlm"):
-        read(path)
+        read_file(path)
 
 
 def test_a_huge_manifest_is_refused(tmp_path):
     path = vendor.smlm(tmp_path / "a.smlm", manifest=json.dumps({"formats": {}, "pad": os.urandom(12_000_000).hex()}))
     with pytest.raises(AinuError, match=r"'manifest\.json' is of \d+ bytes"):
-        read(path)
+        read_file(path)
 
 
 @pytest.mark.parametrize("member", ["../up.bin", "/etc/passwd", "a/b.bin", "..\\up.bin", ".."])
 def test_a_member_with_a_path_in_its_name_is_refused(tmp_path, member):
     path = vendor.smlm(tmp_path / "a.smlm", member=member)
     with pytest.raises(AinuError, match="a member's name holds no path"):
-        read(path)
+        read_file(path)
     assert {entry.name for entry in tmp_path.iterdir()} == {"a.smlm"}
 
 
 def test_a_missing_member_and_one_of_another_size_are_refused(tmp_path):
     path = vendor.smlm(tmp_path / "a.smlm", rows=7)
     with pytest.raises(AinuError, match="320 bytes, 7 rows of 16 bytes are announced"):
-        read(path)
+        read_file(path)
     with zipfile.ZipFile(path) as archive:
         manifest = archive.read("manifest.json")
     with zipfile.ZipFile(tmp_path / "b.smlm", "w") as archive:
         archive.writestr("manifest.json", manifest)
     with pytest.raises(AinuError, match=r"has no 'table-0\.bin'; it holds: manifest\.json"):
-        read(tmp_path / "b.smlm")
+        read_file(tmp_path / "b.smlm")
 
 
 def test_a_compressed_matlab_variable_that_unpacks_to_nothing_but_zeros_is_refused(tmp_path):
     path = tmp_path / "a_sml.mat"
     scipy.io.savemat(path, {"saveloc": {"loc": {"xnm": np.zeros(10**6)}}}, do_compression=True)
     with pytest.raises(AinuError, match="bytes unpack to more than"):
-        read(path)
+        read_file(path)
 
 
 def test_a_matlab_file_with_a_pickle_of_its_own_kind_runs_nothing(tmp_path):
@@ -272,7 +272,7 @@ def test_a_matlab_file_with_a_pickle_of_its_own_kind_runs_nothing(tmp_path):
     path.write_bytes((tmp_path / "a.npy").read_bytes())
     for format in vendor.FILES:
         with pytest.raises(AinuError):
-            read(path, format)
+            read_file(path, format)
     assert not (tmp_path / "ran").exists()
 
 
@@ -287,7 +287,7 @@ class _Bomb:
 def test_a_name_with_a_path_in_it_cannot_leave_the_shard(tmp_path):
     (tmp_path / "t.csv").write_text("x,y,frame,../up\n1,2,3,4\n")
     with pytest.raises(AinuError, match="cannot be kept under this name"):
-        formats.read(tmp_path / "t.csv", keep=["../up"])
+        ainu.read(tmp_path / "t.csv", keep=["../up"])
 
 
 # --- memory
@@ -314,7 +314,7 @@ before = peak()
 ingest_shard({"s": [row]}, sys.argv[2], settings)
 print(peak() - before)
 """
-    source = Path(formats.__file__).parents[3]
+    source = Path(ainu.__file__).parents[1]
     command = [sys.executable, "-c", code, str(tmp_path / "big.csv"), str(tmp_path / "s.h5")]
     peak = int(subprocess.run(command, cwd=source, check=True, capture_output=True, text=True).stdout)
     assert peak < 150 * n
