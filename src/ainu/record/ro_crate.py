@@ -79,6 +79,11 @@ def write_record(
 def differences(record: str | Path) -> list[str]:
     """How the files that a record names differ from it: a line for each that is gone or has other bytes.
 
+    Returns
+    -------
+    list of str
+        Empty where all files are as recorded.
+
     Raises
     ------
     AinuError
@@ -104,10 +109,14 @@ def differences(record: str | Path) -> list[str]:
 def verify(record: str | Path) -> int:
     """Number of files that a record names and that are as it says.
 
+    Returns
+    -------
+    int
+
     Raises
     ------
     AinuError
-        That names every file that is not.
+        Names every file that is not.
     """
     if lines := differences(record):
         raise AinuError(f"{record}: {len(lines)} files differ from the record\n  " + "\n  ".join(lines))

@@ -57,6 +57,10 @@ class Settings:
     def rows(self, sample: str) -> list[dict[str, str]]:
         """The sheet's rows of a sample, one per file.
 
+        Returns
+        -------
+        list of dict of str to str
+
         Raises
         ------
         AinuError
@@ -66,6 +70,10 @@ class Settings:
 
     def experiment(self, name: str) -> Experiment:
         """All settings of an experiment.
+
+        Returns
+        -------
+        Experiment
 
         Raises
         ------
@@ -104,6 +112,10 @@ def check(config: Mapping[str, Any], root: str | Path = ".", *, source: str = "c
         Folder that the paths in config and sheet are relative to.
     source : str
         What messages call the config; its file's name, say.
+
+    Returns
+    -------
+    Settings
 
     Raises
     ------
@@ -154,6 +166,10 @@ def _automatic_shards(shard_size: int | str) -> Iterator[str]:
 
     How many places a shard takes depends on its number alone: rows added at the end move no sample to another shard,
     and yet a hundred thousand samples are a thousand shards.
+
+    Yields
+    ------
+    str
     """
     for k in itertools.count():
         size = min(16 << k // 128, 128) if shard_size == "auto" else int(shard_size)

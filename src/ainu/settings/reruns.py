@@ -20,6 +20,7 @@ def compare_by_content(workflow: Any) -> None:
     Parameters
     ----------
     workflow : snakemake.workflow.Workflow
+        The one that is being read.
     """
     type(workflow).dag_settings = property(lambda self: vars(self)["dag_settings"], _set)
 

@@ -24,7 +24,17 @@ def schema(name: str) -> Tree:
 
 @cache
 def schema_of(name: str) -> Tree:
-    """The same, read once and shared: not to be changed."""
+    """The same, read once and shared: not to be changed.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    AinuError
+        There is no schema of this name.
+    """
     path = SCHEMAS / f"{name}.schema.yaml"
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))

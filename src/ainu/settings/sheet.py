@@ -36,6 +36,7 @@ class Sheet:
 
     @classmethod
     def read(cls, path: str | None, root: Path) -> Sheet:
+        """The sheet at a path below `root`; not usable where it cannot be read or there is none."""
         empty = pd.DataFrame(columns=list(schema_of("samples")["properties"]), dtype=object)
         if not path:
             return cls("", empty, [], root, usable=False)

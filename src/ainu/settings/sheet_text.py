@@ -13,7 +13,25 @@ from ainu.settings.wording import did_you_mean
 
 
 def header_and_rows(path: str, root: Path) -> tuple[list[str], dict[int, list[str]]]:
-    """Header, and row number -> cells, without blanks around them and without empty rows."""
+    """Header, and row number -> cells, without blanks around them and without empty rows.
+
+    Parameters
+    ----------
+    path : str
+        Of the sheet, as the config names it.
+    root : Path
+        The folder that it is relative to.
+
+    Returns
+    -------
+    header : list of str
+    rows : dict of int to list of str
+
+    Raises
+    ------
+    AinuError
+        It is no tab-separated text in UTF-8, or empty.
+    """
     lines = csv.reader(io.StringIO(_sheet_text(path, root)), delimiter="\t")
     try:
         cells = [[cell.strip() for cell in row] for row in lines]

@@ -17,6 +17,15 @@ def expand(experiments: Mapping[str, Any]) -> dict[str, Any]:
     `sweep: {over: {network: [a, b], training.epochs: [10, 20]}}` of experiment `x` stands for the runs
     `x--network-a--epochs-10`, `x--network-a--epochs-20` and so on. What is not a sweep stays as it is, for the schema
     to judge.
+
+    Parameters
+    ----------
+    experiments : mapping
+        As the user wrote them, by name.
+
+    Returns
+    -------
+    dict of str to object
     """
     found: dict[str, Any] = {}
     for name, entry in experiments.items():

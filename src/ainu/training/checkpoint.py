@@ -64,6 +64,7 @@ class Stop:
     signal: int | None = None
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
+        """Note a signal, as its handler."""
         self.signal = number
 
 

@@ -32,12 +32,18 @@ def control_dataset(dataset: Dataset, control: str, masks: Mapping[str, str | Pa
     Parameters
     ----------
     dataset : Dataset
+        The experiment's.
     control : str
         "unchanged", "equal_counts" or "outline".
     masks : mapping
         The nuclei file of each sample, for "outline".
     seed : int
         Draws the localizations that stay.
+
+    Returns
+    -------
+    Dataset
+        Of the same nuclei.
     """
     if control == EQUAL_COUNTS:
         return equal_counts(dataset, seed)
@@ -87,9 +93,11 @@ def train_controls(
     validation : CrossValidation
         Of the experiment; its network is that of the controls.
     controls : sequence of str
+        Which ones, as `control_dataset` takes them.
     masks : mapping
         As for `control_dataset`.
     fold : int
+        Which fold is held out.
     output : path
         Table of predictions with a column `control`.
     """

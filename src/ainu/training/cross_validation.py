@@ -166,6 +166,10 @@ class Fit:
 
         Where the filters do not move, neither does what their batch normalisation knows, nuclei as they are: images
         smoothed by turning would look strange to it.
+
+        Returns
+        -------
+        Augmentation
         """
         asked = self.design.augmentation
         return asked.of_copies if self.design.transfer.mode == "frozen" else asked

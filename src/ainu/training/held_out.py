@@ -18,6 +18,7 @@ def predict_held_out(fit: Fit, rows: pd.DataFrame, resume: str | Path | None = N
     Parameters
     ----------
     fit : Fit
+        The network and the nuclei that it is trained on.
     rows : DataFrame
         Rows of `folds` of the nuclei to predict.
     resume : path, optional

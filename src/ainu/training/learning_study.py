@@ -32,6 +32,19 @@ def few(fit: Fit, size: int | str, draw: int) -> Fit:
 
     With few nuclei an epoch is a step or two; trained for the same epochs, a network from scratch would not be worse
     for lack of nuclei but for lack of steps.
+
+    Parameters
+    ----------
+    fit : Fit
+        The training on all nuclei.
+    size : int or "all"
+        Training nuclei of each class.
+    draw : int
+        Which nuclei.
+
+    Returns
+    -------
+    Fit
     """
     rng = np.random.default_rng([fit.seed, draw])
     rows = fit.rows[draw_nuclei(fit.dataset.label[fit.rows].tolist(), size, rng)]
@@ -55,6 +68,7 @@ def predict_from_few(
     Parameters
     ----------
     validation : CrossValidation
+        Of the experiment.
     mode : str
         "finetune", "frozen" or "scratch".
     size : int or "all"

@@ -125,10 +125,13 @@ def train(
     inputs : Views
         Of N nuclei.
     labels : (N,) int64
+        Index of the class of each.
     rows, held_back : (n,) int
         Nuclei to train on, and those that decide when to stop; where there are none of these, the last epoch is kept.
     recipe : Recipe
+        How to train.
     device : torch.device
+        Where to.
     seed : int
         Order of images, augmentation and dropout of every batch follow from it.
     transfer : Transfer
@@ -140,6 +143,11 @@ def train(
     Returns
     -------
     Trained
+
+    Raises
+    ------
+    SystemExit
+        A signal ended the training; the status is 128 and the number of the signal.
     """
     run = Run(network.to(device), inputs, labels, rows, recipe, device, seed, transfer)
     if resume and (state := resume.load()):
@@ -211,6 +219,10 @@ class Run:
         """Those of the present epoch that are still to come, small ones made several at once.
 
         After a step the processor's caches hold nothing of what makes a batch; alone, a small one takes twice as long.
+
+        Yields
+        ------
+        Batch
         """
         left = list(enumerate(self.batches_of(self.epoch)))[self.batch :]
         ahead = 1
@@ -221,7 +233,7 @@ class Run:
             yield from made
 
     def make(self, rows: Indices, number: int) -> Batch:
-        """What batch `number` of the present epoch is: all that is random in it follows from seed, epoch and number."""
+        """Batch `number` of the epoch, of nuclei `rows` (n,): seed, epoch and number decide all that is random in it."""
         rng = np.random.default_rng([self.seed, self.epoch, number])
         seed = int(rng.integers(2**62))
         return Batch(seed, self.inputs.batch(rows, rng), self.labels[torch.as_tensor(rows, device=self.device)])
@@ -244,7 +256,7 @@ class Run:
         self.batch += 1
 
     def close_epoch(self, held_back: Indices) -> None:
-        """Judge the epoch, and keep its weights if they are the best so far."""
+        """Judge the epoch by nuclei `held_back` (n,), and keep its weights if they are the best so far."""
         judged = self.average or self.network
         row = {
             "epoch": self.epoch + 1,
@@ -263,7 +275,7 @@ class Run:
             self.best_epoch, self.best_weights = self.epoch, snapshot(judged)
 
     def validate(self, network: nn.Module, held_back: Indices) -> dict[str, float]:
-        """Loss and balanced accuracy on nuclei that are not trained on; NaN where there are none."""
+        """Loss and balanced accuracy on nuclei `held_back` (n,) that are not trained on; NaN where there are none."""
         if not len(held_back):
             return {"validation_loss": math.nan, "validation_balanced_accuracy": math.nan}
         logits = logits_of(network, self.inputs, held_back, self.recipe.batch_size, self.device)
@@ -352,7 +364,7 @@ def seen_by(inputs: Views, rows: Indices, batch_size: int, device: torch.device)
 
 
 def snapshot(network: nn.Module) -> dict[str, Tensor]:
-    """A copy of the weights, on the CPU and in plain memory order."""
+    """A copy of the weights by name, each (...) on the CPU and in plain memory order."""
     return {
         name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, value in network.state_dict().items()

@@ -14,6 +14,20 @@ def arithmetic(precision: str, network: nn.Module, device: torch.device) -> str:
 
     On a CPU that does, steps took 0.5 to 0.8 of the time (`benchmarks/training`), but 1.6 times as long with depthwise
     convolutions; on one that does not, bfloat16 is emulated.
+
+    Parameters
+    ----------
+    precision : str
+        "auto", "float32" or "bfloat16".
+    network : Module
+        What is to be trained.
+    device : torch.device
+        Where.
+
+    Returns
+    -------
+    str
+        "float32" or "bfloat16".
     """
     if precision != "auto":
         return precision

@@ -32,6 +32,7 @@ def initialise(
     network : Module
         With random weights; those that do not fit elsewhere stay.
     transfer : Transfer
+        What becomes of the weights.
     folders : sequence of path
         Models of the experiment to start from, if any.
     held_out : set of str
@@ -67,6 +68,19 @@ def initialise(
 def allowed_model(models: Sequence[Model], held_out: set[str], fold: int) -> Model:
     """One of the models that saw none of the replicates held out here.
 
+    Parameters
+    ----------
+    models : sequence of Model
+        Those of the experiment to start from.
+    held_out : set of str
+        Replicates that the network will be tested on.
+    fold : int
+        Decides among the models that are allowed.
+
+    Returns
+    -------
+    Model
+
     Raises
     ------
     AinuError
@@ -88,6 +102,22 @@ def match_channels(
     """The model's weights with its first filters in the order of these channels, and which channel each one took.
 
     A channel that the model has not seen starts with the mean of the model's filters.
+
+    Parameters
+    ----------
+    model : Model
+        Whose weights are taken.
+    network : Module
+        That is to take them.
+    channels : sequence of str
+        Of the images.
+
+    Returns
+    -------
+    weights : dict of str to Tensor
+        First filters (F, C, ...) for the C channels of the images, all others as they are.
+    matched : dict of str to str, optional each
+        For each channel of the images, the model's channel that it starts from.
     """
     weights, own = dict(model.network.state_dict()), list(model.info["channels"])
     matched: dict[str, str | None] = {name: name if name in own else None for name in channels}
@@ -107,6 +137,18 @@ def weights_of_file(path: str | Path, network: nn.Module) -> dict[str, Tensor]:
     """Pretrained weights of a file, by name; torchvision's names of a DenseNet lack MONAI's ".layers".
 
     First filters of another number of channels are averaged over the channels.
+
+    Parameters
+    ----------
+    path : path
+        A .safetensors file.
+    network : Module
+        That is to take the weights.
+
+    Returns
+    -------
+    dict of str to Tensor
+        First filters (F, C, ...) for the C channels of the network.
 
     Raises
     ------
@@ -131,7 +173,7 @@ def weights_of_file(path: str | Path, network: nn.Module) -> dict[str, Tensor]:
 
 
 def take(network: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
-    """Load the tensors whose name and shape fit; the names of those."""
+    """Load the tensors (...) whose name and shape fit; the names of those."""
     own = network.state_dict()
     fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
     network.load_state_dict(fitting, strict=False)
