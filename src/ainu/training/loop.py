@@ -233,7 +233,7 @@ class Run:
             yield from made
 
     def make(self, rows: Indices, number: int) -> Batch:
-        """Batch `number` of the epoch, of nuclei `rows` (n,): seed, epoch and number decide all that is random in it."""
+        """Batch `number` of the epoch, of nuclei `rows` (n,): seed, epoch and number decide all randomness."""
         rng = np.random.default_rng([self.seed, self.epoch, number])
         seed = int(rng.integers(2**62))
         return Batch(seed, self.inputs.batch(rows, rng), self.labels[torch.as_tensor(rows, device=self.device)])
