@@ -1,4 +1,4 @@
-"""The one exception for what a user can mend, and how a job reports it."""
+"""The one exception for what a user can correct, and how a job reports it."""
 
 import contextlib
 import signal
@@ -14,7 +14,7 @@ class AinuError(Exception):
 
 
 class BrokenFileError(AinuError):
-    """A file of the pipeline itself that cannot be read: no sample's fault."""
+    """A file of the pipeline itself cannot be read; no sample is to blame."""
 
 
 class _Tee:
@@ -46,6 +46,21 @@ def job(log: str | Path) -> Iterator[None]:
     """Run a workflow job: what it writes to stderr also goes to `log`; an `AinuError` becomes one line and exit code 1.
 
     A job that SIGTERM ends exits with 143, so that nobody takes it for finished.
+
+    Parameters
+    ----------
+    log : path
+        Made anew, with its folder.
+
+    Yields
+    ------
+    None
+        While the job runs.
+
+    Raises
+    ------
+    SystemExit
+        With code 1 after an `AinuError`.
     """
     signal.signal(signal.SIGTERM, _exit_by_signal)
     Path(log).parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""Samples that failed in a stage: left out from there on, with the stage and the reason, and never silently.
+"""Samples that failed in a stage: left out of all later ones, with the stage and the reason, and never silently.
 
-In the shard's file such a sample is an empty group that says why. Whoever opens it gets `LeftOut`, so that every later
+In the shard's file such a sample is an empty group that says why. Opening it raises `LeftOut`, so that every later
 stage leaves the sample out for the same reason.
 """
 
@@ -17,7 +17,7 @@ LONGEST = 1000
 """Characters of a reason that are kept."""
 
 
-class LeftOut(AinuError):  # noqa: N818 - as much what is told of a sample as an error
+class LeftOut(AinuError):  # noqa: N818 - a record of a sample as much as an error
     """The stage in which a sample failed, and why."""
 
     def __init__(self, stage: str, why: str) -> None:
@@ -25,10 +25,12 @@ class LeftOut(AinuError):  # noqa: N818 - as much what is told of a sample as an
 
     @property
     def stage(self) -> str:
+        """Name of the stage."""
         return str(self.args[0])
 
     @property
     def why(self) -> str:
+        """What went wrong, in one line."""
         return str(self.args[1])
 
     def __str__(self) -> str:
@@ -46,12 +48,7 @@ def reason_of(group: h5py.Group) -> LeftOut | None:
 
 
 def require(group: h5py.Group) -> h5py.Group:
-    """The group of a sample that is there.
-
-    Raises
-    ------
-    LeftOut
-    """
+    """The group of a sample that is there; raises `LeftOut` for one that is not."""
     if reason := reason_of(group):
         raise reason
     return group

@@ -21,6 +21,16 @@ DIGEST_BYTES = 1 << 20
 def head(path: str | Path) -> bytes:
     """The first bytes of a file, enough to know its format.
 
+    Parameters
+    ----------
+    path : path
+        Any file.
+
+    Returns
+    -------
+    bytes
+        Up to `HEAD_BYTES`.
+
     Raises
     ------
     AinuError
@@ -37,8 +47,8 @@ def head(path: str | Path) -> bytes:
 
 
 def sha256(path: str | Path) -> str:
-    """Hex digest of a file, read in pieces that fit into the cache and for which a thread of its own seldom asks for
-    the lock."""
+    """SHA-256 of a file in hexadecimal digits."""
+    # Pieces that fit into the cache, and so large that a thread seldom asks for the lock.
     digest, buffer = hashlib.sha256(), memoryview(bytearray(DIGEST_BYTES))
     with open(path, "rb", buffering=0) as file:
         while count := file.readinto(buffer):

@@ -23,7 +23,7 @@ STORAGE: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffl
 
 
 def write_array(group: h5py.Group, name: str, values: NDArray[Any]) -> None:
-    """Store an array compactly and reproducibly (strings as UTF-8)."""
+    """Store an array of any shape `(...)`, compactly and reproducibly (strings as UTF-8)."""
     values = np.asarray(values)
     if values.dtype.kind in "UO":
         group.create_dataset(name, data=values.astype(object), dtype=h5py.string_dtype(), track_times=False)
@@ -42,7 +42,23 @@ def new_file(path: str | Path) -> Iterator[h5py.File]:
 
 @contextmanager
 def open_file(path: str | Path) -> Iterator[h5py.File]:
-    """An HDF5 file of the pipeline, read only."""
+    """An HDF5 file of the pipeline, read only.
+
+    Parameters
+    ----------
+    path : path
+        A file that an earlier job wrote.
+
+    Yields
+    ------
+    File
+        Closed when the block ends.
+
+    Raises
+    ------
+    BrokenFileError
+        It is missing, or not HDF5.
+    """
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -53,12 +69,6 @@ def open_file(path: str | Path) -> Iterator[h5py.File]:
 
 @contextmanager
 def open_sample(path: str | Path, sample: str) -> Iterator[h5py.Group]:
-    """The group of a sample in the shard's file of a stage, read only.
-
-    Raises
-    ------
-    LeftOut
-        The sample failed in that stage or before.
-    """
+    """The group of a sample in the shard's file of a stage, read only; `LeftOut` if it failed there or before."""
     with open_file(path) as file:
         yield require(file[sample])

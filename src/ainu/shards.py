@@ -1,6 +1,6 @@
 """One job per shard, parallel inside over its samples: each sample becomes one group of the shard's HDF5 file.
 
-A sample that fails costs itself alone: it is left out from there on (`ainu.left_out`), and the others go on.
+A sample that fails is left out of all later stages (`ainu.failures`); the other samples of its shard go on.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ T = TypeVar("T")
 Work = Callable[[str, h5py.Group], None]
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-"""A full or read-only disk: no sample's fault."""
+"""A full or read-only disk; no sample is to blame."""
 
 
 def write_shard(
@@ -43,8 +43,8 @@ def write_shard(
 ) -> None:
     """Write one HDF5 file with a group per sample, filled by `work(sample, group)` in parallel processes.
 
-    A sample that fails is an empty group that says why (`ainu.left_out`); the groups of the others are the same with
-    and without it.
+    A sample that fails is an empty group that says why (`ainu.failures`); the groups of the others are the same with
+    and without it. As `each_sample`, it raises an `AinuError` where all samples fail.
 
     Parameters
     ----------
@@ -57,14 +57,9 @@ def write_shard(
     threads : int
         Processes.
     title : str
-        Name of the stage, for the progress bar and what is said of samples that fail.
+        Name of the stage, for the progress bar and the messages on samples that fail.
     all_may_fail : bool
         As for `each_sample`.
-
-    Raises
-    ------
-    AinuError
-        As `each_sample` does.
     """
     output = Path(output)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +76,7 @@ def write_shard(
 
 
 def _write_part(work: Work, stage: str, parts: Mapping[str, Path], sample: str) -> LeftOut | None:
-    """Fill a file of a sample's own. What goes wrong in opening and closing it is the disk's fault."""
+    """Fill a file of a sample's own. Errors in opening and closing it come from the disk."""
     with h5py.File(parts[sample], "w") as file:
         return guarded(partial(work, sample), stage, file.create_group(sample))
 
@@ -102,31 +97,28 @@ def each_sample(
     *,
     all_may_fail: bool = False,
 ) -> dict[str, T | LeftOut]:
-    """`function(sample)` of each sample over processes, or why it failed; who fails in this stage is told.
+    """`function(sample)` of each sample over processes, or why it failed; failures of this stage go to stderr.
 
     A sample whose process dies, or runs out of memory, is tried again alone, with all the memory that the job has.
+    Where all of several samples fail, the settings are rather wrong: an `AinuError` names the samples and why.
 
     Parameters
     ----------
     function : callable
         Picklable; gives what it found or, `guarded`, why the sample failed.
     samples : sequence of str
+        Their names.
     threads : int
         Processes.
     stage : str
         Its name.
     all_may_fail : bool
-        Whether that all fail says nothing of the settings.
+        Whether it is no error that all fail.
 
     Returns
     -------
     dict
         In the order of the samples.
-
-    Raises
-    ------
-    AinuError
-        All of several samples failed, which is rather a mistake of the settings; names them and why.
     """
     found = _in_parallel(function, samples, threads, stage)
     for sample in samples:
@@ -154,8 +146,28 @@ def _tell(found: Mapping[str, Any], stage: str, all_may_fail: bool) -> None:
 def guarded(function: Callable[..., T], stage: str, *arguments: Any) -> T | LeftOut:
     """`function(*arguments)` for one sample, or why it failed: in this stage, or in an earlier one.
 
-    What is no sample's fault is raised: a disk that cannot be written, a file of the pipeline that cannot be read, too
-    little memory beside other samples.
+    An `OSError` of a disk that cannot be written is raised as well.
+
+    Parameters
+    ----------
+    function : callable
+        Computes something of a sample.
+    stage : str
+        Its name.
+    *arguments : object
+        Of the function.
+
+    Returns
+    -------
+    object or LeftOut
+        What the function gives, or why there is nothing.
+
+    Raises
+    ------
+    BrokenFileError
+        A file of the pipeline cannot be read.
+    MemoryError
+        Too little memory beside other samples.
     """
     try:
         return function(*arguments)
@@ -201,7 +213,7 @@ def _alone(function: Callable[[str], T], sample: str, stage: str) -> T | LeftOut
 
 
 def left_out(paths: Iterable[str | Path]) -> dict[str, list[LeftOut]]:
-    """The samples that shard files lack, and why; a reason that several files give counts once."""
+    """Samples that are left out of shard files, and why; a reason that several files give counts once."""
     found: dict[str, list[LeftOut]] = {}
     for path in paths:
         with open_file(path) as file:
