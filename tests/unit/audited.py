@@ -1,4 +1,4 @@
-"""Predictions, datasets and folds for tests of the evaluation: what is known of them decides what has to be found."""
+"""Predictions, datasets and folds with planted effects, for tests of the evaluation."""
 
 from dataclasses import replace
 
@@ -24,10 +24,10 @@ def informative(n=120, seed=0, strength=2.0, follow=False):
     rng = np.random.default_rng(seed)
     replicate = np.array([f"r{k % 6}" for k in range(n)])
     code = np.array([int(r[1]) % 2 for r in replicate]) if follow else rng.integers(0, 2, n)
-    return _told(code, strength, rng), np.array(CLASSES)[code], replicate
+    return _probabilities(code, strength, rng), np.array(CLASSES)[code], replicate
 
 
-def _told(code, strength: float, rng) -> np.ndarray:
+def _probabilities(code, strength: float, rng) -> np.ndarray:
     return 1 / (1 + np.exp(-(rng.normal(0, 1, len(code)) + strength * (2 * code - 1))))
 
 
@@ -44,9 +44,9 @@ def evidence(
 ) -> Evidence:
     """Evidence of n nuclei in 6 replicates.
 
-    `strength` is what the network tells, `counts` the relative difference in localizations between the classes,
-    `feature` that of a feature in units of its spread, `signature` the spread of another feature between replicates,
-    and `controls` the strength of the control networks.
+    `strength` is how well the network distinguishes the classes, `counts` the relative difference of their
+    localizations, `feature` their difference in a feature in units of its spread, `signature` the spread of another
+    feature between replicates, and `controls` the strength of the control networks.
     """
     rng = np.random.default_rng(seed)
     p, label, replicate = informative(n, seed, strength, follow)
@@ -70,7 +70,9 @@ def evidence(
     parts = [
         table.assign(control=name)
         if own == "same"
-        else predictions(_told(code, own, np.random.default_rng([seed, k])), label, replicate).assign(control=name)
+        else predictions(_probabilities(code, own, np.random.default_rng([seed, k])), label, replicate).assign(
+            control=name
+        )
         for k, (name, own) in enumerate((controls or {}).items())
     ]
     background = {"background of PolII": rng.normal(20, 1, n), "acquisition length": np.full(n, np.nan)}

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ainu.attribution.settings import AttributionSettings
 from ainu.drift.settings import DriftSettings
 from ainu.images.augmentation import Augmentation
 from ainu.nuclei.settings import SearchSettings
@@ -53,3 +54,8 @@ def search_settings(**changes: Any) -> SearchSettings:
     """`nuclei`, but for the pixel of drawn outlines."""
     filled = section("nuclei", **changes)
     return typed(SearchSettings, {key: value for key, value in filled.items() if key != "roi_pixel_nm"})
+
+
+def attribution(**changes: Any) -> AttributionSettings:
+    """`attribution`, without methods unless these are named."""
+    return typed(AttributionSettings, section("attribution", **{"methods": (), **changes}))

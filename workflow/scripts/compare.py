@@ -1,4 +1,4 @@
-"""Put the runs of a sweep side by side."""
+"""Compare the runs of a sweep."""
 
 from ainu.errors import job
 from ainu.evaluation.comparison import compare_files

@@ -1,4 +1,4 @@
-"""Put the trainings of a study together."""
+"""Summarise the trainings of a learning study."""
 
 from ainu.errors import job
 from ainu.evaluation.learning_study import write_study

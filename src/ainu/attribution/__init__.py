@@ -1,1 +1,1 @@
-"""Where the evidence lies: maps, the checks that they have to pass, and what they say of biology."""
+"""Where the evidence lies: maps, their checks, and summaries by compartment, by localization and over simulations."""

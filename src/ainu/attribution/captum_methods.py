@@ -80,7 +80,7 @@ class Explainer:
         return [replace(self, model=replace(self.model, network=network)) for network in networks]
 
     def maps(self, method: str, inputs: Tensor, target: Tensor, names: Sequence[str] = ()) -> NDArray[np.float32]:
-        """Explain images, as many at a time as the memory holds.
+        """Explain images, as many at a time as fit the memory.
 
         Noise follows from the seed and the names of the nuclei, not from what else is explained with them.
 

@@ -49,7 +49,7 @@ def explain(
     image : (C, Y, X) or (C, Z, Y, X) uint16
         Localizations per voxel.
     method : str
-        One of `catalogue.METHODS`; docs/attribution.md says what each shows.
+        One of `catalogue.METHODS`; docs/attribution.md explains them.
     target : int, optional
         Class whose evidence is wanted; the predicted one by default.
     voxel_nm : tuple of float, optional
@@ -82,8 +82,7 @@ def attribute(
 ) -> None:
     """Explain every nucleus, for its true class, by the models that held it out; average over repeats.
 
-    Of a network that reads localizations each localization gets its own attribution, and a map holds the sums over its
-    voxels.
+    With a network that reads localizations each localization gets its own attribution, and maps are sums per voxel.
 
     Parameters
     ----------

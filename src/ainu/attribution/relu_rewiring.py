@@ -23,7 +23,7 @@ LOWEST = -1e30
 
 
 class _InTurn(nn.Module):
-    """Modules that stand in for one that is called several times: the first call goes to the first of them."""
+    """Replaces a module that is called several times by one module per call."""
 
     def __init__(self, members: list[nn.Module]) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class _LargestByReLU(nn.Module):
         return maps.flatten(1) if self.flat else maps
 
     def _along(self, maps: Tensor, axis: int) -> Tensor:
-        """The first place looked at is one that is no padding, so that nothing is lost to rounding."""
+        """The first place compared is never padding, so that nothing is lost to rounding."""
         size, stride, margin = self.kernel[axis], self.stride[axis], self.padding[axis]
         edge = maps.shape[axis + 2]
         count = (edge + 2 * margin - size + (stride - 1 if self.ceil else 0)) // stride + 1

@@ -79,9 +79,9 @@ def removal_curves(probe: Probe, kept: NDArray[np.float64]) -> dict[str, NDArray
     dict
         `deletion` and `insertion`, each (len(SHARES),); what is removed first is inserted first.
     """
-    sure = 1 / (1 + np.exp(-np.clip(probe.margins(np.concatenate([kept, probe.counts - kept[1:-1]])), -50, 50)))
-    removed, put = sure[: len(kept)], sure[len(kept) :]
-    return {"deletion": removed, "insertion": np.concatenate([removed[-1:], put, removed[:1]])}
+    confidence = 1 / (1 + np.exp(-np.clip(probe.margins(np.concatenate([kept, probe.counts - kept[1:-1]])), -50, 50)))
+    removed, inserted = confidence[: len(kept)], confidence[len(kept) :]
+    return {"deletion": removed, "insertion": np.concatenate([removed[-1:], inserted, removed[:1]])}
 
 
 def area(curve: NDArray[np.float64]) -> float:

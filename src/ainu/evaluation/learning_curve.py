@@ -76,7 +76,7 @@ def _learned(
 def _drawn_replicates(
     replicate: NDArray[Any], truth: NDArray[np.int64], size: int, classes: int, rng: np.random.Generator
 ) -> NDArray[np.bool_] | None:
-    """(n,) nuclei of `size` replicates that hold every class together; None where twenty draws found none."""
+    """(n,) nuclei of `size` replicates that have every class together; None if twenty draws find none."""
     names = np.unique(replicate)
     for _ in range(20):
         own = np.isin(replicate, rng.permutation(names)[:size])

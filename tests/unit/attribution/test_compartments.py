@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attributed import attribution_settings
+from defaults import attribution
 
 from ainu import Render, find_nuclei, simulate, voxelize
 from ainu.attribution.compartments import (
@@ -19,7 +19,7 @@ from ainu.attribution.compartments import (
 from ainu.nuclei.orientation import Pose
 from ainu.simulation.cells import Condition
 
-SETTINGS = attribution_settings()
+SETTINGS = attribution()
 
 
 def dice(one, other) -> float:
@@ -58,7 +58,7 @@ def test_nucleoli_are_outlined_as_they_were_simulated(voxel_nm):
     assert np.mean(whole) >= 0.95
 
 
-def test_nucleoli_may_be_sought_where_a_channel_is_rich():
+def test_nucleoli_can_be_found_where_a_channel_is_rich():
     rich = {"channel": "PolII", "look": "rich", "contrast": 0.35, "smooth_nm": 200, "radius_nm": 400}
     look = replace(SETTINGS.nucleoli, **rich)
     scores = []
@@ -89,7 +89,7 @@ def square_masks():
     return masks
 
 
-def test_evidence_is_told_per_area():
+def test_evidence_is_measured_per_area():
     masks = square_masks()
     evidence = np.ones((1, 10, 10))
     evidence[0][masks["nucleoli"]] = 8

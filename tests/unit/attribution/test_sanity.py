@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from attributed import attribution_settings
+from defaults import attribution
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spots import Finder, dataset, folds_of, model, spots
@@ -27,7 +27,7 @@ from ainu.attribution.sanity import (
 from ainu.attribution.scorecard import score
 from ainu.networks.model import make_network
 
-QUICK = attribution_settings(steps=4, samples=2)
+QUICK = attribution(steps=4, samples=2)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def finders():
 
 
 def examined(data, models, methods, nuclei, explain=None, folds=None):
-    settings = attribution_settings(steps=4, samples=2, methods=methods, sanity_nuclei=nuclei)
+    settings = attribution(steps=4, samples=2, methods=methods, sanity_nuclei=nuclei)
     return examine(data, folds_of(data) if folds is None else folds, models, settings, 0, explain)
 
 
@@ -71,7 +71,7 @@ def test_a_constant_map_fails(data, finders):
     assert any("weights are randomised" in reason for reason in row["reasons"])
 
 
-def test_a_map_that_knows_nothing_of_the_network_fails(data, finders):
+def test_a_map_that_does_not_depend_on_the_network_fails(data, finders):
     def edges(probe, _method):
         return np.abs(np.diff(probe.image, axis=-1, prepend=0)).astype(np.float32)
 
@@ -163,7 +163,7 @@ def test_curves_run_between_the_whole_and_the_empty_nucleus(bright):
     assert np.allclose([curves["deletion"][-1], curves["insertion"][0]], empty)
 
 
-def test_what_is_left_is_normalised_anew(bright):
+def test_what_is_left_is_normalised_again(bright):
     half = bright.margins(np.stack([bright.counts, bright.counts / 2]))
     assert np.allclose(half[0], half[1], rtol=1e-4)
 
@@ -214,7 +214,7 @@ def test_similarity_and_rank_correlation_know_the_same_map_and_another():
     assert rank_correlation(np.ones(4), np.arange(4)) == 0
 
 
-def test_agreement_is_asked_at_the_resolution_of_blocks(bright):
+def test_agreement_is_measured_at_the_resolution_of_blocks(bright):
     rng = np.random.default_rng(0)
     coarse = np.round(bright.position[:, 0] / 800) + 0.0
     noisy = [coarse + rng.normal(size=len(coarse)) for _ in range(2)]

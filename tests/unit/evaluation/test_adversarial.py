@@ -140,7 +140,7 @@ def test_classes_that_differ_only_in_counts_are_warned_of(counted):
         assert any(text.startswith(name) for text in found["warnings"])
 
 
-def test_shuffled_labels_give_chance(counted):
+def test_permuted_labels_give_chance_level(counted):
     """Of twenty draws no more are called different than chance calls, which is one in twenty."""
     data, features, recorded = counted
     rows = data.table.assign(fold=[int(name[1:]) % 3 for name in data.replicate])

@@ -1,4 +1,4 @@
-"""The shortcut audit finds what was put there, and nothing else."""
+"""Audits find planted shortcuts, and nothing else."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ def test_classes_of_equal_counts_are_not():
     assert "not shown to distinguish the classes" in found["says"]
 
 
-def test_what_the_data_lack_is_left_out_and_said():
+def test_what_the_data_lack_is_left_out_and_named():
     found = confounder_audit(evidence())
     assert found["left_out"] == ["acquisition length"]
     assert "Absent in these data: acquisition length." in found["says"]
@@ -72,7 +72,7 @@ def test_densities_cannot_be_thinned_and_the_audit_says_so():
     assert "Not done" in equal_counts_audit(made)["says"]
 
 
-def test_an_outline_that_tells_the_classes_apart_is_warned_of():
+def test_an_outline_that_distinguishes_the_classes_gives_a_warning():
     assert outline_audit(evidence(controls={"outline": 2.0}))["warning"]
     assert not outline_audit(evidence(controls={"outline": 0.0}))["warning"]
     assert outline_audit(evidence()) is None
@@ -87,7 +87,7 @@ def test_a_signature_of_the_replicate_is_found_and_named():
     assert replicate_audit(evidence())["p"] > 0.05
 
 
-def test_a_class_with_one_replicate_says_that_nothing_can_be_said():
+def test_replicates_are_not_compared_within_a_class_that_has_one():
     made = evidence(n=6)
     assert "cannot be tested" in replicate_audit(made)["says"]
 

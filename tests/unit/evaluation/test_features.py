@@ -104,7 +104,7 @@ def test_a_dense_rim_shows_in_the_radial_profile_alone():
     assert shells[0] > 1.5
 
 
-def test_few_localizations_tell_nothing():
+def test_features_of_few_localizations_are_unknown():
     found = measured(scattered(FEWEST - 1, np.random.default_rng(0)))
     assert found
     assert all(np.isnan(value) for value in found.values())
@@ -119,7 +119,7 @@ def test_localizations_in_one_place_or_on_a_line_break_nothing(points):
     assert np.isfinite(found["DNA: nearest neighbour, median (nm)"])
 
 
-def test_what_the_recording_does_not_tell_is_unknown():
+def test_what_the_recording_lacks_is_unknown():
     points = scattered(100, np.random.default_rng(0))
     bare = acquisition(table(points), table(points))
     assert all(np.isnan(value) for value in bare.values())

@@ -1,4 +1,4 @@
-"""The locked hold-out: scored once, and every further look is remembered."""
+"""The held-out test set: scored once, and every further evaluation is recorded."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def looks(number: int) -> list[dict[str, str]]:
     return [{"when": "2026-01-01T00:00:00+00:00", "models": f"m{k}", "nuclei": "n"} for k in range(number)]
 
 
-def test_a_hold_out_is_scored_with_an_interval_and_recorded_as_looked_at_once():
+def test_a_held_out_test_set_is_scored_with_an_interval_and_recorded_as_evaluated_once():
     found = score(predictions(*informative()), CLASSES, 1, looks(1))
     assert found["looks"] == 1
     assert found["metrics"]["balanced_accuracy"]["value"] > 0.9
@@ -21,12 +21,12 @@ def test_a_hold_out_is_scored_with_an_interval_and_recorded_as_looked_at_once():
     assert hold_out_warnings(found) == hold_out_warnings(None) == []
 
 
-def test_a_second_look_by_other_models_is_warned_of():
+def test_a_second_evaluation_with_other_models_gives_a_warning():
     (said,) = hold_out_warnings(score(predictions(*informative()), CLASSES, 1, looks(2)))
     assert "evaluated 2 times" in said
 
 
-def test_a_hold_out_without_a_class_has_no_score_and_says_so():
+def test_a_held_out_test_set_without_a_class_has_no_score():
     p, label, replicate = informative()
     own = label == CLASSES[0]
     found = score(predictions(p[own], label[own], replicate[own]), CLASSES, 1, looks(1))
@@ -34,7 +34,7 @@ def test_a_hold_out_without_a_class_has_no_score_and_says_so():
     assert "No nucleus of hiPSC" in found["says"]
 
 
-def test_the_same_models_at_the_same_nuclei_look_once_however_often_they_are_run(tmp_path):
+def test_the_same_models_on_the_same_nuclei_count_once_however_often_they_are_run(tmp_path):
     path = tmp_path / "record.json"
     first = record(path, "models", "nuclei")
     assert record(path, "models", "nuclei") == first == read_json(path)
@@ -44,7 +44,7 @@ def test_the_same_models_at_the_same_nuclei_look_once_however_often_they_are_run
     assert len(record(path, "models", "more nuclei")) == 3
 
 
-def test_digests_tell_models_and_nuclei_apart(tmp_path):
+def test_digests_distinguish_models_and_nuclei(tmp_path):
     for name, content in (("a", b"1"), ("b", b"2")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "model.safetensors").write_bytes(content)

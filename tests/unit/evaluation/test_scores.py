@@ -60,7 +60,7 @@ def test_a_weight_of_two_is_the_same_as_a_second_copy():
     assert {name: values[0] for name, values in weighted.items()} == pytest.approx(copied)
 
 
-def test_the_interval_holds_the_value_and_widens_with_fewer_replicates():
+def test_the_interval_includes_the_value_and_widens_with_fewer_replicates():
     rng = np.random.default_rng(1)
     truth = rng.integers(0, 2, 240)
     effect = rng.normal(0, 1.5, 24)
@@ -93,7 +93,7 @@ def test_a_difference_of_equal_predictions_is_nothing_in_every_draw(seed):
     assert all(own == {"value": 0, "ci": [0, 0]} for own in found.values())
 
 
-def test_a_paired_difference_is_told_more_surely_than_from_two_intervals():
+def test_a_paired_difference_is_narrower_than_two_intervals_suggest():
     rng = np.random.default_rng(2)
     truth, replicate = np.arange(240) % 2, np.arange(240) // 2 % 8
     effect = rng.normal(0, 1.5, 8)[replicate]
@@ -105,7 +105,7 @@ def test_a_paired_difference_is_told_more_surely_than_from_two_intervals():
 
 
 @pytest.mark.parametrize("replicates", [6, 12])
-def test_an_interval_holds_the_truth_as_often_as_it_says_also_with_few_replicates(replicates):
+def test_an_interval_covers_the_truth_as_often_as_promised_also_with_few_replicates(replicates):
     rng = np.random.default_rng(replicates)
     held = {"interval": 0, "percentiles": 0}
     for _ in range(600):

@@ -75,7 +75,7 @@ def test_what_speaks_against_the_class_is_no_evidence(tmp_path):
     assert found["enrichment_absolute"]["against"]["PolII"] > 50
 
 
-def test_only_nuclei_that_hold_the_cause_are_asked_for_it(tmp_path):
+def test_only_nuclei_with_the_cause_count(tmp_path):
     data = simulated(tmp_path, 2)
     nucleoli, _ = planted_masks(data, 1, tmp_path / "truth.h5")
     data.image[1, 0][nucleoli] = 0

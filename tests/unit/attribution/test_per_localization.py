@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from attributed import attribution_settings
+from defaults import attribution
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,7 +75,7 @@ def gathered(tmp_path, *, lie_together: bool):
         table(seed=k, lie_together=lie_together).save(tmp_path / f"{k}.h5", f"s{k}")
     samples = [{"sample": f"s{k}", "replicate": f"s{k}", "label": "a"} for k in range(3)]
     shards = [tmp_path / f"{k}.h5" for k in range(3)]
-    return measure_clustering(shards, samples, attribution_settings(top=0.1), voxel_nm=50, seed=0)
+    return measure_clustering(shards, samples, attribution(top=0.1), voxel_nm=50, seed=0)
 
 
 def test_localizations_that_lie_together_are_found_to(tmp_path):

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from attributed import attribution_settings
-from defaults import augmentation
+from defaults import attribution, augmentation
 from spots import Finder, dataset, folds_of, model, spots, tiny
 from torch import nn
 
@@ -34,7 +33,7 @@ class Sum(nn.Module):
         return torch.stack([-total, total], dim=1)
 
 
-def test_integrated_gradients_are_exact_on_a_linear_model_and_empty_where_nothing_lies():
+def test_integrated_gradients_are_exact_on_a_linear_model_and_zero_in_empty_voxels():
     image = np.random.default_rng(0).poisson(0.5, (2, 12, 12)).astype(np.uint16)
     found = explain(model(Sum()), image, "integrated_gradients", target=1, steps=4)
     inputs = normalise(image[None])[0].numpy()
@@ -63,7 +62,7 @@ def test_an_unknown_method_of_attribution_is_named():
 
 def test_the_public_defaults_are_those_of_the_config():
     given = inspect.signature(explain).parameters
-    defaults = attribution_settings()
+    defaults = attribution()
     for field in fields(MapSettings):
         assert given[field.name].default == getattr(defaults, field.name)
 
@@ -107,7 +106,7 @@ def test_a_rewired_network_computes_the_same(name, shape):
 def test_deep_lift_adds_up_to_what_it_explains(name, shape):
     """Not where maps are multiplied by each other (squeeze and excitation); the scorecard tells."""
     network, inputs = settled(name, shape), images(2, 2, *shape)
-    explainer = Explainer(model(network, network=name), inputs[:1], attribution_settings())
+    explainer = Explainer(model(network, network=name), inputs[:1], attribution())
     target = torch.tensor([0, 2])
     found = explainer.maps("deep_lift", inputs, target)
     assert max(completeness(found, explainer.explained(inputs, target))) < 1e-3
@@ -130,9 +129,7 @@ CHEAP = {"steps": 4, "samples": 2, "window_nm": 8000.0}
 @pytest.mark.parametrize(("name", "shape"), [("ainu-small", (16, 16)), ("ainu-small", (8, 16, 16)), ("vit", (16, 16))])
 def test_every_method_that_a_network_allows_gives_finite_maps_that_repeat(name, shape):
     network, inputs = settled(name, shape), images(2, 2, *shape)
-    explainer = Explainer(
-        model(network, network=name), inputs[:1], attribution_settings(**CHEAP), (1000.0,) * len(shape)
-    )
+    explainer = Explainer(model(network, network=name), inputs[:1], attribution(**CHEAP), (1000.0,) * len(shape))
     for method in methods_for(name):
         one, other = (explainer.maps(method, inputs, torch.tensor([0, 1]), ["a", "b"]) for _ in range(2))
         assert one.shape == tuple(inputs.shape)
@@ -151,7 +148,7 @@ def test_a_transformer_has_no_maps_and_no_relu():
 def test_noise_follows_from_the_nucleus_not_from_its_neighbours():
     inputs = images(3, 2, 16, 16)
     explainer = Explainer(
-        model(settled("ainu-small", (16, 16)), network="ainu-small"), inputs[:1], attribution_settings(**CHEAP)
+        model(settled("ainu-small", (16, 16)), network="ainu-small"), inputs[:1], attribution(**CHEAP)
     )
     target = torch.tensor([0, 1, 2])
     for method in ("smoothgrad-saliency", "gradient_shap"):
@@ -169,7 +166,7 @@ def test_batches_fit_the_memory_and_do_not_change_the_maps():
     assert fitting(network, inputs[:1], 1e-9) == 1
     found = []
     for memory_gb in (1e-9, 1.0):
-        settings = attribution_settings(steps=5, memory_gb=memory_gb)
+        settings = attribution(steps=5, memory_gb=memory_gb)
         explainer = Explainer(model(network, network="ainu-small"), inputs[:1], settings)
         found.append(explainer.maps("integrated_gradients", inputs, torch.zeros(5, dtype=torch.long)))
     assert np.allclose(*found, atol=1e-5)
@@ -182,7 +179,7 @@ def test_each_nucleus_is_explained_by_the_models_that_held_it_out_averaged_over_
     folds = pd.concat([first, first.assign(repeat=1, fold=1 - first["fold"])])
     networks = {(repeat, fold): tiny(seed=10 * repeat + fold).eval() for repeat in (0, 1) for fold in (0, 1)}
     models = [model(network, repeat=repeat, fold=fold) for (repeat, fold), network in networks.items()]
-    settings = attribution_settings(methods=["integrated_gradients"], steps=4)
+    settings = attribution(methods=["integrated_gradients"], steps=4)
     attribute(data, folds, models, settings, 0, tmp_path / "maps.h5")
     found = read_maps(tmp_path / "maps.h5")["integrated_gradients"]
     for row in (0, 5):
@@ -209,7 +206,7 @@ def points_model(shape=(16, 16), channels=1):
 def test_the_attribution_of_localizations_adds_up_to_the_decision_on_them(tmp_path):
     pictures, labels = spots(2)
     data = dataset(pictures, labels)
-    settings = attribution_settings(methods=["integrated_gradients"], steps=32, samples=2)
+    settings = attribution(methods=["integrated_gradients"], steps=32, samples=2)
     models = [points_model()]
     attribute(data, folds_of(data).assign(fold=0), models, settings, 0, tmp_path / "maps.h5")
     with open_file(tmp_path / "maps.h5") as file:

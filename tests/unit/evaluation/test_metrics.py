@@ -1,4 +1,4 @@
-"""What `metrics.json` says, and what a reader is warned of."""
+"""Content of `metrics.json`, and its warnings."""
 
 import numpy as np
 import pandas as pd
@@ -29,12 +29,12 @@ def test_recall_and_precision_of_a_class_follow_from_the_confusion_matrix():
         assert row["f1"]["ci"][0] <= row["f1"]["value"] <= row["f1"]["ci"][1]
 
 
-def test_chance_is_said_to_be_chance():
+def test_chance_level_gives_a_warning():
     found = evaluate(predictions(*informative(strength=0)), CLASSES, seed=1)
     assert any("includes chance level" in text for text in found["warnings"])
 
 
-def test_a_batch_that_lies_in_one_fold_is_warned_of():
+def test_a_batch_that_lies_in_one_fold_gives_a_warning():
     nuclei = pd.DataFrame({"nucleus": list("abcdef"), "label": list("xxxxyy")})
     folds = pd.DataFrame({"nucleus": list("abcdef"), "repeat": 0, "fold": [0, 1, 1, 1, 0, 1]})
     assert unseen_batches(nuclei, folds) == []
@@ -47,7 +47,7 @@ def test_a_batch_that_lies_in_one_fold_is_warned_of():
     assert unseen_batches(nuclei.assign(batch=["mon", "tue", "tue", "mon", "", "mon"]), spread) == []
 
 
-def test_labels_that_follow_replicates_are_warned_of():
+def test_labels_that_follow_replicates_give_a_warning():
     found = evaluate(predictions(*informative(follow=True)), CLASSES, seed=1)
     assert any("Every replicate has one class only" in text for text in found["warnings"])
 
