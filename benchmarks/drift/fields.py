@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.localizations.table import Localizations
-from ainu.simulation.cells import Condition, simulate
+from ainu.simulation.conditions import Condition
+from ainu.simulation.fields import simulate
 
 FRAMES = 20_000
 PIXEL_NM = 160.0

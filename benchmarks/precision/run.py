@@ -23,7 +23,8 @@ from benchmarks.peers import python_of_peers
 from ainu.localizations.formats import read as formats
 from ainu.localizations.table import Localizations
 from ainu.quality.nena import repeated_localization
-from ainu.simulation.cells import Condition, simulate
+from ainu.simulation.conditions import Condition
+from ainu.simulation.fields import simulate
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "drift"))

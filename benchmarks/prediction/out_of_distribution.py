@@ -24,7 +24,8 @@ from ainu.networks.model import Model, make_network
 from ainu.prediction import ensemble as prediction
 from ainu.prediction.calibration import CalibrationSet
 from ainu.settings.defaults import section
-from ainu.simulation.cells import Condition, simulate
+from ainu.simulation.conditions import Condition
+from ainu.simulation.fields import simulate
 from ainu.training.loop import train
 from ainu.training.recipe import Recipe, Transfer
 from ainu.typed import typed

@@ -22,7 +22,8 @@ import yaml
 
 from ainu.localizations.formats.insight3_layout import HEADER, RECORD
 from ainu.localizations.formats.writers import write_insight3
-from ainu.simulation.cells import Condition, simulate
+from ainu.simulation.conditions import Condition
+from ainu.simulation.fields import simulate
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

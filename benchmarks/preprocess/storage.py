@@ -15,7 +15,8 @@ from scipy.sparse import csr_array
 
 from ainu.images.render import Render, split_by_nucleus, voxelize
 from ainu.nuclei.find import find_nuclei
-from ainu.simulation.cells import Condition, simulate
+from ainu.simulation.conditions import Condition
+from ainu.simulation.fields import simulate
 
 FILTERS: dict[str, Any] = {
     "none": {},

@@ -20,7 +20,7 @@ _HOME = {
     "find_nuclei": "nuclei.find",
     "Render": "images.render",
     "voxelize": "images.render",
-    "simulate": "simulation.cells",
+    "simulate": "simulation.fields",
     "explain": "attribution.explain",
 }
 

@@ -191,7 +191,7 @@ def test_touched_files_rerun_nothing_however_large_they_are(touched):
 
 # One module of each stage; what is in which digest is compared without Snakemake (tests/unit/record, test_digests.py).
 ONE_OF_EACH = (
-    "simulation/cells.py",
+    "simulation/fields.py",
     "localizations/ingest.py",
     "drift/aim.py",
     "quality/filters.py",

@@ -1,7 +1,8 @@
 """Simulate the fields of view of the sheet that lie below results/simulated/."""
 
 from ainu.errors import job
-from ainu.simulation.cells import conditions, write_fields
+from ainu.simulation.conditions import conditions
+from ainu.simulation.fields import write_fields
 
 with job(snakemake.log[0]):
     params = snakemake.params

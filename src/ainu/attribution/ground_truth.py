@@ -12,7 +12,8 @@ from scipy.ndimage import gaussian_filter
 
 from ainu.attribution.maps import read_maps
 from ainu.images.dataset import Dataset, voxel_centres
-from ainu.simulation.cells import Ellipse, read_truth
+from ainu.simulation.shapes import Ellipse
+from ainu.simulation.truth import read_truth
 
 RESOLUTION = 0.5
 """Standard deviation of the smoothing before the pointing game, in radii of the smallest nucleolus."""
@@ -50,7 +51,7 @@ def compare(dataset: Dataset, maps: str | Path, truth: str | Path) -> dict[str, 
     maps : path
         Of `maps.write_maps`.
     truth : path
-        Of `simulation.cells.write_truth`.
+        Of `simulation.truth.write_truth`.
 
     Returns
     -------

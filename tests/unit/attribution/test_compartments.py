@@ -17,7 +17,7 @@ from ainu.attribution.compartments import (
     sign_flips,
 )
 from ainu.nuclei.orientation import Pose
-from ainu.simulation.cells import Condition
+from ainu.simulation.conditions import Condition
 
 SETTINGS = attribution()
 

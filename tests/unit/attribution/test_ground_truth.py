@@ -7,7 +7,7 @@ from ainu.attribution.ground_truth import compare, planted_masks
 from ainu.attribution.maps import write_maps
 from ainu.images.dataset import Dataset
 from ainu.nuclei.orientation import Pose
-from ainu.simulation.cells import write_truth
+from ainu.simulation.truth import write_truth
 
 RENDER = Render(200, 12800)
 

@@ -23,7 +23,7 @@ from ainu.folds.assign import assign_folds
 from ainu.folds.label_permutation import PermutableLabels
 from ainu.images.dataset import Dataset
 from ainu.localizations.table import Localizations
-from ainu.simulation.cells import Condition
+from ainu.simulation.conditions import Condition
 from ainu.training.controls import control_dataset
 from ainu.training.cross_validation import CrossValidation
 from ainu.training.held_out import predict_held_out

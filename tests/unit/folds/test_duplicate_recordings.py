@@ -18,7 +18,7 @@ from ainu.folds.duplicate_recordings import (
     similar_pairs,
 )
 from ainu.localizations.table import Localizations, merge
-from ainu.simulation.cells import Condition
+from ainu.simulation.conditions import Condition
 
 SMALL = Condition(clutches=150, clusters=80, frames=2000)
 RNG = np.random.default_rng(5)

@@ -12,7 +12,8 @@ from ainu.images.dataset import read, voxel_centres
 from ainu.images.render import Render, fit_canvas, voxelize, voxelize_shard
 from ainu.nuclei.find import find_nuclei
 from ainu.nuclei.orientation import Pose
-from ainu.simulation.cells import Condition, simulate
+from ainu.simulation.conditions import Condition
+from ainu.simulation.fields import simulate
 
 RENDERS = {
     "count": Render(200.0, 12800.0),

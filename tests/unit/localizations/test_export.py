@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from ainu.localizations.formats.writers import write_picasso, write_thunderstorm
-from ainu.simulation.cells import Condition, simulate
+from ainu.simulation.conditions import Condition
+from ainu.simulation.fields import simulate
 
 ROOT = Path(__file__).resolve().parents[3]
 SMALL = Condition(frames=50, clutches=20, clusters=20)

@@ -12,7 +12,9 @@ from ainu.localizations.table import Localizations
 from ainu.nuclei.find import Nuclei, find_nuclei
 from ainu.nuclei.manual_outlines import read_labels, read_rois
 from ainu.nuclei.measure import outlines
-from ainu.simulation.cells import Condition, Truth, simulate
+from ainu.simulation.conditions import Condition
+from ainu.simulation.fields import simulate
+from ainu.simulation.truth import Truth
 
 STILL = Condition(drift_nm=0.0)
 

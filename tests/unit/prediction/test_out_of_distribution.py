@@ -14,7 +14,8 @@ from ainu.networks.model import Model, make_network
 from ainu.prediction.calibration import CalibrationSet
 from ainu.prediction.ensemble import fit_ensemble
 from ainu.prediction.out_of_distribution import Reference
-from ainu.simulation.cells import Condition, simulate
+from ainu.simulation.conditions import Condition
+from ainu.simulation.fields import simulate
 from ainu.training.loop import train
 
 RENDER = Render(voxel_nm=200, canvas_nm=12800)

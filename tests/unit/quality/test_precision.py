@@ -7,7 +7,7 @@ import pytest
 
 from ainu import Localizations, simulate
 from ainu.quality.nena import repeated_localization
-from ainu.simulation.cells import CONDITIONS
+from ainu.simulation.conditions import CONDITIONS
 
 
 def simulated(seed: int = 1, **changes) -> Localizations:

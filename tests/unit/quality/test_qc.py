@@ -28,7 +28,7 @@ from ainu.quality.nena import repeated_localization
 from ainu.quality.page import qc_page
 from ainu.quality.summary import examine, gather, qc_shard, summarise
 from ainu.quality.warnings import Sample, flags
-from ainu.simulation.cells import CONDITIONS
+from ainu.simulation.conditions import CONDITIONS
 
 LIMITS = {
     "photons": (300, None),

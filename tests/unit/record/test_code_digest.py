@@ -124,10 +124,10 @@ def test_a_script_that_is_missing_is_an_error(tmp_path):
 
 def test_declared_modules_and_files_count_and_those_for_type_checkers_do_not(copied, tmp_path):
     text = "from typing import TYPE_CHECKING\nfrom ainu.networks import catalogue\nfrom ainu.report import page\n"
-    found = files_used(script(tmp_path, text + "if TYPE_CHECKING:\n    from ainu.simulation import cells\n"))
+    found = files_used(script(tmp_path, text + "if TYPE_CHECKING:\n    from ainu.simulation import fields\n"))
     names = {file.relative_to(copied).as_posix() for file in found}
     assert {"networks/catalogue.py", "networks/vgg.py", "report/templates/page.css", "networks/__init__.py"} <= names
-    assert "simulation/cells.py" not in names
+    assert "simulation/fields.py" not in names
 
 
 def test_a_script_of_its_own_counts(tmp_path):

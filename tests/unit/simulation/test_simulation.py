@@ -7,16 +7,10 @@ import pytest
 
 from ainu import AinuError, read, simulate
 from ainu.localizations.formats.writers import write
-from ainu.simulation.cells import (
-    CONDITIONS,
-    PIXEL_SIZE_NM,
-    Condition,
-    conditions,
-    field_seed,
-    read_truth,
-    write_fields,
-    write_truth,
-)
+from ainu.simulation.conditions import CONDITIONS, Condition, conditions
+from ainu.simulation.fields import field_seed, write_fields
+from ainu.simulation.microscope import PIXEL_SIZE_NM
+from ainu.simulation.truth import read_truth, write_truth
 
 
 def nucleolar_share(condition: str, seed: int) -> float:

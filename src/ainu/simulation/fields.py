@@ -1,0 +1,115 @@
+"""Simulated two-colour STORM fields of nuclei whose truth is known.
+
+A nucleus is an ellipse with round nucleoli. DNA sits in chromatin clutches outside the nucleoli, denser at the rim;
+RNA polymerase II in clusters and single molecules. The conditions differ in where a share of the Pol II lies (inside
+the nucleoli or not), at the same number of molecules. Emitters blink over neighbouring frames, each
+localization is scattered by its photons, the field drifts, and false localizations are spread over it. Labelling
+efficiency varies with the replicate and with the nucleus, so that counts say nothing about the condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+
+from ainu.errors import AinuError
+from ainu.localizations.formats.writers import write, writer_of
+from ainu.localizations.table import Localizations
+from ainu.shards import each
+from ainu.simulation.conditions import CONDITIONS, Condition
+from ainu.simulation.emitters import emitters_of
+from ainu.simulation.microscope import CHANNELS, PIXEL_SIZE_NM, drift_of, observe
+from ainu.simulation.shapes import place_nuclei, place_nucleoli
+from ainu.simulation.truth import Truth, write_truth
+
+
+def simulate(
+    condition: str | Condition, seed: int, *, replicate: str = "", name: str | None = None
+) -> tuple[Localizations, Truth]:
+    """Simulate one field of view.
+
+    Parameters
+    ----------
+    condition : str or Condition
+        A name in `CONDITIONS`, or settings of your own.
+    seed : int
+        The same seed gives the same field.
+    replicate : str
+        Fields of one replicate share their labelling efficiency.
+    name : str, optional
+        What the truth calls the condition.
+
+    Returns
+    -------
+    localizations : Localizations
+        Channels PolII and DNA, with frame, photons, background, precision and sigma, and z where the condition has a
+        depth; in order of frames.
+    truth : Truth
+
+    Raises
+    ------
+    AinuError
+        There is no condition of this name.
+    """
+    if isinstance(condition, str):
+        if condition not in CONDITIONS:
+            raise AinuError(f"no simulated condition {condition!r}; there are: {', '.join(CONDITIONS)}")
+        name, condition = condition, CONDITIONS[condition]
+    rng = np.random.default_rng([seed, crc32((name or "").encode())])
+    batch = np.random.default_rng([seed // 2**32, crc32(replicate.encode())])
+    labelling = np.exp(batch.normal(0, condition.labelling_sd, len(CHANNELS)))
+    nuclei, side = place_nuclei(rng, condition)
+    nucleoli = tuple(place_nucleoli(rng, condition, nucleus) for nucleus in nuclei)
+    drift = drift_of(rng, condition)
+    emitters = [emitters_of(rng, condition, *pair, labelling) for pair in zip(nuclei, nucleoli, strict=True)]
+    table = observe(rng, condition, [np.concatenate(parts) for parts in zip(*emitters, strict=True)], drift, side)
+    return table, Truth(name or "custom", nuclei, nucleoli, drift)
+
+
+def field_seed(seed: int, sample: str) -> int:
+    """The seed of one field: the upper half is the seed of the run, by which the fields of a replicate share a part."""
+    return seed * 2**32 + crc32(sample.encode())
+
+
+def write_fields(
+    rows: Sequence[Mapping[str, str]], known: Mapping[str, Condition], seed: int, truth: str | Path, threads: int = 1
+) -> None:
+    """Simulate rows of a sample sheet, and write their files and the truth.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        With `sample`, `path` (whose ending gives the format), `label` (the condition) and `replicate`.
+    known : mapping of str to Condition
+        Conditions by name.
+    seed : int
+        Of the run.
+    truth : path
+        HDF5 file of the truth.
+    threads : int
+        Processes.
+
+    Raises
+    ------
+    AinuError
+        A label or an ending that cannot be simulated.
+    """
+    for row in rows:
+        if row["label"] not in known:
+            raise AinuError(
+                f"sample {row['sample']}: label {row['label']!r} cannot be simulated; known: {', '.join(known)}"
+            )
+        writer_of(row["path"])
+    truths = each(partial(_write_field, dict(known), seed), list(rows), threads, "simulate")
+    write_truth(truth, dict(zip((row["sample"] for row in rows), truths, strict=True)))
+
+
+def _write_field(known: dict[str, Condition], seed: int, row: Mapping[str, str]) -> Truth:
+    own = field_seed(seed, row["sample"])
+    table, truth = simulate(known[row["label"]], own, replicate=row["replicate"], name=row["label"])
+    write(table, row["path"], pixel_size_nm=PIXEL_SIZE_NM)
+    return truth
