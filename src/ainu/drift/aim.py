@@ -1,4 +1,4 @@
-"""Drift by adaptive intersection maximization: each stretch of time moved to where it meets the others most often."""
+"""Drift by adaptive intersection maximization: segments of time are moved until they coincide best with all others."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.drift.initial_guess import BLOCK, NODES, PERIOD_NM, guess_drift, some_tiles
-from ainu.drift.smoothing import Estimate, Smoothed, over_frames, smooth_halves, smooth_roughly, torn_by
+from ainu.drift.smoothing import Estimate, Smoothed, near_jumps, over_frames, smooth_halves, smooth_roughly
 
 Array = NDArray[np.float64]
 Column = NDArray[np.float32]
 STRIDE = 1.2
-"""Steps of a path to be refined, in Newton steps, which fall short: those of one blink hold on to each other."""
-LEAST = 50
-LEAST_FRAMES = NODES
-"""Fewer localizations or frames say nothing about a drift."""
+"""Length of the steps of a path to be refined, in Newton steps, which are too short: localizations of one blink
+coincide whatever the drift."""
+FEWEST_LOCALIZATIONS = 50
+FEWEST_FRAMES = NODES
+"""A drift cannot be estimated from fewer localizations or frames."""
 
 
 @dataclass(frozen=True)
 class _Points:
-    """Localizations along each axis (nm), the segment of each, and its row: the segment, of its half of the field."""
+    """Localizations along each axis (nm), the segment of each, and its row: one per segment and half of the field."""
 
     axes: tuple[Column, ...]
     segment: NDArray[np.int32]
@@ -51,8 +52,8 @@ class _Points:
 
 
 @dataclass(frozen=True)
-class _Meetings:
-    """How the number of meetings changes when a segment moves.
+class _Intersections:
+    """How the number of intersections (coincidences with other segments) changes when a segment moves.
 
     Attributes
     ----------
@@ -61,19 +62,19 @@ class _Meetings:
     count : (2, k) float64
         Localizations.
     spread : float
-        Standard error of the step of a single localization, nm: what the width of the grid is chosen by.
-    bend : (k,) float64
-        Sum over the localizations of a segment of the curvature of the meetings with others: how well it is aligned.
+        Standard error of the step of a single localization, nm, by which the width of the grid is chosen.
+    curvature : (k,) float64
+        Sum over the localizations of a segment of the curvature of the intersections: how well it is aligned.
     """
 
     step: Array
     count: Array
     spread: float
-    bend: Array
+    curvature: Array
 
 
 def maximise_intersections(axes: Sequence[Column], frame: NDArray[np.uint32], frames: int) -> Estimate:
-    """Measure the drift from how often localizations of different times meet.
+    """Measure the drift from how often localizations of different times coincide.
 
     Parameters
     ----------
@@ -87,16 +88,17 @@ def maximise_intersections(axes: Sequence[Column], frame: NDArray[np.uint32], fr
     Returns
     -------
     Estimate
+        `shift` (frames, 2 or 3), nm.
 
     Notes
     -----
     After Ma et al., Science Advances 10, eadm7765 (2024), with three changes. Every segment is compared with all others
-    from the start (a coarse correlation says where they lie), on a grid whose cells shrink as long as that makes the
-    estimate sharper. Segments move by Newton steps on the smoothed counts, so that one pass costs a few lookups per
-    localization. And the segments are short: how far the drift is averaged over them is decided by two halves of the
-    field, a checkerboard of tiles, that have to predict each other (`smooth_halves`).
+    from the start (a coarse correlation gives their approximate shifts), on a grid whose cells shrink as long as the
+    estimate becomes more precise. Segments move by Newton steps on the smoothed counts, so that one pass costs a few
+    lookups per localization. And the segments are short: how much the drift is smoothed over them is chosen by
+    cross-validation between two halves of the field, a checkerboard of tiles (`smooth_halves`).
     """
-    if len(axes[0]) < LEAST or frames < LEAST_FRAMES:
+    if len(axes[0]) < FEWEST_LOCALIZATIONS or frames < FEWEST_FRAMES:
         why = f"{len(axes[0])} localizations in {frames} frames are too few"
         return Estimate(np.zeros((frames, len(axes))), None, {"why": why})
     plane = [axis - axis.min() for axis in axes[:2]]
@@ -105,13 +107,13 @@ def maximise_intersections(axes: Sequence[Column], frame: NDArray[np.uint32], fr
     segment = np.repeat(np.arange(len(edges) - 1, dtype=np.int32), np.diff(edges))[frame]
     path = _between_nodes(guess.nodes, edges)
     points = _in_halves(_Points(tuple(plane), segment, segment, edges), path)
-    found, meetings, pixel = _refine_plane(points, path, _first_pixels(guess.nodes))
+    found, intersections, pixel = _refine_plane(points, path, _first_pixels(guess.nodes))
     at = _place_jumps(points, frame, found, pixel)
     notes = {
         "segments": len(edges) - 1,
         "pixel_nm": pixel,
         "jump_frames": at.tolist(),
-        "lost_frames": _lost(meetings, edges),
+        "lost_frames": _unmatched(intersections, edges),
     }
     shift = over_frames(found, edges, at)
     residual = found.residual
@@ -123,7 +125,7 @@ def maximise_intersections(axes: Sequence[Column], frame: NDArray[np.uint32], fr
 
 
 def _edges(count: int, frames: int) -> NDArray[np.intp]:
-    """First frames of segments so short that the drift stands still in them, yet hold some 40 localizations."""
+    """(segments + 1,) first frames of segments of some 40 localizations, within which drift is negligible."""
     segments = int(min(np.clip(count / 40, 100, 1000), frames))
     return np.linspace(0, frames, segments + 1).round().astype(np.intp)
 
@@ -146,38 +148,38 @@ def _in_halves(points: _Points, path: Array) -> _Points:
 
 
 def _first_pixels(nodes: Array) -> tuple[float, ...]:
-    """The coarsest grids: the first where the guess bends so sharply that it may be too far off for the second."""
-    bend = np.abs(np.diff(nodes, 2, axis=0)).max()
-    return (64.0, 32.0) if bend > 32 else (32.0,)
+    """Cells (nm) of the coarsest grids: the larger one where the guess curvatures so sharply that it may be far off."""
+    sharpest = np.abs(np.diff(nodes, 2, axis=0)).max()
+    return (64.0, 32.0) if sharpest > 32 else (32.0,)
 
 
-def _refine_plane(points: _Points, path: Array, first: tuple[float, ...]) -> tuple[Smoothed, _Meetings, float]:
-    """The path in x and y, on finer and finer grids, the last meetings, and the side of the last grid's cells."""
-    part = _part(points, path, 100_000)
+def _refine_plane(points: _Points, path: Array, first: tuple[float, ...]) -> tuple[Smoothed, _Intersections, float]:
+    """The path in x and y, on finer and finer grids, the last intersections, and the side of the last grid's cells."""
+    part = _some_tiles_of(points, path, 100_000)
     for pixel in first:
-        path = _settle(part, path, pixel)
+        path = _converge(part, path, pixel)
     pixel, spread = 16.0, np.inf
     while pixel > 5:
-        meetings = _meet(part, path, (pixel, pixel), (0, 1))
-        if meetings.spread > 0.97 * spread:
+        intersections = _intersect(part, path, (pixel, pixel), (0, 1))
+        if intersections.spread > 0.97 * spread:
             break
-        path, spread = smooth_roughly(path + STRIDE * meetings.step, meetings.count), meetings.spread
+        path, spread = smooth_roughly(path + STRIDE * intersections.step, intersections.count), intersections.spread
         pixel /= np.sqrt(2)
     pixel = round(float(pixel * np.sqrt(2)), 1)
     for _ in range(2):
-        meetings = _meet(points, path, (pixel, pixel), (0, 1))
-        found = smooth_halves(path + meetings.step, meetings.count)
+        intersections = _intersect(points, path, (pixel, pixel), (0, 1))
+        found = smooth_halves(path + intersections.step, intersections.count)
         change, path = _rms(found.curve - path), found.curve
         if change < 1.5 * found.residual:
             break
-    return found, meetings, pixel
+    return found, intersections, pixel
 
 
-def _settle(points: _Points, path: Array, pixel: float) -> Array:
-    """The path moved until no segment moves by more than half a cell: steps need several moves, smooth drifts one."""
+def _converge(points: _Points, path: Array, pixel: float) -> Array:
+    """The path moved until no segment moves by more than half a cell: jumps need several moves, smooth drifts one."""
     for _ in range(4):
-        meetings = _meet(points, path, (pixel, pixel), (0, 1))
-        curve = smooth_roughly(path + STRIDE * meetings.step, meetings.count)
+        intersections = _intersect(points, path, (pixel, pixel), (0, 1))
+        curve = smooth_roughly(path + STRIDE * intersections.step, intersections.count)
         change, path = curve - path, curve
         if np.abs(change - np.median(change, axis=0)).max() < pixel / 2:
             break
@@ -185,10 +187,10 @@ def _settle(points: _Points, path: Array, pixel: float) -> Array:
 
 
 def _place_jumps(points: _Points, frame: NDArray[np.uint32], found: Smoothed, pixel: float) -> NDArray[np.intp]:
-    """The frame of each jump: where moving on from the position at its left to that at its right meets most others."""
+    """(j,) frame of each jump: where a change from the position before to that after gives most intersections."""
     if not len(found.jumps):
         return found.jumps
-    whole = ~torn_by(found.jumps, len(found.curve))
+    whole = ~near_jumps(found.jumps, len(found.curve))
     flat, shape = _cells(points[np.flatnonzero(whole[points.segment])], found.curve, (pixel, pixel))
     grid, _, margin = _smooth_grid(flat, shape)
     places = []
@@ -204,14 +206,14 @@ def _place_jumps(points: _Points, frame: NDArray[np.uint32], found: Smoothed, pi
     return np.array(places, np.intp)
 
 
-def _lost(meetings: _Meetings, edges: NDArray[np.intp], stretches: int = 25) -> list[list[int]]:
-    """First and last frame of the stretches of time whose localizations hardly meet those of other times."""
-    stretch = np.arange(len(meetings.bend)) * stretches // len(meetings.bend)
-    count = np.bincount(stretch, meetings.count.sum(axis=0), minlength=stretches)
-    held = count > LEAST
-    each = np.bincount(stretch, meetings.bend, minlength=stretches) / np.maximum(count, 1)
-    usual = np.median(each[held]) if held.any() else 0.0
-    lost = np.flatnonzero(held & (each < usual / 3))
+def _unmatched(intersections: _Intersections, edges: NDArray[np.intp], stretches: int = 25) -> list[list[int]]:
+    """First and last frame of the stretches of time whose localizations hardly coincide with those of other times."""
+    stretch = np.arange(len(intersections.curvature)) * stretches // len(intersections.curvature)
+    count = np.bincount(stretch, intersections.count.sum(axis=0), minlength=stretches)
+    held = count > FEWEST_LOCALIZATIONS
+    each = np.bincount(stretch, intersections.curvature, minlength=stretches) / np.maximum(count, 1)
+    typical = np.median(each[held]) if held.any() else 0.0
+    lost = np.flatnonzero(held & (each < typical / 3))
     first, last = np.searchsorted(stretch, lost), np.searchsorted(stretch, lost, side="right")
     return [[int(edges[i]), int(edges[j]) - 1] for i, j in zip(first, last, strict=True)]
 
@@ -220,8 +222,8 @@ def _rms(apart: Array) -> float:
     return float(np.sqrt(((apart - apart.mean(axis=0)) ** 2).sum(axis=1).mean()))
 
 
-def _part(points: _Points, path: Array, most: int) -> _Points:
-    """Some tiles of the field: coarse steps need no more."""
+def _some_tiles_of(points: _Points, path: Array, most: int) -> _Points:
+    """Some tiles of the field, which are enough for coarse steps."""
     if len(points.segment) <= 1.5 * most:
         return points
     blocks = (points[start : start + BLOCK] for start in range(0, len(points.segment), BLOCK))
@@ -234,59 +236,57 @@ def _corrected(points: _Points, path: Array, axis: int) -> Column:
 
 
 def _refine_height(points: _Points, z: Column, path: Array, pixel: float) -> Smoothed:
-    """The path in z, of localizations that meet in x and y."""
+    """The path in z, of localizations that coincide in x and y."""
     points = replace(points, axes=(_corrected(points, path, 0), _corrected(points, path, 1), z - z.min()))
     zero = np.zeros(len(path))
     found = None
     for height in (250.0, 250.0, 125.0, 64.0, 32.0, 32.0):
         curve = zero if found is None else found.curve[:, 0]
         full = np.stack([zero, zero, curve], axis=1)
-        meetings = _meet(points, full, (2 * pixel, 2 * pixel, height), measured=(2,))
-        found = smooth_halves(curve[:, None] + meetings.step, meetings.count)
+        intersections = _intersect(points, full, (2 * pixel, 2 * pixel, height), measured=(2,))
+        found = smooth_halves(curve[:, None] + intersections.step, intersections.count)
     assert found is not None
     return found
 
 
-def _meet(points: _Points, path: Array, pixels: tuple[float, ...], measured: tuple[int, ...]) -> _Meetings:
-    """Count the meetings on a grid, smoothed by [1, 2, 1] along each axis, and how they change with a shift.
-
-    All in integers up to the sums, so that the order of the localizations does not matter. A localization does not meet
-    itself; the pairs within a segment cancel out of the gradient. Localizations are looked up block by block, so that
-    what is known of each stays in the processor's cache and takes no memory.
-    """
+def _intersect(points: _Points, path: Array, pixels: tuple[float, ...], measured: tuple[int, ...]) -> _Intersections:
+    """Count the intersections on a grid, smoothed by [1, 2, 1] along each axis, and how they change with a shift."""
+    # All in integers up to the sums, so that the order of the localizations does not matter. A localization does not
+    # intersect itself; the pairs within a segment cancel out of the gradient.
     flat, shape = _cells(points, path, pixels)
     grid, strides, margin = _smooth_grid(flat, shape)
     segments, count, axes = len(path), points.count, len(measured)
-    bends, noise = np.zeros(segments), np.zeros(axes)
+    curvatures, noise = np.zeros(segments), np.zeros(axes)
     gradient = np.zeros((axes, 2 * segments))
     for start in range(0, len(flat), BLOCK):
         own = slice(start, start + BLOCK)
         place = flat[own].astype(np.intp) + margin
-        bend = np.take(grid, place).astype(np.float64)
-        bend *= 2 * axes
+        curvature = np.take(grid, place).astype(np.float64)
+        curvature *= 2 * axes
         for k, axis in enumerate(measured):
             after, before = np.take(grid, place + strides[axis]), np.take(grid, place - strides[axis])
-            bend -= after
-            bend -= before
+            curvature -= after
+            curvature -= before
             slope = np.subtract(after, before, dtype=np.float64)
             gradient[k] += np.bincount(points.row[own], slope, minlength=2 * segments)
-            noise[k] += np.einsum("i,i", slope, slope)  # `@` wakes the threads of BLAS, which takes longer than the sum
-        bends += np.bincount(points.segment[own], bend, minlength=segments)
+            # `@` starts the threads of BLAS, which takes longer than the sum
+            noise[k] += np.einsum("i,i", slope, slope)
+        curvatures += np.bincount(points.segment[own], curvature, minlength=segments)
     itself = axes * 2 ** len(shape)
-    bends -= itself * count.sum(axis=0)
-    usual = max(bends.sum() / len(flat), 0.02 * itself) / axes
+    curvatures -= itself * count.sum(axis=0)
+    typical = max(curvatures.sum() / len(flat), 0.02 * itself) / axes
     scale = np.array([pixels[axis] / 2 for axis in measured])
     slopes = gradient.reshape(axes, 2, segments).transpose(1, 2, 0)
-    step = -scale * slopes / np.maximum(count, 1)[..., None] / usual
-    spread = float(np.mean(scale * np.sqrt(noise / len(flat))) / usual)
+    step = -scale * slopes / np.maximum(count, 1)[..., None] / typical
+    spread = float(np.mean(scale * np.sqrt(noise / len(flat))) / typical)
     longest = 2 * np.array([pixels[axis] for axis in measured])
-    return _Meetings(np.clip(step, -longest, longest), count, spread, bends)
+    return _Intersections(np.clip(step, -longest, longest), count, spread, curvatures)
 
 
 def _cells(
     points: _Points, path: Array, pixels: tuple[float, ...], shape: tuple[int, ...] | None = None
 ) -> tuple[NDArray[np.int32], tuple[int, ...]]:
-    """Cell of each localization, corrected by the path, and the grid's shape, which is found if it is not given."""
+    """Cell of each localization, corrected by the path, and the grid's shape, which is chosen if it is not given."""
     shape = _shape(points, pixels) if shape is None else shape
     flat = np.empty(len(points.segment), np.int32)
     for start in range(0, len(flat), BLOCK):
@@ -317,10 +317,8 @@ def _shape(points: _Points, pixels: tuple[float, ...], sparsity: int = 8) -> tup
 
 
 def _smooth_grid(flat: NDArray[np.int32], shape: tuple[int, ...]) -> tuple[NDArray[Any], list[int], int]:
-    """Counts per cell smoothed along each axis, with a margin at both ends; the strides; the margin.
-
-    The ends of rows are joined to the next row's start: on a torus that is a shift of one cell at the seam.
-    """
+    """Counts per cell smoothed along each axis, with a margin at both ends; the strides; the margin."""
+    # The end of a row is joined to the start of the next: on a torus that is a shift by one cell at the seam.
     size = prod(shape)
     strides = [prod(shape[i + 1 :]) for i in range(len(shape))]
     margin = 2 * sum(strides)
@@ -343,11 +341,8 @@ def _smooth(grid: NDArray[Any], stride: int) -> None:
 
 
 def _counted(flat: NDArray[np.int32], size: int, margin: int, most: int) -> NDArray[Any]:
-    """Counts per cell with an empty margin at both ends, in 16 bits wherever they do.
-
-    The grid then stays in the cache of the processor. `most` is the highest count that smoothing leaves in 16 bits; a
-    sum that is not the number of localizations tells that a cell has run over.
-    """
+    """Counts per cell with an empty margin at both ends, in 16 bits where counts up to `most` are enough."""
+    # In 16 bits the grid stays in the cache; a sum that is not the number of localizations shows an overflow.
     for kind in (np.int16, np.int32):
         grid = np.zeros(size + 2 * margin, kind)
         np.add.at(grid[margin:], flat, kind(1))

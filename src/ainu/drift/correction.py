@@ -1,4 +1,4 @@
-"""Drift of an acquisition: measured from the localizations themselves, and judged before it is applied."""
+"""Drift of an acquisition: measured from the localizations themselves, and applied if it sharpens the image."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ainu.drift.aim import LEAST, LEAST_FRAMES, maximise_intersections
+from ainu.drift.aim import FEWEST_FRAMES, FEWEST_LOCALIZATIONS, maximise_intersections
 from ainu.drift.fiducials import follow_fiducials
 from ainu.drift.rcc import cross_correlate
 from ainu.drift.settings import DriftSettings
 from ainu.drift.smoothing import Estimate
-from ainu.drift.verdict import judge, judge_height
+from ainu.drift.verdict import judge, judge_z
 from ainu.errors import AinuError
 from ainu.hdf5 import open_sample, write_array
 from ainu.localizations.table import Localizations, load
@@ -30,19 +30,19 @@ DEFAULTS = DriftSettings("aim", segment_frames=500, pixel_nm=40, positions_nm=No
 
 @dataclass(frozen=True)
 class Drift:
-    """Where the field had moved to, frame by frame.
+    """Shift of the field, frame by frame.
 
     Attributes
     ----------
     shift : (n_frames, 2 or 3) float32
         Shift in x, y and perhaps z relative to the first frame, nm; no rows where there are no frames.
     method : str
-        How it was measured; "none" where nothing was.
+        How it was measured; "none" where it was not.
     notes : dict
-        What the method found out, plain values. `verdict`: "corrected", or why the shift is 0 ("no drift", "failed",
+        Results of the method, plain values. `verdict`: "corrected", or why the shift is 0 ("no drift", "failed",
         "worse", "not measured"); `warning`, a sentence or None; `residual_nm`, the error expected from two halves of
         the data; `frc_before_nm`, `frc_after_nm`, the resolution of the image with and without the correction.
-        `verdict_z`, `warning_z`, `residual_z_nm`: the same for the height, where it was measured.
+        `verdict_z`, `warning_z`, `residual_z_nm`: the same for z, where it was measured.
     """
 
     shift: NDArray[np.float32]
@@ -96,19 +96,16 @@ def estimate_drift(localizations: Localizations, method: str = "aim", **settings
 
 
 def measure_drift(localizations: Localizations, settings: DriftSettings) -> Drift:
-    """Measure the drift of one acquisition; settings are those of the config.
-
-    As `estimate_drift`, whose settings are given one by one.
-    """
+    """Measure the drift of one acquisition by the settings of the config (`estimate_drift` takes them one by one)."""
     if localizations.frame is None:
         return _unmoved(localizations, "the localizations have no frames")
     if settings.method == "none":
         return _unmoved(localizations, "switched off")
-    if len(localizations) < LEAST or localizations.n_frames < LEAST_FRAMES:
+    if len(localizations) < FEWEST_LOCALIZATIONS or localizations.n_frames < FEWEST_FRAMES:
         return _unmoved(
             localizations, f"{len(localizations)} localizations in {localizations.n_frames} frames are too few"
         )
-    return _judged(localizations, settings.method, _measure(localizations, settings))
+    return judged(localizations, settings.method, _measure(localizations, settings))
 
 
 def _unmoved(localizations: Localizations, why: str, method: str = "none", **notes: Any) -> Drift:
@@ -126,8 +123,23 @@ def _measure(localizations: Localizations, settings: DriftSettings) -> Estimate:
     return maximise_intersections(axes, localizations.frame, localizations.n_frames)
 
 
-def _judged(localizations: Localizations, method: str, found: Estimate) -> Drift:
-    """The drift if its correction sharpens the image, else no drift and the reason."""
+def judged(localizations: Localizations, method: str, found: Estimate) -> Drift:
+    """Accept a measured drift if its correction sharpens the image.
+
+    Parameters
+    ----------
+    localizations : Localizations
+        As measured.
+    method : str
+        How the drift was measured.
+    found : Estimate
+        The drift.
+
+    Returns
+    -------
+    Drift
+        The one that was measured, or none and the reason in its notes; in x and y, and separately in z.
+    """
     if "why" in found.notes:
         warning = f"the drift could not be measured: {found.notes['why']}"
         return _unmoved(localizations, method=method, verdict="failed", warning=warning, **found.notes)
@@ -137,8 +149,8 @@ def _judged(localizations: Localizations, method: str, found: Estimate) -> Drift
     if verdict.applies:
         shift[:, :2] = found.shift[:, :2]
     if found.shift.shape[1] > 2:
-        level = judge_height(Drift(shift, method).apply(localizations), found)
-        notes |= level.height_notes
+        level = judge_z(Drift(shift, method).apply(localizations), found)
+        notes |= level.notes_z
         if level.applies:
             shift[:, 2] = found.shift[:, 2]
     return Drift(shift, method, notes)
@@ -164,7 +176,7 @@ def _correct_sample(raw: str, settings: DriftSettings, sample: str, group: h5py.
 
 
 def read_drift(path: str | Path, sample: str) -> list[Drift]:
-    """The drift of each acquisition of a sample."""
+    """Read the drift of each acquisition of a sample."""
     with open_sample(path, sample) as group:
         groups = [group[name] for name in sorted(group, key=int)]
         return [Drift(g["shift"][()], str(g.attrs["method"]), json.loads(g.attrs["notes"])) for g in groups]

@@ -1,4 +1,4 @@
-"""Drift from fiducials: bright emitters that are seen in most frames."""
+"""Drift from fiducials: bright emitters that appear in most frames."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def follow_fiducials(
     localizations : Localizations
         With frames.
     positions_nm : sequence of (x, y), optional
-        Where the fiducials are in the first frames, nm; picked automatically if not given.
+        Places of the fiducials in the first frames, nm; None: they are picked automatically.
     radius_nm : float
         A fiducial's localizations lie within this distance of it, once a coarse correlation has removed most drift.
     presence : float
-        Share of the frames in which an emitter has to be seen to be picked.
+        Share of the frames in which an emitter has to appear to be picked.
 
     Returns
     -------
     Estimate
-        With their number and places (first frames, nm) in `notes`.
+        With the number of fiducials and their places (in the first frames, nm) in `notes`.
     """
     assert localizations.frame is not None
     frames = localizations.n_frames
@@ -59,13 +59,13 @@ def follow_fiducials(
 
 
 def _pick(xy: Array, frame: NDArray[np.uint32], frames: int, radius_nm: float, presence: float) -> Array:
-    """(m, 2) places where something tight is seen in most frames."""
+    """(m, 2) places of compact emitters that appear in most frames."""
     side = radius_nm / 2
     cell = np.floor((xy - xy.min(axis=0)) / side).astype(np.int64)
     width = int(cell[:, 0].max()) + 1
     seen = np.unique((cell[:, 1] * width + cell[:, 0]) * frames + frame) // frames
     where, times = np.unique(seen, return_counts=True)
-    # a fiducial on the corner of four cells is seen a quarter of the time in each
+    # a fiducial on the corner of four cells is in each of them a quarter of the time
     likely = np.flatnonzero(times >= presence * frames / 4)
     likely = likely[np.argsort(-times[likely], kind="stable")]
     centres = (np.stack([where[likely] % width, where[likely] // width], axis=1) + 0.5) * side + xy.min(axis=0)
@@ -85,7 +85,7 @@ def _near(xy: Array, place: Array, radius_nm: float) -> NDArray[np.intp]:
 
 
 def _settle(xy: Array, place: Array, radius_nm: float) -> Array:
-    """The median of the localizations around a place, which moves the place."""
+    """The median of the localizations around a place, found by iteration."""
     for _ in range(3):
         near = _near(xy, place, radius_nm)
         place = np.median(xy[near], axis=0) if len(near) else place
@@ -95,7 +95,7 @@ def _settle(xy: Array, place: Array, radius_nm: float) -> Array:
 def _is_fiducial(
     xy: Array, frame: NDArray[np.uint32], frames: int, place: Array, radius_nm: float, presence: float
 ) -> bool:
-    """Whether what is seen around a place is there most of the time, and tight where a crowd would fill the circle."""
+    """Whether something appears at a place in most frames, and is compact: dense structure would fill the circle."""
     near = _near(xy, place, radius_nm)
     tight = np.median(np.hypot(*(xy[near] - place).T)) < radius_nm / 4
     return bool(tight and len(np.unique(frame[near])) >= presence * frames)
@@ -114,7 +114,7 @@ def _track(localizations: Localizations, xy: Array, place: Array, radius_nm: flo
 def _common_movement(
     localizations: Localizations, tracks: list[NDArray[np.intp]], edges: NDArray[np.intp]
 ) -> tuple[Array, Array]:
-    """Positions (2, k, 2) and weights (2, k) of segments as two halves of the fiducials (or frames) see them."""
+    """Positions (2, k, 2) and weights (2, k) of segments, from two halves of the fiducials (or frames)."""
     assert localizations.frame is not None
     rows = np.concatenate(tracks)
     own = np.repeat(np.arange(len(tracks)), [len(track) for track in tracks])
@@ -122,7 +122,7 @@ def _common_movement(
     segment = np.searchsorted(edges, frame, side="right") - 1
     xy = localizations.positions[rows, :2].astype(np.float64)
     place = np.stack([np.median(xy[own == i], axis=0) for i in range(len(tracks))])
-    for _ in range(20):  # fiducials that come and go: places and movement in turn
+    for _ in range(20):  # fiducials may be missing in some frames: places and movement are fitted in turn
         movement = _means(segment, xy - place[own], len(edges) - 1)[0]
         place = _means(own, xy - movement[segment], len(tracks))[0]
     half = own % 2 if len(tracks) > 1 else frame % 2

@@ -1,4 +1,4 @@
-"""A first guess of the drift: cross-correlation of a few images of the field, folded onto a small torus."""
+"""An initial guess of the drift: cross-correlation of a few images of the field, folded onto a small torus."""
 
 from __future__ import annotations
 
@@ -15,17 +15,26 @@ from ainu.localizations.correlation_peak import parabola_vertex
 
 Array = NDArray[np.float64]
 BLOCK = 1 << 16
-"""Localizations that are looked at in one go: what is known of each stays in the cache and takes no memory."""
+"""Localizations that are processed at a time, so that intermediate values stay in the processor's cache."""
 NODES = 32
+"""Stretches of time of which the guess has a position each."""
 CLEAR = 6.0
-"""Height of the peaks of a correlation, in standard deviations, that nothing but a common structure reaches."""
+"""Height of a correlation peak, in standard deviations, that only a common structure reaches."""
 PERIOD_NM = 2048.0
 """Side of the tiles of a field; a grid repeats after a whole number of them."""
 
 
 @dataclass(frozen=True)
 class Guess:
-    """Positions (nodes, 2), nm, of as many equal stretches of time; `score`: how clear the correlations were."""
+    """An initial guess.
+
+    Attributes
+    ----------
+    nodes : (NODES, 2) float64
+        Position of each of as many equal stretches of time, nm.
+    score : float
+        Median height of the correlation peaks, in standard deviations.
+    """
 
     nodes: Array
     score: float
@@ -47,6 +56,10 @@ def guess_drift(
     reach_nm : float
         Largest shift between two stretches.
 
+    Returns
+    -------
+    Guess
+
     Notes
     -----
     Few long stretches are correlated in pairs first (Wang et al., Optics Express 22, 15982, 2014), in coarse images;
@@ -55,7 +68,7 @@ def guess_drift(
     chance coincidences only.
     """
     for pixel, choices in ((256 / 3, (8,)), (64.0, (8, 16, 32))):
-        # a large field is folded less where the coarse look at it was not enough
+        # a large field is folded less where coarse images were not enough
         side = 16_384 if pixel == 64 and len(x) > 400_000 else 8192
         spectra = _spectra(x, y, frame, frames, round(side / pixel), pixel)
         best = _clearest(spectra, choices, reach_nm, pixel)
@@ -65,7 +78,7 @@ def guess_drift(
 
 
 def guess_path(x: NDArray[np.float32], y: NDArray[np.float32], frame: NDArray[Any], frames: int) -> Array:
-    """(frames, 2) the guess, nm, from frame to frame, relative to the first; x and y from anywhere."""
+    """(frames, 2) float64 guess, nm, relative to the first frame; from x and y (n,), nm, and their frames (n,)."""
     nodes = guess_drift(x - x.min(), y - y.min(), frame, frames).nodes
     at = (np.arange(NODES) + 0.5) * frames / NODES
     path = np.stack([np.interp(np.arange(frames), at, column) for column in nodes.T], axis=1)
@@ -86,13 +99,24 @@ def _clearest(spectra: NDArray[np.complex64], choices: tuple[int, ...], reach_nm
 
 
 def some_tiles(blocks: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]], least: int) -> NDArray[np.intp]:
-    """Rows of all localizations of some tiles, scattered over the field, that hold `least` or a little more of them.
+    """Choose localizations: all in some tiles that are scattered over the field.
 
-    A share of the tiles, not of the localizations: each keeps the others that it can meet. `blocks` are x and y, nm, of
-    a few localizations at a time.
+    Tiles and not single localizations are chosen, so that a localization keeps the others with which it can coincide.
+
+    Parameters
+    ----------
+    blocks : iterable of ((n,) float32, (n,) float32)
+        x and y, nm, of a few localizations at a time.
+    least : int
+        Localizations that the tiles hold at least.
+
+    Returns
+    -------
+    (m,) intp
+        Rows in the order of the blocks.
     """
     tiles = [_tiles(x, y) for x, y in blocks]
-    # an order that neighbours do not share, the same in every run
+    # an order in which neighbours are far apart, the same in every run
     order = np.arange(4096) * 1021 % 4096
     held = np.cumsum(np.sum([np.bincount(tile, minlength=4096) for tile in tiles], axis=0)[order])
     taken = np.zeros(4096, bool)
@@ -127,7 +151,7 @@ def _spectra(
 
 @cache
 def _band(cells: int, pixel: float) -> NDArray[np.float32]:
-    """Difference of Gaussians: without the outline of the field, whose correlation says nothing to a few nm."""
+    """Difference of Gaussians, without low frequencies: those of the outline of the field are no help to a few nm."""
     squared = 2 * np.pi**2 * (fft.fftfreq(cells, pixel)[:, None] ** 2 + fft.rfftfreq(cells, pixel) ** 2)
     narrow = max(pixel / 2, 50.0)
     return (np.exp(-(narrow**2) * squared) - np.exp(-((5 * narrow) ** 2) * squared)).astype(np.float32)

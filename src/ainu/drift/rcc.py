@@ -18,7 +18,7 @@ from ainu.localizations.table import Localizations
 
 
 def cross_correlate(localizations: Localizations, segment_frames: int, pixel_nm: float) -> Estimate:
-    """Redundant cross-correlation: every pair of segments votes for the shift between them.
+    """Measure the drift by redundant cross-correlation of all pairs of segments.
 
     Parameters
     ----------
@@ -33,13 +33,14 @@ def cross_correlate(localizations: Localizations, segment_frames: int, pixel_nm:
     -------
     Estimate
         With the number of segments and the root mean square disagreement of the pairs (nm) in `notes`. The residual
-        is that of two halves of the field, a checkerboard: what moved within a segment, both see alike.
+        is that of two halves of the field, a checkerboard; it does not include movement within a segment, which is the
+        same in both.
 
     Notes
     -----
     Wang et al., Optics Express 22, 15982 (2014): shifts of all pairs by least squares, pairs that disagree by more
-    than a threshold left out, then interpolated over the frames. The images of the halves are correlated on their own
-    and the correlations added: together they lack only what one half has in common with the other, which is chance.
+    than a threshold left out, then interpolated over the frames. The images of the halves are correlated separately
+    and the correlations added; only the correlation of one half with the other, which is chance, is left out.
     """
     frames = localizations.n_frames
     segments = max(frames // segment_frames, 1)
@@ -61,11 +62,9 @@ def cross_correlate(localizations: Localizations, segment_frames: int, pixel_nm:
 def _segment_spectra(
     localizations: Localizations, edges: NDArray[Any], pixel_nm: float
 ) -> tuple[NDArray[np.complex64], tuple[float, float]]:
-    """Fourier transforms (segments, 2 halves, Y, X) of the smoothed images, and the pixel (y, x) of their correlations.
-
-    Images are padded so that shifts do not wrap around. Frequencies that the smoothing leaves less than a fiftieth
-    of are left out, so that the correlations have fewer, larger pixels.
-    """
+    """Spectra (segments, 2 halves, Y, X) of the smoothed images, and the pixel (y, x) of their correlations."""
+    # Images are padded so that shifts do not wrap around. Frequencies that the smoothing reduces to less than a
+    # fiftieth are left out, so that the correlations have fewer, larger pixels.
     column, row = (((axis - axis.min()) / pixel_nm).astype(np.intp) for axis in (localizations.x, localizations.y))
     shape = tuple(fft.next_fast_len(int(n.max()) + 65, real=True) for n in (row, column))
     flat = (_halves(localizations) * shape[0] + row) * shape[1] + column

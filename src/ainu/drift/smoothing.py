@@ -1,4 +1,4 @@
-"""How smooth a drift is, found from the data: penalised curves, chosen by what one half says about the other."""
+"""How smooth a drift is, found from the data: penalised curves, chosen by cross-validation between two halves."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Strengths = Mapping[int, Array]
 STRENGTHS: Strengths = {1: 10.0 ** np.arange(-1.5, 4.6, 1.5), 2: 10.0 ** np.arange(-0.5, 7.1, 1.5)}
 """Penalties tried, by order of the differences that are penalised, in units of the mean weight of a segment."""
 FEW_STRENGTHS: Strengths = {1: np.array([1.0]), 2: np.array([1e1, 1e3, 1e5])}
-"""Those for a path that is going to be refined."""
+"""Penalties for a path that is going to be refined."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a method says about the drift.
+    """The drift as a method measured it.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Estimate:
     residual_nm : float, optional
         Root mean square error expected from the disagreement of two halves of the data.
     notes : dict
-        Plain values: what was chosen.
+        Plain values, such as settings that were chosen; `why` says why no drift could be measured.
     """
 
     shift: Array
@@ -63,21 +63,21 @@ class Smoothed:
 
     @property
     def residual(self) -> float:
-        """Root mean square error (nm) of the curve, from the disagreement of the halves, whose error is twice that."""
+        """Root mean square error of the curve, nm: half of the root mean square difference of the halves."""
         apart = self.halves[0] - self.halves[1]
         apart = apart - apart.mean(axis=0)
         return float(np.sqrt((apart**2).sum(axis=1).mean()) / 2)
 
 
 def smooth_halves(positions: Array, weights: Array) -> Smoothed:
-    """Fit the smoothest curve that the data allow.
+    """Fit a curve whose smoothness is chosen by cross-validation.
 
     Parameters
     ----------
     positions : (2, k, d) float64
-        Positions of k segments as two independent halves of the data see them, nm.
+        Positions of k segments as measured from two independent halves of the data, nm.
     weights : (2, k) float64
-        Their weights (localizations); 0 where a half saw nothing.
+        Their weights (localizations); 0 where a half has none.
 
     Returns
     -------
@@ -85,15 +85,15 @@ def smooth_halves(positions: Array, weights: Array) -> Smoothed:
 
     Notes
     -----
-    Whittaker smoothing: squared first differences (a walk) or second differences (a spline) are penalised. Order and
-    strength are those with which the curve through either half predicts the other half best. Jumps are let through
-    where that improves the prediction.
+    Whittaker smoothing (Eilers, Analytical Chemistry 75, 3631, 2003): squared first differences (a random walk) or
+    second differences (a spline) are penalised. Order and strength are those with which the curve through either half
+    predicts the other half best. Jumps are allowed where that improves the prediction.
     """
     smooth = _best(positions, weights, np.zeros(0, np.intp))
     jumps = _find_jumps(positions, weights)
     if not len(jumps):
         return smooth
-    whole = np.where(torn_by(jumps, weights.shape[1]), 0, weights)
+    whole = np.where(near_jumps(jumps, weights.shape[1]), 0, weights)
     broken = _best(positions, whole, jumps)
     gain = _error(positions, whole, smooth.halves) - _error(positions, whole, broken.halves)
     gain += sum(_gain_at(int(jump), positions, weights, smooth.halves, broken.halves) for jump in jumps)
@@ -101,12 +101,22 @@ def smooth_halves(positions: Array, weights: Array) -> Smoothed:
 
 
 def smooth_roughly(positions: Array, weights: Array) -> Array:
-    """The curve (k, d) alone, from few penalties and one half's prediction of the other: for a path to be refined.
+    """Fit a curve for a path to be refined: few penalties, chosen by how well one half predicts the other.
 
-    Parameters as of `smooth_halves`.
+    Parameters
+    ----------
+    positions : (2, k, d) float64
+        As for `smooth_halves`, nm.
+    weights : (2, k) float64
+        As for `smooth_halves`.
+
+    Returns
+    -------
+    (k, d) float64
+        Positions on the curve, nm.
     """
     jumps = _find_jumps(positions, weights)
-    whole = np.where(torn_by(jumps, weights.shape[1]), 0, weights) if len(jumps) else weights
+    whole = np.where(near_jumps(jumps, weights.shape[1]), 0, weights) if len(jumps) else weights
     moments = whole[..., None] * positions
     least, best = np.inf, None
     for broken in (jumps[:0], jumps) if len(jumps) else (jumps,):
@@ -118,12 +128,12 @@ def smooth_roughly(positions: Array, weights: Array) -> Array:
     return _fit(moments.sum(axis=0), whole.sum(axis=0), best)
 
 
-def torn_by(jumps: NDArray[np.intp], segments: int) -> NDArray[np.bool_]:
-    """Which segments (segments,) a jump may have torn: it may be one before or after the place where it was seen."""
-    torn = np.zeros(segments, bool)
-    for near in range(-2, 2):
-        torn[jumps + near] = True
-    return torn
+def near_jumps(jumps: NDArray[np.intp], segments: int) -> NDArray[np.bool_]:
+    """(segments,) bool: segments in which a jump may lie, two before to one after where it was found, (j,) int."""
+    near = np.zeros(segments, bool)
+    for away in range(-2, 2):
+        near[jumps + away] = True
+    return near
 
 
 def _penalties(weights: Array, jumps: NDArray[np.intp], strengths: Strengths) -> Iterator[tuple[int, float, Array]]:
@@ -159,10 +169,9 @@ def _error(positions: Array, weights: Array, halves: tuple[Array, ...]) -> float
 def _gain_at(
     jump: int, positions: Array, weights: Array, smooth: tuple[Array, ...], broken: tuple[Array, ...]
 ) -> float:
-    """By how much less error a jump predicts the segments that it may have torn.
-
-    Each is on one side of it or on the other, but for the one in which it happened: on a steep slide they lie between.
-    """
+    """By how much a jump reduces the prediction error of the segments around it."""
+    # Each lies on one side of the jump or the other, but for the one in which it occurs; in a steep drift without a
+    # jump they lie in between.
     near = slice(jump - 2, jump + 2)
     sides = np.zeros((2, 4))
     error = np.zeros(4)
@@ -211,7 +220,7 @@ def _find_jumps(positions: Array, weights: Array, wide: int = 4, significance: f
     mean = _windows((weights[..., None] * positions).sum(axis=0), wide) / mass
     contrast = mean[wide:] - mean[:-wide]
     noise = variance * (1 / mass[wide:] + 1 / mass[:-wide])
-    score = ((contrast - _slide(contrast, wide)) ** 2 / np.maximum(noise, 1e-12)).sum(axis=1)
+    score = ((contrast - _steady_drift(contrast, wide)) ** 2 / np.maximum(noise, 1e-12)).sum(axis=1)
     if score.max() <= significance**2:
         return np.zeros(0, np.intp)
     highest = ndimage.maximum_filter1d(score, 2 * wide + 1, mode="nearest")
@@ -225,8 +234,8 @@ def _windows(values: Array, wide: int) -> Array:
     return total[wide:] - total[:-wide]
 
 
-def _slide(contrast: Array, wide: int) -> Array:
-    """What is no jump but a steady slide: the least of the contrasts nearby, of which another jump may raise some."""
+def _steady_drift(contrast: Array, wide: int) -> Array:
+    """Contrast due to a steady drift: the smallest of those nearby, since another jump may raise some of them."""
     at, least = np.arange(len(contrast)), np.full_like(contrast, np.inf)
     for away in (-3, -2, 2, 3):
         nearby = np.take(contrast, at + wide * away, axis=0, mode="clip")
@@ -235,7 +244,7 @@ def _slide(contrast: Array, wide: int) -> Array:
 
 
 def over_frames(found: Smoothed, edges: NDArray[np.intp], at: NDArray[np.intp]) -> Array:
-    """(frames, d) curve relative to its first frame, linear between the middles of segments, broken at jumps.
+    """The curve frame by frame, relative to the first: linear between the middles of segments, broken at jumps.
 
     Parameters
     ----------
@@ -245,10 +254,15 @@ def over_frames(found: Smoothed, edges: NDArray[np.intp], at: NDArray[np.intp]) 
         First frame of each segment, and the number of frames.
     at : (j,) int
         Frame of each of its jumps.
+
+    Returns
+    -------
+    (frames, d) float64
+        Shift, nm.
     """
     curve, middle = found.curve, (edges[:-1] + edges[1:] - 1) / 2
     ends = _towards(curve, middle, edges[0]), _towards(curve[::-1], middle[::-1], edges[-1] - 1)
-    whole = ~torn_by(found.jumps, len(curve))
+    whole = ~near_jumps(found.jumps, len(curve))
     times = np.concatenate([[edges[0]], middle[whole], [edges[-1] - 1], at - 0.502, at - 0.5])
     values = np.concatenate([ends[0], curve[whole], ends[1], curve[found.jumps - 3], curve[found.jumps + 2]])
     order = np.argsort(times, kind="stable")

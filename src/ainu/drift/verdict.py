@@ -1,4 +1,4 @@
-"""Whether a drift correction helped: what two halves of the frames say about the image, before and after."""
+"""Whether a drift correction sharpens the image: Fourier ring correlation of halves of the frames, before and after."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ainu.localizations.table import Localizations
 
 PIXEL_NM = 5.0
 BAND_NM = (20.0, 100.0)
-"""Details whose correlation decides."""
+"""Details whose mean correlation decides."""
 FLATTENED = 3.0
-"""Heights are divided by this for a verdict on z, whose precision is that many times worse."""
+"""z is divided by this for a verdict, since its precision is about that many times worse."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Sharpness:
     Attributes
     ----------
     resolution_nm : float, optional
-        Detail at which the correlation falls to 1/7; None where it is never above.
+        Detail at which the correlation falls below 1/7; None where it is never above.
     detail : float
         Mean correlation over details of `BAND_NM`.
     error : float
@@ -40,8 +40,18 @@ class Sharpness:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether a correction is to be applied ("corrected") or not ("no drift", "failed", "worse"), and why not."""
+class DriftVerdict:
+    """Whether a correction is to be applied.
+
+    Attributes
+    ----------
+    verdict : str
+        "corrected", or why it is not to be applied: "no drift", "failed", "worse".
+    warning : str, optional
+        A sentence for the user.
+    before, after : Sharpness
+        Of the image without and with the correction.
+    """
 
     verdict: str
     warning: str | None
@@ -66,8 +76,8 @@ class Verdict:
         }
 
     @property
-    def height_notes(self) -> dict[str, Any]:
-        """Those of a verdict on z."""
+    def notes_z(self) -> dict[str, Any]:
+        """Plain values for `Drift.notes` of a verdict on z."""
         return {
             "verdict_z": self.verdict,
             "warning_z": self.warning,
@@ -76,7 +86,7 @@ class Verdict:
         }
 
 
-def judge(localizations: Localizations, found: Estimate) -> Verdict:
+def judge(localizations: Localizations, found: Estimate) -> DriftVerdict:
     """Compare the image before and after a correction.
 
     Parameters
@@ -85,19 +95,23 @@ def judge(localizations: Localizations, found: Estimate) -> Verdict:
         As measured, with frames.
     found : Estimate
         The drift to judge.
+
+    Returns
+    -------
+    DriftVerdict
     """
-    table = _telling(localizations, found.shift[:, :2])
+    table = _without_beads(localizations, found.shift[:, :2])
     x, y, frame = table.x, table.y, table.frame
     assert frame is not None
     moved = [np.take(column.astype(np.float32), frame) for column in found.shift.T[:2]]
     before, after = sharpness(x, y, frame), sharpness(x - moved[0], y - moved[1], frame)
     lost = ", ".join(f"{first}-{last}" for first, last in found.notes.get("lost_frames", ()))
     verdict, warning = _decide(before, after, _Found("drift", _rms(found.shift[:, :2]), found.residual_nm, lost))
-    return Verdict(verdict, warning, before, after)
+    return DriftVerdict(verdict, warning, before, after)
 
 
-def judge_height(localizations: Localizations, found: Estimate) -> Verdict:
-    """Compare views from the side before and after a correction in z.
+def judge_z(localizations: Localizations, found: Estimate) -> DriftVerdict:
+    """Compare images of the field from the side, before and after a correction in z.
 
     Parameters
     ----------
@@ -105,8 +119,12 @@ def judge_height(localizations: Localizations, found: Estimate) -> Verdict:
         With frames and z; x and y corrected.
     found : Estimate
         With a drift in z.
+
+    Returns
+    -------
+    DriftVerdict
     """
-    table = _telling(localizations, np.zeros((len(found.shift), 2)))
+    table = _without_beads(localizations, np.zeros((len(found.shift), 2)))
     z, frame = table.z, table.frame
     assert z is not None
     assert frame is not None
@@ -117,11 +135,11 @@ def judge_height(localizations: Localizations, found: Estimate) -> Verdict:
     )
     residual = found.notes.get("residual_z_nm")
     verdict, warning = _decide(before, after, _Found("drift in z", _rms(found.shift[:, 2:]), residual, ""))
-    return Verdict(verdict, warning, before, after)
+    return DriftVerdict(verdict, warning, before, after)
 
 
-def _telling(localizations: Localizations, shift: NDArray[np.float64], enough: int = 500) -> Localizations:
-    """All in some tiles, but no beads, which would outvote the others; beads too where there is little else."""
+def _without_beads(localizations: Localizations, shift: NDArray[np.float64], enough: int = 500) -> Localizations:
+    """All localizations in some tiles, without beads, which would dominate; with beads where there is little else."""
     if len(localizations) > 300_000:
         blocks = (slice(start, start + BLOCK) for start in range(0, len(localizations), BLOCK))
         localizations = localizations[
@@ -130,15 +148,15 @@ def _telling(localizations: Localizations, shift: NDArray[np.float64], enough: i
     x, y, frame = localizations.x, localizations.y, localizations.frame
     assert frame is not None
     moved = [np.take(column.astype(np.float32), frame) for column in shift.T]
-    crowded = _crowded(x, y, len(shift)) | _crowded(x - moved[0], y - moved[1], len(shift))
-    few = len(x) - np.count_nonzero(crowded) < enough
-    return localizations if few or not crowded.any() else localizations[~crowded]
+    beads = _of_beads(x, y, len(shift)) | _of_beads(x - moved[0], y - moved[1], len(shift))
+    few = len(x) - np.count_nonzero(beads) < enough
+    return localizations if few or not beads.any() else localizations[~beads]
 
 
-def _crowded(
+def _of_beads(
     x: NDArray[np.float32], y: NDArray[np.float32], frames: int, side_nm: float = 250.0, times: float = 20.0
 ) -> NDArray[np.bool_]:
-    """Where something is seen in a tenth of the frames or more, and many times more often than in a usual place."""
+    """(n,) localizations of places seen in a tenth of the frames or more, and far more often than typical ones."""
     column, row = (np.floor((axis - axis.min()) * np.float32(1 / side_nm)).astype(np.int64) for axis in (x, y))
     place = row * (column.max() + 1) + column
     count = np.bincount(place)
@@ -158,7 +176,7 @@ def _rms(shift: NDArray[np.float64]) -> float:
 
 @dataclass(frozen=True)
 class _Found:
-    """What was found: what to call it, its root mean square and expected error (nm), frames that coincide with none."""
+    """A drift: its name in messages, root mean square and expected error (nm), frames that coincide with no others."""
 
     name: str
     size: float
@@ -173,13 +191,10 @@ def _decide(before: Sharpness, after: Sharpness, found: _Found) -> tuple[str, st
     if gain < -noise:
         return "worse", f"{seen}, but correcting it blurs the image"
     if gain > noise:
-        blind = f"frames {found.lost} hardly coincide with the others: their drift may be wrong"
-        return "corrected", blind if found.lost else None
+        unsure = f"frames {found.lost} share little structure with the others; their drift may be wrong"
+        return "corrected", unsure if found.lost else None
     if found.lost or after.detail < 3 * after.error:
-        return (
-            "failed",
-            f"the localizations hardly show the same structure twice: no {found.name} can be told from them",
-        )
+        return "failed", f"structure not reproducible over time; {found.name} cannot be estimated"
     if found.size > max(5.0, 2 * (found.residual or 0.0)):
         return "failed", f"{seen}, but correcting it does not sharpen the image"
     return "no drift", None
@@ -188,11 +203,23 @@ def _decide(before: Sharpness, after: Sharpness, found: _Found) -> tuple[str, st
 def sharpness(x: NDArray[np.float32], y: NDArray[np.float32], frame: NDArray[np.uint32]) -> Sharpness:
     """Fourier ring correlation of images of alternate blocks of frames.
 
+    Parameters
+    ----------
+    x, y : (n,) float32
+        Positions, nm.
+    frame : (n,) uint32
+        Frames, from 0.
+
+    Returns
+    -------
+    Sharpness
+
     Notes
     -----
     Nieuwenhuizen et al., Nature Methods 10, 557 (2013), threshold 1/7. The halves are blocks of up to 50 frames, not
-    single ones: an emitter that shines on into the next frame would correlate whatever the drift. The field is folded
-    onto a torus, which samples its spectrum more coarsely and leaves the expected correlation as it is.
+    single ones: an emitter that stays on in the next frame would correlate whatever the drift. Other than for the
+    resolution of a sample (`ainu.quality.frc`), the whole field counts, folded onto a torus, which samples its spectrum
+    more coarsely and leaves the expected correlation as it is; and the correlation is not weighted at the borders.
     """
     block = int(np.clip(int(frame.max()) // 400, 1, 50))
     cells = 192 if len(x) < 100_000 else 512

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from defaults import drift_settings
 
-from ainu.drift import correction as drift_module
-from ainu.drift.correction import Drift, correct_shard, estimate_drift, read_drift
+from ainu.drift.aim import maximise_intersections
+from ainu.drift.correction import Drift, correct_shard, estimate_drift, judged, read_drift
 from ainu.drift.smoothing import Estimate, smooth_halves
-from ainu.drift.verdict import judge, judge_height, sharpness
+from ainu.drift.verdict import judge, judge_z, sharpness
 from ainu.errors import AinuError
 from ainu.hdf5 import new_file
 from ainu.localizations.formats import read as formats
@@ -72,7 +72,7 @@ def in_depth(rise, count=30_000, scatter=20.0):
     return table(xy, frame, z=z)
 
 
-# --- drifts that can be told ------------------------------------------------------------------------------------------
+# --- drifts that can be estimated ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("clustered", [False, True])
@@ -160,7 +160,7 @@ def test_a_field_that_stands_still_is_left_alone():
 
 def test_a_correction_that_blurs_is_judged_worse():
     field = blinking(np.zeros((FRAMES, 2)), 30_000)
-    estimate = replace(drift_module.maximise_intersections((field.x, field.y), field.frame, FRAMES), shift=walk())
+    estimate = replace(maximise_intersections((field.x, field.y), field.frame, FRAMES), shift=walk())
     verdict = judge(field, estimate)
     assert verdict.verdict == "worse"
     assert "blurs" in verdict.warning
@@ -170,7 +170,7 @@ def test_a_correction_that_blurs_is_judged_worse():
 @pytest.mark.parametrize("method", ["aim", "rcc", "fiducial"])
 def test_a_wrong_correction_is_refused_whatever_the_method(method, residual_nm):
     field = blinking(np.zeros((FRAMES, 2)), 30_000)
-    found = drift_module._judged(field, method, Estimate(walk(), residual_nm, {}))
+    found = judged(field, method, Estimate(walk(), residual_nm, {}))
     assert (found.method, found.notes["verdict"]) == (method, "worse")
     assert "blurs" in found.notes["warning"]
     assert not found.shift.any()
@@ -190,7 +190,7 @@ def test_a_fiducial_that_moves_on_its_own_is_not_believed():
 def test_a_wrong_correction_in_z_is_refused_and_that_in_the_plane_stays():
     field, wrong = in_depth(np.zeros(FRAMES)), np.linspace(0, 200, FRAMES)
     planted = Estimate(np.column_stack([walk(), wrong]), 1.0, {"residual_z_nm": 1.0})
-    found = drift_module._judged(field, "aim", planted)
+    found = judged(field, "aim", planted)
     assert (found.notes["verdict"], found.notes["verdict_z"]) == ("corrected", "worse")
     assert "drift in z" in found.notes["warning_z"]
     assert found.shift[:, :2].any()
@@ -214,7 +214,7 @@ def test_noise_in_z_is_reported_and_not_moved():
 def test_a_correction_in_z_that_sharpens_is_judged_so():
     rise = 300 * np.linspace(0, 1, FRAMES) ** 2
     field = Drift(np.column_stack([walk(), 0 * rise]).astype(np.float32), "known").apply(in_depth(rise))
-    verdict = judge_height(field, Estimate(np.column_stack([walk(), rise]), 1.0, {}))
+    verdict = judge_z(field, Estimate(np.column_stack([walk(), rise]), 1.0, {}))
     assert verdict.applies
     assert verdict.after.detail > verdict.before.detail
 
@@ -229,7 +229,7 @@ def test_a_stretch_that_shows_another_field_is_named():
     lost = found.notes["lost_frames"]
     assert lost
     assert all(first >= 5600 and last < 7400 for first, last in lost)
-    assert "hardly coincide" in found.notes["warning"]
+    assert "share little structure" in found.notes["warning"]
 
 
 def test_without_frames_there_is_nothing_to_measure():

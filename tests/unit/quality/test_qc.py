@@ -129,7 +129,7 @@ def test_a_drift_in_z_that_was_not_corrected_is_told():
 
 
 def test_the_page_shows_the_warning_of_the_drift():
-    warning = "frames 6000-6999 hardly coincide with the others: their drift may be wrong"
+    warning = "frames 6000-6999 share little structure with the others; their drift may be wrong"
     walk = np.linspace(0, 100, 4000, dtype=np.float32)[:, None] * np.ones(2, np.float32)
     sample = examined(simulated(), Drift(walk, "aim", {"verdict": "corrected", "warning": warning}))
     assert f"Drift: {warning}." in texts(sample, **summarise(sample))
