@@ -5,7 +5,8 @@ import re
 from ainu import AinuError
 from ainu.record.code_digest import code_digest
 from ainu.settings.check import check
-from ainu.settings.plan import RECORD, SIMULATED, Plan, with_sidecar
+from ainu.settings.plan import RECORD, Plan
+from ainu.settings.plan_shards import SIMULATED, with_sidecar
 from ainu.settings.resources import JobResources, memory, minutes, size_mb
 from ainu.typed import plain
 

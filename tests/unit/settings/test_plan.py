@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from ainu.settings.check import check
-from ainu.settings.plan import Plan, with_sidecar
+from ainu.settings.plan import Plan
+from ainu.settings.plan_shards import with_sidecar
 
 COLUMNS = ("sample", "path", "channels", "label", "replicate", "role", "roi", "pixel_size_nm")
 EXPERIMENT = {"classes": ["somatic", "hiPSC"], "network": "ainu-small", "folds": 3}
