@@ -14,7 +14,7 @@ from ainu import AinuError
 from ainu.attribution import per_localization as explained
 from ainu.attribution.clustering import _nuclei
 from ainu.drift import correction as drift
-from ainu.evaluation import features
+from ainu.evaluation import feature_table, features
 from ainu.failures import LeftOut
 from ainu.files import read_table
 from ainu.folds import duplicate_recordings as leakage
@@ -148,12 +148,12 @@ def test_a_sample_that_fails_in_a_stage_is_told_and_the_others_are_as_without_it
 def test_features_that_could_not_be_measured_are_unknown(tmp_path, monkeypatch):
     broken(monkeypatch, features, "nucleus_features")
     paths = chain(tmp_path, TABLES)
-    found = features.read_features([paths["features"]], ["c/1", "bad/1", "a/1"], ("PolII", "DNA"))
+    found = feature_table.read_features([paths["features"]], ["c/1", "bad/1", "a/1"], ("PolII", "DNA"))
     assert found.index.tolist() == ["c/1", "bad/1", "a/1"]
     assert found.loc["bad/1"].isna().all()
     assert found.loc[["a/1", "c/1"]].notna().any(axis=None)
     with pytest.raises(AinuError, match="measure_features failed for every sample"):
-        features.read_features([paths["features"]], ["bad/1"], ("PolII", "DNA"))
+        feature_table.read_features([paths["features"]], ["bad/1"], ("PolII", "DNA"))
 
 
 def test_a_render_that_needs_z_costs_a_sample_without_it_and_stops_where_none_has_it(tmp_path):

@@ -30,7 +30,7 @@ def confounders(dataset: Dataset, acquisition: pd.DataFrame | None = None) -> pd
     dataset : Dataset
         Of N nuclei.
     acquisition : DataFrame, optional
-        As `features.read_features` gives it, a row per nucleus of the dataset.
+        As `feature_table.read_features` gives it, a row per nucleus of the dataset.
 
     Returns
     -------

@@ -30,7 +30,7 @@ class Evidence:
     folds : DataFrame
         `nucleus sample replicate label repeat fold`.
     features, acquisition : DataFrame
-        As `features.read_features` gives them, a row per nucleus of the dataset.
+        As `feature_table.read_features` gives them, a row per nucleus of the dataset.
     controls : DataFrame
         Out-of-fold predictions of the control networks, with a column `control`; of the first repeat.
     classes : sequence of str

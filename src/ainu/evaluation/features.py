@@ -16,13 +16,10 @@ from zlib import crc32
 
 import h5py
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from ainu.errors import AinuError
 from ainu.evaluation.pair_correlation import Raster, pair_correlation, ripley_l
-from ainu.failures import reason_of
-from ainu.hdf5 import open_file, write_array
+from ainu.hdf5 import write_array
 from ainu.images.render import split_by_nucleus
 from ainu.localizations.table import Localizations, load
 from ainu.nuclei.find import Nuclei, read_nuclei
@@ -332,53 +329,3 @@ def _measure_sample(inputs: dict[str, str], seed: int, sample: str, group: h5py.
         values = [[row[kind, name] for name in names] for row in rows]
         write_array(group, kind, np.array(values, np.float32).reshape(len(rows), len(names)))
         group[kind].attrs["names"] = names
-
-
-def read_features(
-    paths: Sequence[str | Path], nuclei: Sequence[str], channels: Sequence[str], kind: str = "arrangement"
-) -> pd.DataFrame:
-    """Features of nuclei from the files of their shards.
-
-    Parameters
-    ----------
-    paths : sequence of path
-        As `measure_shard` writes them.
-    nuclei : sequence of str
-        Which nuclei, and in which order.
-    channels : sequence of str
-        Features of other channels are left out.
-    kind : str
-        "arrangement" or "acquisition".
-
-    Returns
-    -------
-    DataFrame
-        A row per nucleus, a column per feature; NaN for nuclei of samples whose features could not be measured.
-
-    Raises
-    ------
-    AinuError
-        If no sample could be measured.
-    """
-    parts, lost = [], set()
-    for path in paths:
-        with open_file(path) as file:
-            for sample, group in file.items():
-                if reason_of(group):
-                    lost.add(sample)
-                    continue
-                names = [str(name) for name in group[kind].attrs["names"]]
-                parts.append(pd.DataFrame(group[kind][()], group["nucleus"].asstr()[()], names, dtype=np.float64))
-    measured = [nucleus for nucleus in nuclei if nucleus.rpartition("/")[0] not in lost]
-    if not measured:
-        raise AinuError("measure_features failed for every sample with nuclei; see results/logs/measure_features")
-    table = pd.concat([part for part in parts if len(part)]).loc[measured].reindex(list(nuclei))
-    return table[[name for name in table if set(channels_of(str(name))) <= set(channels)]]
-
-
-def channels_of(name: str) -> list[str]:
-    """The channels that a feature concerns, from its name."""
-    if name.startswith("background of "):
-        return [name.removeprefix("background of ")]
-    before, colon, _ = name.partition(": ")
-    return before.split(", ") if colon else []

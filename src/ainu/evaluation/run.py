@@ -14,7 +14,7 @@ from ainu.evaluation import confident_errors, curves, embedding_map
 from ainu.evaluation.bootstrap import Draws
 from ainu.evaluation.confusion import confusion
 from ainu.evaluation.evidence import Evidence
-from ainu.evaluation.features import read_features
+from ainu.evaluation.feature_table import read_features
 from ainu.evaluation.metrics import evaluate_audited
 from ainu.evaluation.training_curves import training_curves
 from ainu.figures.saving import save

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ainu.evaluation.features import FEWEST, Window, acquisition, channels_of, nucleus_features
+from ainu.evaluation.feature_table import channels_of
+from ainu.evaluation.features import FEWEST, Window, acquisition, nucleus_features
 from ainu.evaluation.pair_correlation import Raster, pair_correlation, ripley_l
 from ainu.localizations.table import Localizations
 
