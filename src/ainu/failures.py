@@ -7,10 +7,14 @@ stage leaves the sample out for the same reason.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import h5py
 
 from ainu.errors import AinuError
+from ainu.hdf5 import open_file
 
 ATTRIBUTE = "left_out"
 LONGEST = 1000
@@ -52,3 +56,10 @@ def require(group: h5py.Group) -> h5py.Group:
     if reason := reason_of(group):
         raise reason
     return group
+
+
+@contextmanager
+def open_sample(path: str | Path, sample: str) -> Iterator[h5py.Group]:
+    """The group of a sample in the shard's file of a stage, read only; `LeftOut` if it failed there or before."""
+    with open_file(path) as file:
+        yield require(file[sample])

@@ -1,4 +1,4 @@
-"""HDF5 files of the pipeline: how arrays are stored, files that appear when they are whole, a sample's group."""
+"""HDF5 files of the pipeline: how arrays are stored, files that appear when they are whole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.errors import BrokenFileError
-from ainu.failures import require
 from ainu.files import whole
 
 PLAIN: dict[str, Any] = {"track_times": False}
@@ -65,10 +64,3 @@ def open_file(path: str | Path) -> Iterator[h5py.File]:
         raise BrokenFileError(f"{path}: cannot be read as HDF5 ({error})") from None
     with file:
         yield file
-
-
-@contextmanager
-def open_sample(path: str | Path, sample: str) -> Iterator[h5py.Group]:
-    """The group of a sample in the shard's file of a stage, read only; `LeftOut` if it failed there or before."""
-    with open_file(path) as file:
-        yield require(file[sample])

@@ -19,7 +19,8 @@ from ainu.drift.settings import DriftSettings
 from ainu.drift.smoothing import Estimate
 from ainu.drift.verdict import judge, judge_z
 from ainu.errors import AinuError
-from ainu.hdf5 import open_sample, write_array
+from ainu.failures import open_sample
+from ainu.hdf5 import write_array
 from ainu.localizations.table import Localizations, load
 from ainu.shards import write_shard
 

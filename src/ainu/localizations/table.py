@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
-from ainu.failures import require
-from ainu.hdf5 import PLAIN, new_file, open_file, open_sample, write_array
+from ainu.failures import open_sample, require
+from ainu.hdf5 import PLAIN, new_file, open_file, write_array
 
 COLUMNS: dict[str, type] = {
     "x": np.float32,

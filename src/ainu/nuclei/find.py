@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ainu.errors import AinuError
-from ainu.hdf5 import open_sample, write_array
+from ainu.failures import open_sample
+from ainu.hdf5 import write_array
 from ainu.localizations.table import Localizations, load
 from ainu.nuclei.grid import Grid
 from ainu.nuclei.manual_outlines import NOT_DRAWN, Drawn, read_drawn

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
-from ainu.hdf5 import open_sample, write_array
+from ainu.failures import open_sample
+from ainu.hdf5 import write_array
 from ainu.localizations.neighbours import has_neighbours, local_counts
 from ainu.localizations.table import Localizations, Merged, load
 from ainu.quality.blinks import first_appearances, merge_blinks
