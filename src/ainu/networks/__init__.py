@@ -1,1 +1,1 @@
-"""Networks: the catalogue of architectures, those of our own, and trained models as they lie on disk."""
+"""Network architectures, and trained models on disk."""

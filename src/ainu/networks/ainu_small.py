@@ -12,7 +12,7 @@ WIDTHS = (20, 48, 96)
 
 
 class Residual(nn.Module):
-    """Two convolutions, the second added to the first: what is new in the second is all it has to learn."""
+    """Two convolutions, the second added to the first, so that it learns the residual alone (He et al., CVPR 2016)."""
 
     def __init__(self, before: int, after: int, dimensions: int) -> None:
         super().__init__()
@@ -21,6 +21,7 @@ class Residual(nn.Module):
         self.rectify = nn.ModuleList([nn.ReLU(), nn.ReLU()])
 
     def forward(self, images: Tensor) -> Tensor:
+        """(N, before, ...) maps to (N, after, ...) maps."""
         wide = self.rectify[0](self.widen(images))
         return self.rectify[1](wide + self.refine(wide))
 
@@ -29,15 +30,15 @@ class Largest(nn.Module):
     """The largest response of each filter anywhere in the image."""
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(N, d, ...) to (N, d)."""
+        """(N, d, ...) maps to (N, d)."""
         return maps.flatten(2).amax(2)
 
 
 class AinuSmall(nn.Module):
     """Texture first: wide filters at half resolution, three residual stages, then mean and maximum over the image.
 
-    The mean says how much of the nucleus looks a certain way, the maximum whether any place does; nothing says where,
-    so that few images suffice. About 0.2 million parameters, a tenth of DenseNet-121's operations.
+    The mean holds how much of the nucleus has a texture, the maximum whether any place does; neither holds where, so
+    that few images suffice. About 0.2 million parameters, a tenth of DenseNet-121's operations.
     """
 
     def __init__(self, channels: int, classes: int, shape: tuple[int, ...]) -> None:

@@ -23,7 +23,7 @@ LOADED_AT_RUN_TIME = (
 
 @dataclass(frozen=True)
 class Architecture:
-    """How to make a network.
+    """A kind of network, and what it needs.
 
     Attributes
     ----------
@@ -50,14 +50,31 @@ class Architecture:
     least_planes: int = 1
 
     def make(self, channels: int, classes: int, shape: tuple[int, ...]) -> nn.Module:
-        """The network, with random weights, for images of (Y, X) or (Z, Y, X) voxels."""
+        """Make the network with random weights.
+
+        Parameters
+        ----------
+        channels, classes : int
+            Of the images, and of the output.
+        shape : tuple of int
+            (Y, X) or (Z, Y, X) voxels of an image.
+
+        Returns
+        -------
+        Module
+
+        Raises
+        ------
+        AinuError
+            The images are too small for this architecture.
+        """
         module, _, function = self.maker.partition(":")
         maker: Callable[..., nn.Module] = getattr(import_module(f"ainu.networks.{module}"), function)
         least = (self.least_planes, self.least_voxels, self.least_voxels)[-len(shape) :]
         if self.sees == "images" and any(edge < needed for edge, needed in zip(shape, least, strict=True)):
             raise AinuError(
                 f"images of {' x '.join(map(str, shape))} voxels are too small for this network, which needs "
-                f"{' x '.join(map(str, least))}; take a smaller voxel or another network"
+                f"{' x '.join(map(str, least))}; choose smaller voxels or another network"
             )
         return maker(channels, classes, shape, **self.variant)
 
@@ -85,4 +102,4 @@ CATALOGUE = {
 """All networks that `network:` of an experiment takes."""
 
 POINT_NETWORKS = tuple(name for name, own in CATALOGUE.items() if own.sees == "localizations")
-"""Those that read localizations instead of images."""
+"""Networks that read localizations instead of images."""

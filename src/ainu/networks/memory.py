@@ -1,4 +1,4 @@
-"""How much memory the images take that a network works on at a time."""
+"""How many images fit into the memory at a time."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 MOST_AT_A_TIME = 32
-"""More images at a time are no faster on a CPU."""
+"""Larger batches are no faster on a CPU."""
 
 
 def activation_bytes(network: nn.Module, example: Tensor) -> int:
-    """Memory that the activations of one image take until its gradient is known, measured in a run."""
+    """Bytes of the activations that the gradient of one image (1, C, ...) needs, measured in a forward pass."""
     storages: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -25,8 +25,20 @@ def activation_bytes(network: nn.Module, example: Tensor) -> int:
 
 
 def fitting(network: nn.Module, example: Tensor, memory_gb: float) -> int:
-    """How many images like `example` fit into the memory at a time, at least one.
+    """How many images fit into the memory at a time; the gradient takes about as much as the activations.
 
-    The gradient takes about as much as the activations.
+    Parameters
+    ----------
+    network : Module
+        Any network.
+    example : (1, C, ...) float32
+        One of the images.
+    memory_gb : float
+        What activations and gradients may take.
+
+    Returns
+    -------
+    int
+        From 1 to `MOST_AT_A_TIME`.
     """
     return int(np.clip(memory_gb * 1e9 / (2 * activation_bytes(network, example)), 1, MOST_AT_A_TIME))

@@ -1,4 +1,4 @@
-"""Networks with random or trained weights, what they see of counts, and how they lie on disk."""
+"""Networks with random or trained weights: made, normalised input, features, margins; models read and written."""
 
 from __future__ import annotations
 
@@ -19,13 +19,24 @@ from ainu.networks.catalogue import CATALOGUE
 
 
 def normalise(counts: NDArray[Any], intensity: str = "share") -> Tensor:
-    """What a network sees of (N, C, Y, X) or (N, C, Z, Y, X) counts, as float32.
+    """Normalise counts for a network.
 
-    "share": the square root of each channel's share of its mean. Dividing by the mean takes away how many
-    localizations there are, which differs between preparations; the square root evens out counting noise. "log": the
-    logarithm of one plus the counts, so that the network also sees how dense a place is in localizations per area. An
-    empty channel stays 0 in both. By NumPy, whose square root is exact on every processor; torch's is MKL's, slower and
-    less exact in rare first calls (https://github.com/pytorch/pytorch/issues/188792), so that a rerun would differ.
+    "share": the square root of the counts over their channel's mean. Dividing by the mean removes the number of
+    localizations, which differs between preparations; the square root stabilises the variance of counts. "log": the
+    logarithm of one plus the counts, so that the network also sees the density of localizations. An empty channel stays
+    0 in both. By NumPy, whose square root is exact on every processor; torch's is MKL's, slower and less exact in rare
+    first calls (https://github.com/pytorch/pytorch/issues/188792), so that a rerun would differ.
+
+    Parameters
+    ----------
+    counts : (N, C, Y, X) or (N, C, Z, Y, X) uint16 or float32
+        Localizations per voxel.
+    intensity : str
+        "share" or "log".
+
+    Returns
+    -------
+    (N, C, Y, X) or (N, C, Z, Y, X) float32
     """
     values = counts.astype(np.float32)
     if intensity == "log":
@@ -35,10 +46,24 @@ def normalise(counts: NDArray[Any], intensity: str = "share") -> Tensor:
 
 
 def make_network(name: str, channels: int, classes: int, shape: tuple[int, ...], seed: int) -> nn.Module:
-    """A network of the catalogue with random weights that follow from the seed.
+    """A network of the catalogue with random weights.
 
-    `shape` is the (Y, X) or (Z, Y, X) voxels of an image. Takes (N, channels, *shape) float32 and gives (N, classes)
-    logits; those that read localizations take what `images.views.Neighbours` makes of them.
+    Parameters
+    ----------
+    name : str
+        In `CATALOGUE`.
+    channels, classes : int
+        Of the images, and of the output.
+    shape : tuple of int
+        (Y, X) or (Z, Y, X) voxels of an image.
+    seed : int
+        From which the weights follow.
+
+    Returns
+    -------
+    Module
+        From (N, channels, *shape) float32, or what `images.views.Neighbours` makes of localizations, to (N, classes)
+        logits.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -46,7 +71,7 @@ def make_network(name: str, channels: int, classes: int, shape: tuple[int, ...],
 
 
 def last_layer(network: nn.Module) -> nn.Linear:
-    """The linear layer that gives the logits."""
+    """The linear layer whose output are the logits."""
     return [module for module in network.modules() if isinstance(module, nn.Linear)][-1]
 
 
@@ -69,14 +94,14 @@ def features(network: nn.Module, inputs: Tensor) -> Tensor:
 
 
 class Margin(nn.Module):
-    """The logit of one class less the mean of the others: what speaks for it rather than for them."""
+    """The logit of one class less the mean of the others: the evidence for it rather than for them."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, inputs: Tensor, target: Tensor) -> Tensor:
-        """(N,) margin of the class `target` (N,) of each input."""
+        """(N,) margin of the class `target` (N,) of each of N inputs."""
         return margin_of(self.network(inputs), target)
 
 
@@ -87,14 +112,14 @@ def margin_of(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def fast_layout(inputs: Tensor) -> Tensor:
-    """The memory order in which convolutions of images are fastest."""
+    """(N, C, ...) images in the memory order in which convolutions are fastest; other tensors as they are."""
     formats = {4: torch.channels_last, 5: torch.channels_last_3d}
     return inputs.contiguous(memory_format=formats[inputs.ndim]) if inputs.ndim in formats else inputs
 
 
 @dataclass(frozen=True)
 class Model:
-    """A trained network and what `model.json` says of it.
+    """A trained network with its `model.json`.
 
     Attributes
     ----------
@@ -110,10 +135,11 @@ class Model:
 
     @property
     def classes(self) -> list[str]:
+        """In the order of the logits."""
         return self.info["classes"]
 
     def inputs(self, images: NDArray[Any]) -> Tensor:
-        """What the network sees of (N, C, Y, X) counts."""
+        """The network's (N, C, ...) float32 input from (N, C, ...) counts."""
         return fast_layout(normalise(images, self.info["intensity"]))
 
     @property
@@ -123,16 +149,26 @@ class Model:
         Raises
         ------
         AinuError
-            For a network without maps.
+            The network has no such layer.
         """
         layer = CATALOGUE[self.info["network"]].cam_layer
         if not layer:
-            raise AinuError(f"attribution by Grad-CAM: network {self.info['network']} has no maps to read")
+            raise AinuError(f"attribution by Grad-CAM: network {self.info['network']} has no layer of maps")
         return self.network.get_submodule(layer)
 
 
 def save_model(folder: str | Path, weights: dict[str, torch.Tensor], info: dict[str, Any]) -> None:
-    """Write `model.safetensors` and `model.json`."""
+    """Write `model.safetensors` and `model.json`.
+
+    Parameters
+    ----------
+    folder : path
+        Of the model.
+    weights : dict of str to Tensor
+        The network's `state_dict`, tensors of any shape (...,).
+    info : dict
+        As `Model.info`.
+    """
     folder = Path(folder)
     with whole(folder / "model.safetensors") as part:
         save_file(weights, part)
@@ -140,7 +176,17 @@ def save_model(folder: str | Path, weights: dict[str, torch.Tensor], info: dict[
 
 
 def load_model(folder: str | Path) -> Model:
-    """Read a model written by `save_model`."""
+    """Read a model written by `save_model`.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    AinuError
+        A file is missing or cannot be read.
+    """
     folder = Path(folder)
     try:
         info = read_json(folder / "model.json")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import gcd
 
-from torch import nn
+from torch import Tensor, nn
 
 Shape = tuple[int, ...]
 
@@ -43,7 +43,7 @@ def efficientnet_b0(channels: int, classes: int, shape: Shape) -> nn.Module:
 
 
 def vit(channels: int, classes: int, shape: Shape) -> nn.Module:
-    """A vision transformer (Dosovitskiy et al., ICLR 2021), small: 8 layers of width 192, 8 to 16 voxels a patch."""
+    """A small vision transformer (Dosovitskiy et al., ICLR 2021): 8 layers of width 192, patches of up to 16 voxels."""
     patch = tuple(next(size for size in (16, 8, 4, 2, 1) if gcd(size, edge) == size) for edge in shape)
     return LogitsOnly(channels, shape, patch, classes)
 
@@ -60,6 +60,7 @@ class LogitsOnly(nn.Module):
             classification=True, num_classes=classes, spatial_dims=len(shape), post_activation=None,
         )  # fmt: skip
 
-    def forward(self, images):  # type: ignore[no-untyped-def]
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, C, ...) images to (N, k) logits."""
         logits, _ = self.body(images)
         return logits

@@ -28,10 +28,20 @@ class Neighbourhoods(nn.Module):
         self.head = nn.Sequential(dense(2 * GLOBAL, GLOBAL), nn.Dropout(0.3), nn.Linear(GLOBAL, classes))
 
     def forward(self, sets: Tensor, near_there: Tensor | None = None, anchor_there: Tensor | None = None) -> Tensor:
-        """(N, M, K, F) neighbours to (N, k) logits.
+        """From neighbourhoods to logits.
 
-        `near_there` (N, M, K) and `anchor_there` (N, M), from 0 to 1, say how present each neighbour and each anchor
-        is: what is not there has no response. All are, where they are left out.
+        Parameters
+        ----------
+        sets : (N, M, K, F) float32
+            K neighbours in each of M neighbourhoods of N nuclei.
+        near_there : (N, M, K) float32, optional
+            How present each neighbour is, 0 to 1; all are, where left out. An absent one has no response.
+        anchor_there : (N, M) float32, optional
+            The same for each anchor.
+
+        Returns
+        -------
+        (N, k) float32
         """
         near = self.neighbour(sets)
         near = near if near_there is None else near * near_there[..., None]

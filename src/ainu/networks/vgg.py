@@ -12,7 +12,7 @@ NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 
 class VGG(nn.Module):
-    """Five stages of two 3-wide convolutions, each halving the image; means over the image; a linear layer."""
+    """Five stages of two convolutions of width 3, the image halved in between; means over the image; a linear layer."""
 
     def __init__(self, channels: int, classes: int, shape: tuple[int, ...]) -> None:
         super().__init__()
