@@ -42,7 +42,7 @@ def permutation_sentence(metrics: JsonObject) -> str:
     if permutation.get("p") is None:
         return ""
     draws = len(permutation.get("null") or [])
-    what = f" ({permutation['what']})" if permutation.get("what") else ""
-    times = f" in {number_text(draws)} permutations" if draws else ""
-    p = number_text(permutation["p"])
-    return f"Equally high scores occur with permuted labels with p = {p}{times}{what}."
+    details = [f"{number_text(draws)} permutations"] if draws else []
+    details += [str(permutation["what"])] if permutation.get("what") else []
+    end = f" ({'; '.join(details)})" if details else ""
+    return f"Equally high scores occur with permuted labels with probability p = {number_text(permutation['p'])}{end}."

@@ -55,7 +55,7 @@ EVALUATION = {
         "Label permutation",
         "The score with the true labels (line), and the scores with permuted labels (grey). Labels are permuted within "
         "replicates, or between whole replicates where each holds one class. metrics.json says whether networks were "
-        "trained anew for each permutation.",
+        "trained again for each permutation.",
     ),
     "learning_curve": Caption(
         "Learning curve",

@@ -37,9 +37,9 @@ def splits(facts: ExperimentFacts) -> str:
 
 def independence(facts: ExperimentFacts) -> str:
     """Whether replicates were kept together."""
+    each = f"each of {counted(facts.n_replicates, 'replicate')} is in one fold only"
     return (
-        f"No: each of {counted(facts.n_replicates, 'replicate')} is in one fold only; every stage that reads the "
-        "folds checks this, and so does this report."
+        f"Replicates are kept together: {each}; every stage that reads the folds checks this, and so does this report."
     )
 
 
@@ -100,7 +100,7 @@ def regularization(facts: ExperimentFacts) -> str:
         if augmentation
         else []
     )
-    return f"{'; '.join(used)}." if used else BY_AUTHORS
+    return f"{'; '.join(used).capitalize()}." if used else BY_AUTHORS
 
 
 def interpretable(facts: ExperimentFacts) -> str:
@@ -156,7 +156,7 @@ def reproduce(facts: ExperimentFacts) -> str:
 
 def missing(facts: ExperimentFacts) -> str:
     """What was left out, by sample and by localization."""
-    skipped = counted(facts.skipped, "sample") + " skipped, since a file could not be read or a stage failed"
+    skipped = counted(facts.skipped, "sample") + " skipped because of an unreadable file or a failed stage"
     return (
         f"{skipped}; localizations dropped by each filter are counted in qc/summary.tsv. Excluded by hand: {BY_AUTHORS}"
     )

@@ -104,7 +104,7 @@ def reforms(facts: ExperimentFacts) -> list[Item]:
         Item("1 Goals", "1a Which population do the claims cover?", BY_AUTHORS),
         Item("1 Goals", "1b Why this population?", BY_AUTHORS),
         Item("1 Goals", "1c Why machine learning?", BY_AUTHORS),
-        Item("2 Reproducibility", "2a DatasetSummary", BY_AUTHORS),
+        Item("2 Reproducibility", "2a Dataset", BY_AUTHORS),
         Item("2 Reproducibility", "2b Code", f"ainu {__version__}, and the config of this run."),
         Item("2 Reproducibility", "2c Environment", checklist_answers.environment(facts)),
         Item(

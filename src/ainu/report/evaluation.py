@@ -76,7 +76,7 @@ def test_result(metrics: JsonObject) -> dict[str, Any] | None:
     nuclei = counted(test.get("n") or 0, "nucleus", "nuclei")
     says = str(test.get("says") or f"{nuclei} of samples with the role “test”, which no model has seen.")
     rows = score_rows(test.get("metrics") or {})
-    record = {"looks so far": test["looks"]} if "looks" in test else test.get("record")
+    record = {"evaluations so far": test["looks"]} if "looks" in test else test.get("record")
     table = table_of(rows, "Scores on the held-out test set") if rows else None
     return {"says": says, "record": _record(record), "table": table}
 

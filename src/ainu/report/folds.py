@@ -27,7 +27,7 @@ def fold_table(path: Path | None) -> PageTable | None:
     ]
     last = "held-out replicates"
     order = [name for name in dict.fromkeys(key for row in rows for key in row) if name != last]
-    caption = "What each model was tested on; it was trained on everything else"
+    caption = "Nuclei on which each model was tested; it was trained on all others"
     return table_of(rows, caption, order=[*order, last], headings=False)
 
 

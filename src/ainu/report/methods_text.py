@@ -79,7 +79,7 @@ def _drift(method: str, drift: JsonObject) -> Markup:
 def _sentence(start: str, settings: Any) -> Markup:
     if not isinstance(settings, Mapping):
         return Markup("{}.").format(start)
-    inside = ", ".join(f"{heading(str(key))} {_plain(value)}" for key, value in settings.items())
+    inside = ", ".join(_named(str(key), value) for key, value in settings.items())
     return Markup("{} ({}).").format(start, inside)
 
 
@@ -89,11 +89,23 @@ def _is_range(limits: Any) -> bool:
 
 def _range(name: str, limits: Sequence[Any]) -> Markup:
     low, high = limits
-    unit = heading(name).partition(" (")[2].rstrip(")")
+    title, unit = _title_and_unit(name)
     ends = (
         f"at least {_plain(low)}" if high is None else f"at most {_plain(high)}" if low is None else f"{low} to {high}"
     )
-    return Markup("{} {}{}").format(heading(name).partition(" (")[0], ends, f" {unit}" if unit else "")
+    return Markup("{} {}{}").format(title, ends, unit)
+
+
+def _named(name: str, value: Any) -> str:
+    """A setting with its value and unit: "radius 150 nm"."""
+    title, unit = _title_and_unit(name)
+    return f"{title} {_plain(value)}{unit}"
+
+
+def _title_and_unit(name: str) -> tuple[str, str]:
+    """`radius_nm` as "radius" and " nm"."""
+    title, _, unit = heading(name).partition(" (")
+    return title, f" {unit.rstrip(')')}" if unit else ""
 
 
 def _images(experiment: JsonObject, config: JsonObject, dataset: DatasetSummary) -> Iterator[Markup]:
@@ -137,7 +149,7 @@ def _training(experiment: JsonObject, metrics: JsonObject, models: Sequence[Json
             "All models were" if mixed == n else f"Of {n} models {mixed} were"
         )
     if used := {key: value for key, value in (experiment.get("augmentation") or {}).items() if value}:
-        named = (words(key) if value is True else f"{heading(key)} {_plain(value)}" for key, value in used.items())
+        named = (words(key) if value is True else _named(key, value) for key, value in used.items())
         yield Markup("Augmentation: {}.").format(", ".join(named))
 
 

@@ -13,6 +13,7 @@ _ACRONYMS = {"auroc": "AUROC", "ece": "ECE", "frc": "FRC", "mcc": "MCC", "f1": "
 _UNITS = {"nm": "nm", "um": "µm", "um2": "µm²", "px": "px"}
 _TITLES = {
     "n": "nuclei",
+    "probability_of_truth": "mean probability of the true class",
     "deletion_random": "deletion, random order",
     "max_sensitivity": "max-sensitivity",
     "labels": "nuclei by class",

@@ -241,7 +241,7 @@ def _permutation_check(metrics: JsonObject) -> Check:
     p = (metrics.get("permutation") or {}).get("p")
     if p is None:
         return Check("not done", "Permuted labels", "No label permutation was computed.")
-    says = f"Equally high scores occur with permuted labels with p = {number_text(p)}."
+    says = f"Equally high scores occur with permuted labels with probability p = {number_text(p)}."
     return Check("passed" if p <= SIGNIFICANT else "warning", "Permuted labels", says)
 
 

@@ -408,7 +408,7 @@ def test_each_check_of_the_first_screen_says_whether_it_was_passed(full):
         "noted Hand-made spatial features",
         "not done Network on equal counts",
         "warning Network on the outline alone",
-        "passed Permuted labels Equally high scores occur with permuted labels with p = 0.004",
+        "passed Permuted labels Equally high scores occur with permuted labels with probability p = 0.004",
         "passed Held-out test set Balanced accuracy 0.88",
         "passed Attribution 1 of 2 methods passes: integrated gradients",
     ):
@@ -432,7 +432,7 @@ def test_each_audit_has_its_sentence_and_its_score_beside_the_networks(full):
     assert "Replicate within a class reach 0.50." in audits
     assert "Network on the outline alone warning" in audits
     assert audits.index("Network, whole image") < audits.index("0.700 (0.60 to 0.78)")
-    assert "in 2 permutations" in audits
+    assert "(2 permutations; labels permuted between replicates)" in audits
 
 
 def test_tables_have_the_columns_in_the_order_in_which_one_reads_them(full):
