@@ -235,7 +235,7 @@ def examine(
     models : sequence of Model
         One per fold and repeat.
     settings : AttributionSettings
-        Each of its `sanity_nuclei` costs, per method, about eight of its maps and 50 runs of the network.
+        What each of its `sanity_nuclei` costs: docs/attribution.md.
     seed : int
         Of all that is drawn.
     explain : callable, optional

@@ -1,4 +1,4 @@
-"""The page: what each section holds put together, rendered, and written."""
+"""The page: the contents of all sections, rendered and written."""
 
 from __future__ import annotations
 
