@@ -1,4 +1,4 @@
-"""Which nuclei the networks of a cross-validation are trained on: by folds, by inner folds, and for a learning study."""
+"""Which nuclei networks are trained on: by folds, by inner folds, and for a learning study."""
 
 import numpy as np
 import pandas as pd
