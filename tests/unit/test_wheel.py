@@ -66,7 +66,7 @@ def test_the_wheel_checks_a_config_against_its_schema(installed, tmp_path):
     (tmp_path / "samples.tsv").write_text(SHEET)
     for n in range(8):
         (tmp_path / f"f{n}.csv").write_text(TABLE)
-    code = f"from ainu.settings.check import check; print(check({CONFIG!r}).config['experiments']['mine']['folds'])"
+    code = f"from ainu.settings.check import check; print(check({CONFIG!r}).config.experiments['mine'].folds)"
     assert run(installed, tmp_path, code) == "2\n"
 
 

@@ -50,18 +50,14 @@ rule verify:
         "../scripts/verify.py"
 
 
-def left_out():
-    """Why samples were left out, by sample: as the files say that the run made or built on."""
-    return samples_left_out((job.rule.name, str(job.output[0])) for job in workflow.dag.jobs if job.output)
-
-
 onsuccess:
-    print_left_out(left_out())
+    left_out = samples_left_out(workflow.dag.jobs)
+    print_left_out(left_out)
     try:
-        refuse_bad_files(left_out(), CONFIG.ingest.on_bad_file)
+        refuse_bad_files(left_out, CONFIG.ingest.on_bad_file)
     except AinuError as error:
         raise WorkflowError(str(error)) from None
 
 
 onerror:
-    print_left_out(left_out())
+    print_left_out(samples_left_out(workflow.dag.jobs))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ainu.errors import AinuError
 from ainu.files import read_table
@@ -23,20 +24,20 @@ SHARD_RULES = (
 """Rules whose first output is a file with a group per sample of a shard."""
 
 
-def samples_left_out(made: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+def samples_left_out(jobs: Iterable[Any]) -> dict[str, list[str]]:
     """Why samples were left out.
 
     Parameters
     ----------
-    made : iterable of (str, str)
-        Rule and first output of every job of the run.
+    jobs : iterable of Job
+        Of the run, as Snakemake has them in `workflow.dag.jobs`.
 
     Returns
     -------
     dict of str to list of str
         Reasons by sample, each once.
     """
-    made = list(made)
+    made = [(job.rule.name, str(job.output[0])) for job in jobs if job.output]
     shards = [path for rule, path in made if rule in SHARD_RULES and _written(path)]
     reasons = {sample: list(map(str, why)) for sample, why in left_out(sorted(shards)).items()}
     summaries = [f"{folder}/summary.tsv" for rule, folder in made if rule == "qc"]
