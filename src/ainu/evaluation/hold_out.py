@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,40 @@ from ainu.files import read_json, sha256, write_json
 from ainu.images.dataset import Dataset
 from ainu.intervals import Interval
 from ainu.prediction.out_of_fold import pooled_truth
+
+if TYPE_CHECKING:
+    from ainu.prediction.ensemble import Ensemble
+
+
+def evaluate_hold_out(
+    ensemble: Ensemble, folders: Sequence[str | Path], unseen: Dataset, path: str | Path, seed: int
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Predict and score the held-out test set, and record this evaluation.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Of the experiment.
+    folders : sequence of path
+        Of its models.
+    unseen : Dataset
+        Nuclei of the held-out test set; unlabelled ones are left out.
+    path : path
+        Of the record.
+    seed : int
+        Of the bootstrap over replicates.
+
+    Returns
+    -------
+    predictions : DataFrame
+    score : dict
+        As `score` gives it.
+    """
+    classes = ensemble.models[0].classes
+    nuclei = labelled(unseen, classes)
+    predictions = ensemble.predict(nuclei)
+    looks = record(path, digest_of_models(folders), digest_of_nuclei(nuclei))
+    return predictions, score(predictions, classes, seed, looks)
 
 
 def labelled(dataset: Dataset, classes: Sequence[str]) -> Dataset:
