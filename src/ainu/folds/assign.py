@@ -20,8 +20,7 @@ import numpy as np
 import pandas as pd
 
 from ainu.errors import AinuError
-from ainu.folds.integer_program import LEVEL_WORK, Cover, best_cover
-from ainu.folds.local_search import Counts, Problem
+from ainu.folds.integer_program import LEVEL_WORK, Counts, Cover, Problem, best_cover
 from ainu.folds.partition import Best, Replicates, another, best_assignment, deal, part_of_time
 from ainu.folds.table import NUCLEUS_COLUMNS, check_nuclei, check_table
 from ainu.prose import listed

@@ -1,6 +1,7 @@
 """The integer program behind the folds, solved by CBC through PuLP; what it finds is checked in exact arithmetic.
 
-Its variables say how many replicates of each kind (`local_search.Problem`) a part gets.
+Replicates with the same number of nuclei in each column (class, or class in one batch) are one *kind*; an assignment
+says how many replicates of each kind a part gets.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ainu.folds.local_search import Counts, Problem
+Counts = NDArray[np.int64]
 
 # Limits of the work, so that the folds do not depend on how busy the machine is; the clock is the second limit. Of
 # CBC: nodes times integer variables. Forty hard replicates in five folds then take 3000 nodes; where these do not
@@ -29,6 +30,70 @@ LEVEL_WORK, SPREAD_WORK, TIE_WORK, COVER_WORK = 600_000, 50_000, 10_000, 600_000
 FEWEST_NODES = 10
 COVER_SECONDS = 20.0
 OPTIMAL = "Result - Optimal solution found"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Replicates of T kinds to be put into F parts, each of which should hold a given share of each of C columns.
+
+    The first columns are the classes, which every part must hold; others are only to be spread. An assignment is a
+    (T, F) array: how many replicates of each kind a part gets.
+
+    Attributes
+    ----------
+    kinds : (T, C) int64
+        Nuclei of each column in one replicate of the kind.
+    number : (T,) int64
+        Replicates of the kind.
+    shares : tuple of F Fraction
+        What share of each column the parts should hold.
+    classes : int
+        How many of the columns are classes.
+    """
+
+    kinds: Counts
+    number: Counts
+    shares: tuple[Fraction, ...]
+    classes: int
+
+    @property
+    def totals(self) -> Counts:
+        """(C,) nuclei of each column."""
+        return self.number @ self.kinds
+
+    @property
+    def alike(self) -> bool:
+        """Whether all parts should hold the same share."""
+        return len(set(self.shares)) == 1
+
+    @property
+    def targets(self) -> list[list[Fraction]]:
+        """(F, C) nuclei that would be exactly the share, as fractions."""
+        return [[share * int(total) for total in self.totals] for share in self.shares]
+
+    def counts(self, assignment: Counts) -> Counts:
+        """(F, C) nuclei of each column in each part under a (T, F) assignment."""
+        return assignment.T @ self.kinds
+
+    def missing(self, assignment: Counts) -> int:
+        """Number of classes that parts lack under a (T, F) assignment."""
+        return int((self.counts(assignment)[:, : self.classes] == 0).sum())
+
+    def deviations(self, assignment: Counts) -> list[Fraction]:
+        """Per part and column, how far the share of the column is from the wanted one; of a (T, F) assignment."""
+        rows = zip(self.counts(assignment), self.targets, strict=True)
+        pairs = [zip(row, targets, self.totals, strict=True) for row, targets in rows]
+        return [abs(int(n) - target) / int(total) for n, target, total in itertools.chain(*pairs)]
+
+    def quality(self, assignment: Counts) -> tuple[int, Fraction, Fraction]:
+        """Minimised for a (T, F) assignment, in this order: missing classes, largest deviation, sum of deviations."""
+        deviations = self.deviations(assignment)
+        return self.missing(assignment), max(deviations), sum(deviations, Fraction())
+
+    def valid(self, assignment: Counts) -> bool:
+        """Whether a (T, F) assignment has each replicate in one part and each class in each part."""
+        whole = bool((assignment >= 0).all()) and np.array_equal(assignment.sum(axis=1), self.number)
+        return whole and self.missing(assignment) == 0
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
-from ainu.folds.integer_program import best_cover, better, evened_out, lowest_deviation, other_optimum
-from ainu.folds.local_search import Counts, Problem, greedy, search
+from ainu.folds.integer_program import (
+    Counts,
+    Problem,
+    best_cover,
+    better,
+    evened_out,
+    lowest_deviation,
+    other_optimum,
+)
 from ainu.folds.table import check_nuclei
 
 FIRST_SEARCH_WORK, VALIDATION_SEARCH_WORK = 20_000_000, 20_000_000
@@ -138,7 +145,7 @@ def another(problem: Problem, best: Best, rng: np.random.Generator, work: int, d
     """(T, F) assignment no worse than the best known: another optimum, or the result of another local search."""
     if best.proven:
         return other_optimum(problem, best.assignment, rng, deadline)
-    return better(problem, best.assignment, search(problem, greedy(problem), best.floor, rng, work, deadline))
+    return better(problem, best.assignment, _search(problem, _greedy(problem), best.floor, rng, work, deadline))
 
 
 def part_of_time(deadline: float, part: float) -> float:
@@ -175,13 +182,104 @@ def _fits(total: int, targets: Sequence[Fraction], slack: Fraction, least: int) 
 
 def _start(problem: Problem, floor: Fraction, rng: np.random.Generator, deadline: float) -> Counts | None:
     """A good assignment by greedy choice and local search; where that leaves classes out, from the exact cover."""
-    found = search(problem, greedy(problem), floor, rng, FIRST_SEARCH_WORK, deadline)
+    found = _search(problem, _greedy(problem), floor, rng, FIRST_SEARCH_WORK, deadline)
     if not problem.missing(found):
         return found
     cover = best_cover(problem)
     if cover.lacking.any():
         return None
-    return search(problem, cover.assignment, floor, rng, FIRST_SEARCH_WORK, deadline)
+    return _search(problem, cover.assignment, floor, rng, FIRST_SEARCH_WORK, deadline)
+
+
+def _greedy(problem: Problem) -> Counts:
+    """(T, F) assignment of replicates from large to small, each to the part that costs least afterwards."""
+    assignment = np.zeros((len(problem.kinds), len(problem.shares)), np.int64)
+    counts = problem.counts(assignment)
+    for kind, number in enumerate(problem.number):
+        for _ in range(number):
+            fill = (counts + problem.kinds[kind]) / problem.totals / np.array(problem.shares, float)[:, None]
+            new = (counts == 0) & (problem.kinds[kind] > 0)
+            part = int(np.argmin((fill**2).sum(axis=1) - new.sum(axis=1)))
+            assignment[kind, part] += 1
+            counts[part] += problem.kinds[kind]
+    return assignment
+
+
+def _search(
+    problem: Problem, start: Counts, floor: Fraction, rng: np.random.Generator, work: int, deadline: float
+) -> Counts:
+    """Iterated local search: descend, move a few replicates of the best assignment at random, descend again."""
+    best = _descend(problem, start, deadline)
+    quality = problem.quality(best)
+    work_per_kick = len(_slots(problem, best)[0]) ** 2 * len(problem.totals) + 100_000
+    for _ in range(work // work_per_kick):
+        if quality[:2] <= (0, floor) or time.monotonic() > deadline:
+            break
+        tried = _descend(problem, _kick(best, rng), deadline)
+        if problem.quality(tried) < quality:
+            best, quality = tried, problem.quality(tried)
+    return best
+
+
+def _kick(assignment: Counts, rng: np.random.Generator) -> Counts:
+    kicked = assignment.copy()
+    for _ in range(3):
+        kind, part = rng.choice(np.argwhere(kicked > 0))
+        kicked[kind, part] -= 1
+        kicked[kind, rng.integers(kicked.shape[1])] += 1
+    return kicked
+
+
+def _descend(problem: Problem, assignment: Counts, deadline: float) -> Counts:
+    """Make the best swap of two replicates, or move of one, until none helps."""
+    while time.monotonic() < deadline:
+        improved = _improve(problem, assignment)
+        if improved is None:
+            break
+        assignment = improved
+    return assignment
+
+
+def _slots(problem: Problem, assignment: Counts) -> tuple[Counts, Counts, Counts]:
+    """Kind, part and (n, C) nuclei of what can be swapped; each part also has an empty place, of kind -1."""
+    kind, part = np.nonzero(assignment)
+    parts = np.arange(assignment.shape[1])
+    empty = np.zeros((len(parts), problem.kinds.shape[1]), np.int64)
+    contents = np.concatenate([problem.kinds[kind], empty])
+    return np.append(kind, np.full(len(parts), -1)), np.append(part, parts), contents
+
+
+def _improve(problem: Problem, assignment: Counts) -> Counts | None:
+    kind, part, contents = _slots(problem, assignment)
+    one, two = np.triu_indices(len(kind), 1)
+    apart = part[one] != part[two]
+    one, two = one[apart], two[apart]
+    counts, change = problem.counts(assignment), contents[two] - contents[one]
+    before = _cost(problem, counts, np.arange(len(counts)))
+    after = _cost(problem, counts[part[one]] + change, part[one]) + _cost(
+        problem, counts[part[two]] - change, part[two]
+    )
+    gain = before[part[one]] + before[part[two]] - after
+    best = int(np.argmax(gain))
+    if gain[best] <= 1e-9 * before.sum():
+        return None
+    return _swapped(assignment, kind, part, int(one[best]), int(two[best]))
+
+
+def _swapped(assignment: Counts, kind: Counts, part: Counts, one: int, two: int) -> Counts:
+    changed = assignment.copy()
+    for slot, to in ((one, part[two]), (two, part[one])):
+        if kind[slot] >= 0:
+            changed[kind[slot], part[slot]] -= 1
+            changed[kind[slot], to] += 1
+    return changed
+
+
+def _cost(problem: Problem, counts: Counts, parts: Counts) -> NDArray[np.float64]:
+    """(n,) cost of parts with these (n, C) nuclei: a smooth largest deviation, and more per missing class."""
+    off = np.abs(counts / problem.totals - np.array(problem.shares, float)[parts, None])
+    eighth_power = np.square(np.square(np.square(off)))
+    return eighth_power.sum(axis=1) + 2.0 * (counts[:, : problem.classes] == 0).sum(axis=1)
 
 
 def split_validation(nuclei: pd.DataFrame, *, fraction: float, seed: int) -> NDArray[np.bool_]:
