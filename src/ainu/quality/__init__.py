@@ -1,1 +1,1 @@
-"""Which localizations stay, and how good each sample is."""
+"""Quality filters, and quality control of each sample."""

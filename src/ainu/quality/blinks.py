@@ -1,4 +1,4 @@
-"""Blinks: appearances of one emitter in nearby frames, found and merged into one localization."""
+"""Blinks: localizations of one emitter in nearby frames, found and merged into one."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ class _Chains:
 
 
 def first_appearances(localizations: Localizations, *, radius_nm: float, dark_frames: int = 0) -> NDArray[np.intp]:
-    """Which emitter each localization shows, named by the row of its first appearance.
+    """Find the first localization of the emitter that each localization shows.
 
     Parameters
     ----------
     localizations : Localizations
         Drift-corrected, with frames.
     radius_nm : float
-        Largest distance from one appearance to the next.
+        Largest distance from one localization of an emitter to the next, nm.
     dark_frames : int
         Frames in which the emitter may stay dark in between; 0 links neighbouring frames only.
 
     Returns
     -------
     (n,) intp
-        A row of its own for a localization that appears once.
+        Row of the first localization of the same emitter; that of the localization itself if it is the first.
 
     Notes
     -----
-    Within a channel, two localizations are linked when each is the other's nearest candidate, first over neighbouring
-    frames, then over ever longer gaps, until no such pair is left. So an emitter shows at most once in a frame, and
-    the order of rows plays no part.
+    Within a channel, two localizations are linked when each is the other's nearest candidate, first in neighbouring
+    frames, then over increasing gaps, until no such pair is left. So an emitter has at most one localization per
+    frame, and the result does not depend on the order of rows.
     """
     n = len(localizations)
     chains = _Chains(np.full(n, -1, np.intp), np.full(n, -1, np.intp))
@@ -81,7 +81,7 @@ def _link(chains: _Chains, positions: NDArray[np.float64], time: NDArray[np.int6
 
 
 def merge_blinks(localizations: Localizations, first: NDArray[np.intp]) -> Merged:
-    """What the first appearances become that stand for several.
+    """Merge the localizations of each emitter.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which localizations stay, and for each that does not, why."""
+"""Quality filters: which localizations stay, and why the others are dropped."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from ainu.typed import typed
 
 REASONS = ("kept", "frames", "photons", "precision", "sigma", "sigma_ratio", "crowded", "merged", "isolated")
 """Why a localization was dropped, in the order in which the filters are applied; the first that applies counts. Filters
-on further columns, which bear the columns' names, come before `crowded`."""
+on further columns, named as the columns, come before `crowded`."""
 
 LARGEST_PLACE = 0.01
-"""Share of a sample's localizations that one place may contribute to what is typical."""
+"""Share of a sample's localizations that one place may contribute to the typical density."""
 
 Pair = tuple[float | None, float | None]
 
@@ -40,7 +40,7 @@ def _nothing_merged() -> Merged:
 
 @dataclass(frozen=True)
 class Quality:
-    """What the filters decided.
+    """Which localizations stay, and why the others are dropped.
 
     Attributes
     ----------
@@ -49,11 +49,11 @@ class Quality:
     reasons : tuple of str
         `REASONS`, and the names of the further columns that have limits.
     not_applied : tuple of str
-        Filters that were asked for but whose column the table lacks.
+        Filters that were not applied because the table lacks their column.
     thresholds : dict of str to (lowest, highest)
         The limits that were applied, quantiles resolved; None for no limit.
     merged : Merged
-        What the kept localizations become that stand for several blinks.
+        Rows of kept localizations that stand for several blinks, and their merged columns.
     """
 
     reason: NDArray[np.uint8]
@@ -64,7 +64,7 @@ class Quality:
 
     @property
     def keep(self) -> NDArray[np.bool_]:
-        """(n,) bool: which localizations stay."""
+        """(n,) bool, which localizations stay."""
         return self.reason == 0
 
     @property
@@ -73,11 +73,11 @@ class Quality:
         return dict(zip(self.reasons, np.bincount(self.reason, minlength=len(self.reasons)).tolist(), strict=True))
 
     def of(self, *names: str) -> NDArray[np.bool_]:
-        """(n,) bool: which localizations have one of these reasons."""
+        """(n,) bool, which localizations have one of these reasons."""
         return np.isin(self.reason, [self.reasons.index(name) for name in names])
 
     def apply(self, localizations: Localizations) -> Localizations:
-        """The localizations that stay, blinks merged."""
+        """The (n,) localizations without those that are dropped, blinks merged."""
         return self.merged.apply(localizations)[self.keep]
 
 
@@ -104,7 +104,8 @@ def filter_quality(
         Inclusive limits; None for no limit, `"q0.01"` for the value below which 1 % of the sample's localizations lie.
         A value that is not a number is outside any limit.
     sigma_ratio : (lowest, highest), optional
-        Limits of the larger over the smaller width of the spot, from the table's columns (`ainu.widths`).
+        Limits of the larger over the smaller width of the spot, from columns of the table
+        (`ainu.quality.spot_widths`).
     extra : mapping of str to (lowest, highest), optional
         Limits of any other column by its name (`z`, `background`, a column of the table's own).
     crowded : mapping, optional
@@ -113,8 +114,8 @@ def filter_quality(
     merge : mapping, optional
         `radius_nm` and `dark_frames`: blinks of an emitter become one localization (see `first_appearances`).
     isolated : mapping, optional
-        `radius_nm` and `neighbours`: a localization with fewer others within the radius, among those that are left by
-        all other filters and by merging, is dropped.
+        `radius_nm` and `neighbours`: drops localizations with fewer others within the radius, among those that the
+        other filters and merging leave.
 
     Returns
     -------
@@ -144,6 +145,7 @@ def apply_filters(localizations: Localizations, settings: QualitySettings) -> Qu
     localizations : Localizations
         Drift-corrected.
     settings : QualitySettings
+        A filter that is None, or whose limits are both None, is not applied.
 
     Returns
     -------
@@ -152,7 +154,7 @@ def apply_filters(localizations: Localizations, settings: QualitySettings) -> Qu
     Raises
     ------
     AinuError
-        A column of `extra` has the name of a reason. (Or a limit is neither a number nor a quantile.)
+        A column of `extra` has the name of a reason, or a limit is neither a number nor a quantile.
     """
     state = _Filter(localizations, (*REASONS, *settings.extra))
     for name, limits in _limits(settings).items():
@@ -187,7 +189,7 @@ def _isolated(settings: IsolatedSettings, table: Localizations) -> NDArray[np.bo
 
 
 class _Filter:
-    """Reasons as they are given out, one filter after the other: what has one keeps it."""
+    """Filters applied one after the other; a localization keeps the first reason that it is given."""
 
     def __init__(self, localizations: Localizations, reasons: tuple[str, ...]) -> None:
         self.localizations = localizations
@@ -197,7 +199,7 @@ class _Filter:
         self.not_applied: list[str] = []
 
     def limit(self, name: str, values: NDArray[Any] | None, limits: Sequence[Limit]) -> None:
-        """Drop what lies outside limits; a column that is not there is noted."""
+        """Drop localizations outside limits; a missing column is noted. `values` are (n,)."""
         if values is None:
             self.not_applied.append(name)
             return
@@ -208,7 +210,7 @@ class _Filter:
     def drop(
         self, name: str, choose: Callable[[Localizations], NDArray[np.bool_]], merged: Merged | None = None
     ) -> None:
-        """Drop what `choose` picks among the localizations that are left."""
+        """Drop the localizations that `choose` picks, as (m,) bool, among those that are left."""
         left = np.flatnonzero(self.reason == 0)
         table = self.localizations if merged is None else merged.apply(self.localizations)
         self.reason[left[choose(table[left])]] = self.reasons.index(name)
@@ -249,7 +251,7 @@ def _number(name: str, limit: Limit, values: NDArray[Any]) -> float | None:
 
 
 def quantile(limit: Any) -> float | None:
-    """The share that a limit such as "q0.01" means; None if it is no quantile."""
+    """The quantile, 0 to 1, of a limit such as "q0.01"; None if it is not one."""
     try:
         share = float(limit.removeprefix("q")) if isinstance(limit, str) and limit.startswith("q") else -1.0
     except ValueError:
@@ -258,11 +260,21 @@ def quantile(limit: Any) -> float | None:
 
 
 def crowded_places(localizations: Localizations, radius_nm: float, times: float) -> NDArray[np.bool_]:
-    """(n,) which localizations lie where it is locally far too dense for a stained structure.
+    """Which localizations lie in places that are far denser than stained structures.
 
-    A localization is picked if more than `times` as many others lie within the radius (see `local_counts`) as around a
-    typical localization: the median, to which no place contributes more than one in a hundred localizations, so that a
-    fiducial with a localization in every frame does not pass for typical.
+    Parameters
+    ----------
+    localizations : Localizations
+        (n,).
+    radius_nm : float
+        Radius within which others are counted (see `local_counts`), nm.
+    times : float
+        How many times the typical number is too many. Typical is the median, to which no place contributes more than
+        one in a hundred localizations, so that a fiducial with a localization in every frame does not raise it.
+
+    Returns
+    -------
+    (n,) bool
     """
     others = local_counts(localizations.positions[:, :2], radius_nm)
     return others > times * max(_typical(others), 1)
@@ -305,9 +317,9 @@ def _attributes(quality: Quality) -> Iterator[tuple[str, Any]]:
 
 
 def read_quality(path: str | Path, sample: str) -> Quality:
-    """What the filters decided for a sample."""
+    """Read which localizations of a sample stay."""
     with open_sample(path, sample) as group:
-        told = {name: json.loads(group.attrs[name]) for name in ("reasons", "not_applied", "thresholds")}
-        thresholds = {name: (low, high) for name, (low, high) in told["thresholds"].items()}
-        names = tuple(told["reasons"]), tuple(told["not_applied"])
+        attributes = {name: json.loads(group.attrs[name]) for name in ("reasons", "not_applied", "thresholds")}
+        thresholds = {name: (low, high) for name, (low, high) in attributes["thresholds"].items()}
+        names = tuple(attributes["reasons"]), tuple(attributes["not_applied"])
         return Quality(group["reason"][()], *names, thresholds, Merged.read(group))

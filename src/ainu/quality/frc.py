@@ -1,4 +1,4 @@
-"""Resolution measured from the data: up to which detail two images, each of half the localizations, agree."""
+"""Resolution of a sample by Fourier ring correlation: the detail up to which images of two halves agree."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ainu.localizations.fourier_ring import THRESHOLD, half_images, ring_sums
 from ainu.localizations.table import Localizations
 
 BLOCKS = 50
-"""Blocks of frames that the halves are made of, fewer where there are fewer frames."""
+"""Blocks of frames that form the halves; fewer where there are fewer frames."""
 
 TILE = 512
 """Pixels of the edge of the tiles that are correlated."""
 
 TILES = 4
-"""Tiles at most: those with the most localizations."""
+"""Largest number of tiles; those with the most localizations are used."""
 
 PIXELS_NM = (20.0, 10.0, 5.0, 2.5)
-"""Pixels that are tried, until the resolution is well above the finest detail that a pixel can show."""
+"""Pixels that are tried in turn, until the resolution is over four times the pixel."""
 
 FEWEST = 500
 """Localizations that an estimate needs."""
@@ -38,7 +38,7 @@ class Resolution:
     ----------
     frc_nm : float or None
         Resolution: the inverse of the frequency at which the correlation falls below 1/7; None where it never does,
-        or never is above.
+        or is never above.
     frequency : (k,) float64
         Spatial frequency, 1/nm; empty where there are too few localizations or no frames.
     correlation : (k,) float64
@@ -67,9 +67,9 @@ def ring_correlation(localizations: Localizations) -> Resolution:
     Nieuwenhuizen et al., Nature Methods 10, 557 (2013): two images from halves of the data, their correlation over
     rings of equal spatial frequency, smoothed, and where it falls below 1/7. The halves are random blocks of frames
     (one fiftieth of the acquisition each), so that the blinks of an emitter within a block are in one half. An emitter
-    that comes back in another block is in both halves all the same and correlates with itself: the number then tells
-    how well emitters are localized rather than how well they sample the structure, and is too good. No correction is
-    made for this; compare samples that were stained and imaged alike. The correlation is that of the tiles of the
+    that blinks again in another block is in both halves and correlates with itself: the result then reflects how
+    precisely emitters are localized rather than how densely they sample the structure, and is too good. This is not
+    corrected; compare samples that were stained and imaged alike. The correlation is that of the tiles of the
     field with the most localizations, sums taken over all of them.
     """
     halves = _halves(localizations)
@@ -99,7 +99,7 @@ def _halves(localizations: Localizations) -> NDArray[np.intp] | None:
 def _correlate(positions: NDArray[np.float32], half: NDArray[np.intp], pixel_nm: float) -> Resolution:
     tiles = _densest_tiles(positions, pixel_nm * TILE)
     sums = reduce(add, (ring_sums(_windowed_images(positions[rows], half[rows], pixel_nm)) for rows in tiles))
-    # Ring 0 is the mean of the image, which says nothing.
+    # Ring 0 is the mean of the image, which carries no information on detail.
     correlation = gaussian_filter1d(sums.correlation[1:], 3, mode="nearest")
     frequency = np.arange(1, TILE // 2) / (TILE * pixel_nm)
     return Resolution(_crossing(frequency, correlation), frequency, correlation)

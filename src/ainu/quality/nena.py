@@ -1,4 +1,4 @@
-"""Localization precision measured from the data: how far emitters seen in two frames in a row seem to have moved."""
+"""Localization precision measured from the data: distances between localizations of an emitter in successive frames."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from ainu.localizations.neighbours import nearest_in_frame
 from ainu.localizations.table import Localizations
 
 REACH_NM = 250.0
-"""Distances beyond this say nothing of the precision of single-molecule localizations."""
+"""Largest distance that is used, far above the precision of single-molecule localizations."""
 
 FEWEST_PAIRS = 200
-"""Distances that a fit needs."""
+"""Fewest distances for a fit."""
 
 LARGEST_ERROR = 0.2
-"""Relative standard error above which a fit is no measurement."""
+"""Relative standard error above which a fit is rejected."""
 
 LEAST_GAIN = 12.5
-"""By how much emitters seen twice must improve a fit: half of chi squared, so five standard deviations."""
+"""By how much a component of repeated emitters must improve a fit, half of chi squared: five standard deviations."""
 
 BINS = 100
 
 
 @dataclass(frozen=True)
 class Precision:
-    """Nearest-neighbour distances between frames in a row, and the precision that they tell.
+    """Nearest-neighbour distances between successive frames, and the precision estimated from them.
 
     Attributes
     ----------
     sigma_nm : float or None
-        Precision; None where too few emitters are seen in two frames in a row.
+        Precision; None where too few emitters are localized in two successive frames.
     error_nm : float or None
         Its standard error.
     pairs : int
@@ -44,7 +44,7 @@ class Precision:
     counts : (k,) int64
         Distances per bin.
     fitted : (k,) float64
-        What the fit expects there; empty without one.
+        Distances per bin by the fit; empty without one.
     """
 
     sigma_nm: float | None
@@ -66,18 +66,18 @@ def repeated_localization(localizations: Localizations) -> Precision:
     Returns
     -------
     Precision
-        `sigma_nm` is the standard deviation along one axis, that of the median localization. It does not depend on
-        what the file says of precision.
+        `sigma_nm` is the standard deviation along one axis, that of the median localization. The table's own column
+        of precision is not used.
 
     Notes
     -----
     Endesfelder et al., Histochemistry and Cell Biology 141, 629 (2014): the distances d between two localizations of
     one emitter are Rayleigh distributed, with a variance v per axis of twice the squared precision; those between
-    different emitters add a Gaussian (structure) and a line (random). Here v is not one number but spread as an
-    inverse gamma distribution, as it is where photons vary from blink to blink, which gives
-    p(d) = a d / b (1 + d² / (2 b))^-(a + 1), the Rayleigh distribution for large a; a single v comes out 15 to 20 % too
+    different emitters add a Gaussian (structure) and a line (random). Here v is not a constant but follows an
+    inverse gamma distribution, since photons vary from blink to blink, which gives
+    p(d) = a d / b (1 + d² / (2 b))^-(a + 1), the Rayleigh distribution for large a; a constant v is 15 to 20 % too
     low on simulated blinks of exponentially distributed photons. Least squares on the histogram, each bin weighted by
-    its Poisson noise, and again over twelve times the precision found, so that the bins suit it.
+    its Poisson noise, and again with bins up to twelve times the precision found.
     """
     distances = _distances(localizations)
     coarse = _fit(distances, REACH_NM)
@@ -101,7 +101,7 @@ def _fit(distances: NDArray[np.float64], reach_nm: float) -> Precision:
     bare = Precision(None, None, len(distances), edges, counts, np.zeros(0))
     if counts.sum() < FEWEST_PAIRS:
         return bare
-    starts = [_start(counts, edges, share * reach_nm) for share in (0.02, 0.06, 0.15)]
+    starts = [_initial_guess(counts, edges, share * reach_nm) for share in (0.02, 0.06, 0.15)]
     best = min((_least_squares(counts, edges, start) for start in starts), key=lambda fit: fit.cost)
     sigma, error = best.x[1], _error(best)
     without = _least_squares(counts, edges, best.x * (np.arange(len(best.x)) > 0), most_pairs=1e-6)
@@ -115,7 +115,7 @@ def _least_squares(
     counts: NDArray[np.int64], edges: NDArray[np.float64], start: NDArray[np.float64], most_pairs: float = np.inf
 ) -> OptimizeResult:
     middle, noise = (edges[:-1] + edges[1:]) / 2, np.sqrt(counts + 1)
-    # The structure begins where the emitter's own distances end: otherwise it takes their tail.
+    # Distances between emitters begin where those of one emitter end; else their component would take its tail.
     low = np.array([0, edges[-1] / 1000, 0, 4, 0.5, 0, 1.2])
     high = np.array([most_pairs, edges[-1] / 2, np.inf, 60, 60, np.inf, 50])
     return least_squares(
@@ -128,18 +128,16 @@ def _least_squares(
 
 
 def _error(fit: OptimizeResult) -> float:
-    """Standard error of the precision; the residuals have variance 1. What a bound holds is taken as known."""
+    """Standard error of the precision; the residuals have variance 1. A parameter at a bound is taken as known."""
     free = fit.active_mask == 0
     variance = np.diag(np.linalg.pinv(fit.jac[:, free].T @ fit.jac[:, free]))
     return float(np.sqrt(max(variance[1], 0))) if free[:2].all() else np.inf
 
 
 def _expected(parameters: NDArray[np.float64], d: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distances per bin.
-
-    The parameters: pairs of one emitter, precision, pairs of neighbours, their distance and its spread (both in
-    precisions), slope of the random pairs, shape of the spread of variances.
-    """
+    """Distances per bin by the model."""
+    # Pairs of one emitter, precision, pairs of neighbours, their distance and its spread (both in precisions), slope of
+    # the random pairs, shape of the distribution of variances.
     same, sigma, near, centre, spread, slope, shape = parameters
     scale = 2 * sigma**2 * gammaincinv(shape, 0.5)
     one = shape * d / scale * (1 + d**2 / (2 * scale)) ** -(shape + 1)
@@ -147,8 +145,8 @@ def _expected(parameters: NDArray[np.float64], d: NDArray[np.float64]) -> NDArra
     return (d[1] - d[0]) * (same * one + near * gauss) + slope * d
 
 
-def _start(counts: NDArray[np.int64], edges: NDArray[np.float64], sigma_nm: float) -> NDArray[np.float64]:
-    """First guess: the end of the histogram is random, what exceeds that within a few precisions is one emitter."""
+def _initial_guess(counts: NDArray[np.int64], edges: NDArray[np.float64], sigma_nm: float) -> NDArray[np.float64]:
+    """Parameters to start from: the end of the histogram is random, the excess near 0 are pairs of one emitter."""
     middle = (edges[:-1] + edges[1:]) / 2
     slope = max(float(counts[-20:].mean() / middle[-20:].mean()), 1e-6)
     excess = np.maximum(counts - slope * middle, 0)

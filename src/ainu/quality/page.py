@@ -1,7 +1,7 @@
-"""The quality of one sample on one page: pictures of what was measured, with the limits that were applied.
+"""Quality of one sample on one page: distributions of what was measured, with the limits that were applied.
 
-Places of panels are given in inches, not searched by a layout engine, and histograms are single outlines: a page costs
-a third of a second.
+Places of panels are given in inches, not computed by a layout engine, and histograms are single outlines, so that a
+page takes a third of a second.
 """
 
 from __future__ import annotations
@@ -48,9 +48,13 @@ def qc_page(sample: Sample, summary: Mapping[str, Any]) -> Figure:
     Parameters
     ----------
     sample : Sample
-        What the stages found out. Columns that its table lacks leave a sentence in their place.
+        Results of the stages. A missing column is named in place of its panel.
     summary : mapping
-        Its row of `qc/summary.tsv`: `sample` becomes the title, `flags` and `drift_warning` stand below it.
+        Its row of `qc/summary.tsv`: `sample` is the title, with `flags` and `drift_warning` below it.
+
+    Returns
+    -------
+    Figure
     """
     further = list(_further(sample))
     page = _Page(2 + -(-len(further) // COLUMNS))
@@ -80,7 +84,7 @@ def _further(sample: Sample) -> Iterator[tuple[str, NDArray[Any] | None]]:
 
 
 class _Page:
-    """A figure whose panels lie where they are told to, in inches."""
+    """A figure whose panels have given places, in inches."""
 
     def __init__(self, rows: int) -> None:
         self.height = HEADER + OVERVIEW + rows * ROW
@@ -129,13 +133,13 @@ def _numbers(summary: Mapping[str, Any]) -> Iterator[str]:
     if summary.get("drift_nm") is not None:
         yield f"drift: {summary['drift_nm']:.0f} nm"
     if summary.get("drift_residual_nm") is not None:
-        yield f"left after correction: {summary['drift_residual_nm']:.1f} nm"
+        yield f"residual drift: {summary['drift_residual_nm']:.1f} nm"
     if summary.get("drift_verdict"):
-        yield f"verdict on drift: {short(str(summary['drift_verdict']))}"
+        yield f"drift verdict: {short(str(summary['drift_verdict']))}"
     if summary.get("drift_verdict_z"):
         yield f"in z: {short(str(summary['drift_verdict_z']))}"
     if summary.get("not_applied"):
-        yield f"limits not applied, no such column: {summary['not_applied']}"
+        yield f"limits not applied (no such column): {summary['not_applied']}"
 
 
 def _draw_overviews(page: _Page, sample: Sample) -> None:
@@ -203,7 +207,7 @@ def _draw_drift(axis: Axes, drifts: Sequence[Drift]) -> None:
     if not any(len(drift.shift) for drift in drifts):
         return absent(axis, "no drift estimated")
     for number, drift in enumerate(drifts):
-        # 400 points show all that the panel can.
+        # The panel cannot resolve more than 400 points.
         step = max(len(drift.shift) // 400, 1)
         for values, colour in zip(drift.shift[::step].T, CLASS_COLOURS, strict=False):
             frames = np.arange(len(values)) * step
@@ -216,7 +220,7 @@ def _draw_drift(axis: Axes, drifts: Sequence[Drift]) -> None:
 def _draw_rate(axis: Axes, sample: Sample) -> None:
     table, keep = sample.table, sample.quality.keep
     if table.frame is None or not len(table):
-        return absent(axis, "no frames in the source")
+        return absent(axis, "no frames in the file")
     edges = np.linspace(0, table.n_frames, min(150, table.n_frames) + 1)
     for frames, colour in ((table.frame, GREY), (table.frame[keep], BLUE)):
         axis.stairs(np.histogram(frames, edges)[0] / np.diff(edges), edges, color=colour)
@@ -227,7 +231,7 @@ def _draw_rate(axis: Axes, sample: Sample) -> None:
 
 
 def _draw_reasons(axis: Axes, quality: Quality) -> None:
-    """A bar per reason that dropped any, and what was kept."""
+    """A bar for the kept localizations and one per reason for which any were dropped."""
     bars = {name: count for name, count in quality.counts.items() if count or name == "kept"}
     colours = [PALE_BLUE if name == "kept" else PALE_GREY for name in bars]
     places = np.arange(len(bars))
@@ -235,13 +239,13 @@ def _draw_reasons(axis: Axes, quality: Quality) -> None:
     for place, (name, count) in enumerate(bars.items()):
         axis.text(0, place, f" {short(name)}: {count}", va="center", fontsize=8)
     axis.set(yticks=[], ylim=(len(bars) - 0.4, -0.6))
-    _label(axis, "localizations by reason", "")
+    _label(axis, "localizations kept and dropped", "")
 
 
 def _draw_precision(axis: Axes, measured: Mapping[str, Precision]) -> None:
     shown = {name: found for name, found in measured.items() if found.pairs}
     if not shown:
-        return absent(axis, "no emitter seen in two\nframes in a row")
+        return absent(axis, "no emitter localized in\ntwo successive frames")
     for index, (name, found) in enumerate(measured.items()):
         if name in shown:
             density = found.counts / max(found.counts.sum(), 1) / np.diff(found.edges)
@@ -252,7 +256,7 @@ def _draw_precision(axis: Axes, measured: Mapping[str, Precision]) -> None:
     numbers = {name: found.sigma_nm for name, found in measured.items()}
     _name_colours(axis, _numbered(numbers))
     axis.set(yticks=[])
-    _label(axis, "distance in next frame (nm)", "")
+    _label(axis, "distance to next frame (nm)", "")
     axis.set_title("precision (NeNA)", fontsize=9)
 
 
@@ -278,7 +282,7 @@ def _draw_histogram(axis: Axes, values: NDArray[Any] | None, label: str, quality
     """Distribution of all and of the kept localizations, with the limits that were applied."""
     finite = np.zeros(0, bool) if values is None else np.isfinite(values)
     if values is None or not finite.any():
-        return absent(axis, f"no {label.split(' (')[0]} in the source")
+        return absent(axis, f"no {label.split(' (')[0]} in the file")
     low, high = np.percentile(values[finite], [0.2, 99.5])
     spread = low > 0 and high > 8 * low
     edges = np.geomspace(low, high, 61) if spread else np.linspace(low, max(high, low + 1e-6 * abs(low) + 1e-9), 61)

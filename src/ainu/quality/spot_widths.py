@@ -1,4 +1,4 @@
-"""Columns beside the canonical ones that quality filters need: widths of the spot, and what the config names."""
+"""Columns that quality filters need beside the canonical ones: widths of the spot, and columns named in the config."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def filtered_columns(quality: QualitySettings) -> tuple[str, ...]:
 
 
 def asymmetry(localizations: Localizations) -> NDArray[np.float64] | None:
-    """(n,) larger over smaller width of each spot, at least 1; None where the table has neither widths nor ratio."""
+    """(n,) float64 larger over smaller width of each spot, at least 1; None without columns of widths or ratio."""
     extra = localizations.extra
     ratios = [extra[name].astype(np.float64) for name in RATIOS if name in extra]
     with np.errstate(divide="ignore", invalid="ignore"):

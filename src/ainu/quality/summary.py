@@ -1,4 +1,4 @@
-"""Quality of each sample at a glance: one row of numbers and one page of pictures."""
+"""Quality control: one row of numbers and one page of pictures per sample."""
 
 from __future__ import annotations
 
@@ -28,9 +28,20 @@ Row = dict[str, str | int | float | None]
 
 
 def examine(inputs: Mapping[str, str], name: str) -> Sample:
-    """Put together what the stages found out about a sample, and measure precision and resolution.
+    """Read the results of the stages for a sample, and measure its precision and resolution.
 
-    Precision needs emitters seen in several frames, so it is measured before blinks are merged, resolution after.
+    Precision is measured before blinks are merged, since it needs emitters in several frames; resolution after.
+
+    Parameters
+    ----------
+    inputs : mapping of str to path
+        The shard's files `raw`, `drift`, `quality`, `nuclei`.
+    name : str
+        Of the sample.
+
+    Returns
+    -------
+    Sample
     """
     table = load(inputs["raw"], name, drift=inputs["drift"])
     quality = read_quality(inputs["quality"], name)
@@ -46,7 +57,7 @@ def examine(inputs: Mapping[str, str], name: str) -> Sample:
 
 
 def summarise(sample: Sample) -> Row:
-    """One row of `qc/summary.tsv`: flags, counts in and out per reason, drift, precision, resolution, nuclei."""
+    """Row of `qc/summary.tsv`: flags, counts in and out per reason, drift, precision, resolution, nuclei."""
     table, kept, quality = sample.table, sample.kept, sample.quality
     return {
         "flags": "; ".join(flags(sample)),
@@ -85,14 +96,14 @@ def _drift(sample: Sample) -> Row:
         "drift_nm": max(ranges, default=None),
         "drift_residual_nm": worst_residual(sample.drifts),
         "drift_residual_z_nm": worst_residual(sample.drifts, "_z"),
-        "drift_verdict": _told(sample, "verdict"),
-        "drift_verdict_z": _told(sample, "verdict_z"),
-        "drift_warning": "; ".join(filter(None, (_told(sample, "warning"), _told(sample, "warning_z")))),
+        "drift_verdict": _notes(sample, "verdict"),
+        "drift_verdict_z": _notes(sample, "verdict_z"),
+        "drift_warning": "; ".join(filter(None, (_notes(sample, "warning"), _notes(sample, "warning_z")))),
     }
 
 
-def _told(sample: Sample, note: str) -> str:
-    """What the drifts of the acquisitions say under a name, each once."""
+def _notes(sample: Sample, note: str) -> str:
+    """A note of the drifts of all acquisitions, each value once."""
     return "; ".join(dict.fromkeys(str(drift.notes[note]) for drift in sample.drifts if drift.notes.get(note)))
 
 
@@ -101,9 +112,20 @@ def _median(values: NDArray[Any] | None) -> float | None:
 
 
 def qc_shard(inputs: Mapping[str, str], folder: str | Path, samples: Sequence[str], threads: int = 1) -> None:
-    """Write `summary.tsv` and a picture per sample into the shard's folder; `inputs` are the shard's stage files.
+    """Write `summary.tsv` and a page per sample into the shard's folder.
 
-    A sample that failed, here or before, has a row that says why, and no picture.
+    A sample that failed, here or in an earlier stage, has a row with the reason, and no page.
+
+    Parameters
+    ----------
+    inputs : mapping of str to path
+        As for `examine`.
+    folder : path
+        `results/qc/{shard}`.
+    samples : sequence of str
+        Names.
+    threads : int
+        Processes.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
     work = partial(guarded, partial(_qc_sample, dict(inputs), Path(folder)), "qc")
@@ -118,7 +140,7 @@ def _row(name: str, found: Row | LeftOut) -> Row:
 
 
 def _summary(rows: Sequence[Row]) -> pd.DataFrame:
-    """One table, whose whole numbers stay so beside rows without them, `skipped` last."""
+    """One table, `skipped` last; whole numbers stay so where other rows have none."""
     table = pd.DataFrame(rows)
     whole = [name for name in table if all(isinstance(row.get(str(name), 0), int) for row in rows)]
     columns = [*table.columns.drop("skipped"), "skipped"]
@@ -135,11 +157,18 @@ def _qc_sample(inputs: dict[str, str], folder: Path, name: str) -> Row:
 def gather(summaries: Sequence[str | Path], output: str | Path, stages: Sequence[str | Path] = ()) -> None:
     """Join the shards' summaries into one table.
 
-    `stages` are the shards' files of stages that the summaries do not look at: samples that failed there get the reason
-    under `skipped`, too.
+    Parameters
+    ----------
+    summaries : sequence of path
+        `summary.tsv` of each shard.
+    output : path
+        The joint table.
+    stages : sequence of path
+        Shard files of stages that the summaries do not cover: a sample that failed there has the reason under
+        `skipped` as well.
     """
     parts = [pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False) for path in summaries]
     table, failed = pd.concat(parts, ignore_index=True).fillna(""), left_out(stages)
     known = table.pop("skipped") if "skipped" in table else [""] * len(table)
-    told = [[why, *map(str, failed.get(name, ()))] for name, why in zip(table["sample"], known, strict=True)]
-    write_table(output, table.assign(skipped=["; ".join(dict.fromkeys(filter(None, whys))) for whys in told]))
+    reasons = [[why, *map(str, failed.get(name, ()))] for name, why in zip(table["sample"], known, strict=True)]
+    write_table(output, table.assign(skipped=["; ".join(dict.fromkeys(filter(None, whys))) for whys in reasons]))

@@ -1,4 +1,4 @@
-"""What is wrong with a sample, in plain words: what a user should know before trusting it, or throwing it away."""
+"""Warnings on the quality of a sample (flags), as short phrases for the user."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ainu.nuclei.find import Nuclei
 from ainu.quality.filters import REASONS, Quality, crowded_places
 from ainu.quality.frc import Resolution
 from ainu.quality.nena import Precision
+from ainu.quality.settings import CrowdedSettings
 
 FEWEST_LOCALIZATIONS = 1000
 WORST_PRECISION_NM = 30.0
@@ -23,7 +24,7 @@ WORST_RESOLUTION_NM = 100.0
 WORST_RESIDUAL_NM = 20.0
 LARGEST_DRIFT_NM = 1000.0
 PRECISION_FACTOR = 2.0
-CROWDED: Mapping[str, float] = {"radius_nm": 100, "times": 20}
+CROWDED = CrowdedSettings(radius_nm=100, times=20)
 CROWDED_SHARE = 0.05
 BLEACHED_SHARE = 0.1
 DENSE_START = 5.0
@@ -32,7 +33,7 @@ LONGEST_GAP = 0.05
 
 @dataclass(frozen=True)
 class Sample:
-    """What the stages found out about one sample.
+    """Results of the stages for one sample.
 
     Attributes
     ----------
@@ -41,9 +42,9 @@ class Sample:
     drifts : sequence of Drift
         One per acquisition.
     quality : Quality
-        What the filters decided.
+        Which localizations stay.
     nuclei : Nuclei
-        Where the nuclei are.
+        Nuclei of the field.
     precision : dict of str to Precision
         Measured by repeated localization, per channel.
     resolution : dict of str to Resolution
@@ -64,10 +65,7 @@ class Sample:
 
 
 def flags(sample: Sample) -> list[str]:
-    """What is wrong with a sample, one plain phrase each; an empty list for a good one.
-
-    The criteria are in config/README.md; the limits are constants of this module.
-    """
+    """Problems of a sample, one phrase each; none for a good one. The criteria are listed in config/README.md."""
     if not len(sample.kept):
         return ["no localizations left" if len(sample.table) else "no localizations"]
     return [flag for check in _CHECKS for flag in check(sample)]
@@ -85,12 +83,12 @@ def _counts(sample: Sample) -> Iterator[str]:
 
 
 def _limits(sample: Sample) -> Iterator[str]:
-    """Limits of `quality.extra`, which the user asked for by a column's name."""
+    """Limits of `quality.extra` that could not be applied."""
     for name in [name for name in sample.quality.not_applied if name in sample.quality.reasons[len(REASONS) :]]:
         sources = sample.table.meta.get("files", [sample.table.meta])
         there = dict.fromkeys(column for source in sources for column in source.get("columns", ()))
-        held = f"; the columns are: {', '.join(there)}" if there else ""
-        yield f"no limit on {name!r}: a file of the sample lacks this column{held}"
+        held = f"; its columns: {', '.join(there)}" if there else ""
+        yield f"limit on {name!r} not applied: a file of the sample lacks this column{held}"
 
 
 def _drift(sample: Sample) -> Iterator[str]:
@@ -109,24 +107,34 @@ def _drift(sample: Sample) -> Iterator[str]:
         yield f"large drift ({max(ranges) / 1000:.1f} µm)"
     residual = worst_residual(sample.drifts)
     if residual is not None and residual > WORST_RESIDUAL_NM:
-        yield f"drift left after correction ({residual:.0f} nm)"
+        yield f"residual drift ({residual:.0f} nm)"
 
 
 def worst_residual(drifts: Sequence[Drift], suffix: str = "") -> float | None:
-    """The largest residual, nm, that the drift's notes tell; None where they tell none.
+    """Largest residual drift after correction that is expected, from the notes of the drifts.
 
-    `suffix` "_z" asks for that of the height. That of a refused correction says nothing of what is left.
+    Parameters
+    ----------
+    drifts : sequence of Drift
+        Of the acquisitions of a sample; those whose correction was refused do not count.
+    suffix : str
+        "_z" for the residual in z.
+
+    Returns
+    -------
+    float or None
+        nm; None where none is known.
     """
-    told = [drift.notes.get(f"residual{suffix}_nm") for drift in drifts if not refused(drift, suffix)]
-    return max((float(value) for value in told if isinstance(value, int | float)), default=None)
+    found = [drift.notes.get(f"residual{suffix}_nm") for drift in drifts if not refused(drift, suffix)]
+    return max((float(value) for value in found if isinstance(value, int | float)), default=None)
 
 
 def refused(drift: Drift, suffix: str = "") -> bool:
-    """Whether a correction was measured and not applied, although something moves."""
+    """Whether a drift (with `suffix` "_z": in z) was measured but its correction not applied."""
     return drift.notes.get(f"verdict{suffix}") in ("failed", "worse")
 
 
-def _course(sample: Sample) -> Iterator[str]:
+def _time_course(sample: Sample) -> Iterator[str]:
     frame, n_frames = sample.kept.frame, sample.table.n_frames
     if frame is None or n_frames < 50:
         return
@@ -135,12 +143,12 @@ def _course(sample: Sample) -> Iterator[str]:
     if counts[25:].sum() < BLEACHED_SHARE * counts.sum():
         yield f"bleached early (half of the localizations by frame {int(np.median(frame))} of {n_frames})"
     if counts[0] > DENSE_START * max(float(np.median(counts)), 1) and counts[0] > 200:
-        yield f"dense start (first {int(edges[1])} frames; see quality.frames)"
+        yield f"high density at the start (first {int(edges[1])} frames; see quality.frames)"
     yield from _gap(frame, n_frames)
 
 
 def _gap(frame: NDArray[np.uint32], n_frames: int) -> Iterator[str]:
-    """The longest stretch between localizations, where so long a one cannot be chance."""
+    """The longest interval without localizations, where it is too long for chance."""
     own = np.unique(frame).astype(np.int64)
     steps = np.diff(own)
     if not len(steps):
@@ -153,16 +161,16 @@ def _gap(frame: NDArray[np.uint32], n_frames: int) -> Iterator[str]:
 
 def _precision(sample: Sample) -> Iterator[str]:
     found = {name: measured.sigma_nm for name, measured in sample.precision.items() if measured.sigma_nm is not None}
-    told = {name: value for name in sample.kept.channels if (value := _told_precision(sample, name)) is not None}
-    yield from _worse("precision", told | found, WORST_PRECISION_NM)
-    for name in [name for name in told if name in found]:
-        factor = told[name] / found[name]
+    given = {name: value for name in sample.kept.channels if (value := _given_precision(sample, name)) is not None}
+    yield from _worse("precision", given | found, WORST_PRECISION_NM)
+    for name in [name for name in given if name in found]:
+        factor = given[name] / found[name]
         if not 1 / PRECISION_FACTOR <= factor <= PRECISION_FACTOR:
             yield f"the file's precision is {factor:.2g} times the measured one ({name})"
 
 
-def _told_precision(sample: Sample, channel: str) -> float | None:
-    """Median of what the file says of the kept localizations of a channel, before any merging."""
+def _given_precision(sample: Sample, channel: str) -> float | None:
+    """Median precision by the file, of the kept localizations of a channel before merging."""
     table, quality = sample.table, sample.quality
     chosen = quality.of("kept", "merged") & (table.channel == table.channels.index(channel))
     return None if table.precision is None or not chosen.any() else float(np.median(table.precision[chosen]))
@@ -185,16 +193,16 @@ def _nuclei(sample: Sample) -> Iterator[str]:
         yield "no nucleus"
         return
     if bool(np.asarray(table["border"]).all()):
-        yield "every nucleus is cut off by the border"
+        yield "every nucleus is cut by the edge of the field"
     outside = float(np.mean(sample.nuclei.label[sample.quality.keep] == 0))
     if outside > 0.5:
         yield f"most localizations outside nuclei ({outside:.0%})"
 
 
 def _crowded(sample: Sample) -> Iterator[str]:
-    share = float(crowded_places(sample.kept, **CROWDED).mean())
+    share = float(crowded_places(sample.kept, CROWDED.radius_nm, CROWDED.times).mean())
     if share > CROWDED_SHARE:
-        yield f"crowded places hold {share:.0%} (fiducials or aggregates; see quality.crowded)"
+        yield f"crowded places hold {share:.0%} of the localizations (fiducials or aggregates; see quality.crowded)"
 
 
 _CHECKS: tuple[Callable[[Sample], Iterator[Any]], ...] = (
@@ -202,7 +210,7 @@ _CHECKS: tuple[Callable[[Sample], Iterator[Any]], ...] = (
     _limits,
     _nuclei,
     _drift,
-    _course,
+    _time_course,
     _precision,
     _resolution,
     _crowded,

@@ -107,7 +107,7 @@ def test_large_and_remaining_drift_are_told():
     walk = np.linspace(0, 2500, 4000, dtype=np.float32)[:, None] * np.ones(2, np.float32)
     told = flagged(simulated(), Drift(walk, "rcc", {"residual_nm": 31.4}))
     assert "large drift (2.5 µm)" in told
-    assert "drift left after correction (31 nm)" in told
+    assert "residual drift (31 nm)" in told
 
 
 def test_a_refused_correction_is_told_and_its_residual_is_not_what_is_left():
@@ -145,7 +145,7 @@ def test_a_dense_start_is_told():
     table = simulated()
     extra = table[np.arange(0, len(table), 3)]
     start = joined(table, extra.x, extra.y, extra.frame % 80)
-    assert "dense start (first 80 frames" in flagged(start)
+    assert "high density at the start (first 80 frames" in flagged(start)
 
 
 def test_a_gap_is_told():
@@ -186,7 +186,7 @@ def test_an_aggregate_is_told():
 def test_a_limit_on_a_column_that_no_file_has_is_flagged_with_the_columns_there_are():
     table = simulated()
     table = replace(table, meta=table.meta | {"columns": ["x [nm]", "chi2"]})
-    assert "no limit on 'chi': a file of the sample lacks this column; the columns are: x [nm], chi2" in flagged(
+    assert "limit on 'chi' not applied: a file of the sample lacks this column; its columns: x [nm], chi2" in flagged(
         table, extra={"chi": (None, 3)}
     )
 
@@ -207,7 +207,7 @@ def test_a_page_shows_numbers_reasons_flags_and_thresholds():
     sample = examined(simulated(), photons=("q0.1", None), extra={"background": (10, 30)})
     row = summarise(sample)
     shown = texts(sample, flags="no nucleus; bleached early", drift_verdict="applied")
-    for text in ("fov1", "Flags: no nucleus; bleached early.", "verdict on drift: applied", "drift (nm)", "per frame"):
+    for text in ("fov1", "Flags: no nucleus; bleached early.", "drift verdict: applied", "drift (nm)", "per frame"):
         assert text in shown
     for text in (f"kept: {row['kept']}", f"photons: {row['dropped_photons']}", f"PolII: {row['kept_PolII']}"):
         assert text in shown
@@ -242,9 +242,16 @@ def test_a_page_says_what_the_source_lacks():
     table = simulated()
     bare = Localizations(x=table.x, y=table.y, channel=table.channel, channels=table.channels)
     shown = texts(examined(bare, Drift(np.zeros((0, 2), np.float32), "none")))
-    for text in ("no drift estimated", "no frames", "no photons", "no precision", "no PSF sigma", "no emitter seen"):
+    for text in (
+        "no drift estimated",
+        "no frames",
+        "no photons",
+        "no precision",
+        "no PSF sigma",
+        "no emitter localized",
+    ):
         assert text in shown
-    assert "limits not applied, no such column: photons, precision, sigma" in shown
+    assert "limits not applied (no such column): photons, precision, sigma" in shown
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])
