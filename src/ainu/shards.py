@@ -22,7 +22,7 @@ import h5py
 from tqdm import tqdm
 
 from ainu.errors import AinuError, BrokenFileError
-from ainu.failures import LeftOut, mark, reason_of
+from ainu.failures import SampleFailure, failure_of, mark_failed
 from ainu.hdf5 import new_file, open_file
 
 T = TypeVar("T")
@@ -43,8 +43,8 @@ def write_shard(
 ) -> None:
     """Write one HDF5 file with a group per sample, filled by `work(sample, group)` in parallel processes.
 
-    A sample that fails is an empty group that says why (`ainu.failures`); the groups of the others are the same with
-    and without it. As `each_sample`, it raises an `AinuError` where all samples fail.
+    A sample that fails is an empty group that holds the reason (`ainu.failures`); the groups of the others are the same
+    with and without it. As `each_sample`, it raises an `AinuError` where all samples fail.
 
     Parameters
     ----------
@@ -75,37 +75,37 @@ def write_shard(
             part.unlink(missing_ok=True)
 
 
-def _write_part(work: Work, stage: str, parts: Mapping[str, Path], sample: str) -> LeftOut | None:
+def _write_part(work: Work, stage: str, parts: Mapping[str, Path], sample: str) -> SampleFailure | None:
     """Fill a file of a sample's own. Errors in opening and closing it come from the disk."""
     with h5py.File(parts[sample], "w") as file:
         return guarded(partial(work, sample), stage, file.create_group(sample))
 
 
-def _take_over(file: h5py.File, sample: str, part: Path, failure: LeftOut | None) -> None:
+def _take_over(file: h5py.File, sample: str, part: Path, failure: SampleFailure | None) -> None:
     if failure is not None:
-        mark(file.create_group(sample), failure)
+        mark_failed(file.create_group(sample), failure)
         return
     with h5py.File(part, "r") as source:
         source.copy(source[sample], file, name=sample)
 
 
 def each_sample(
-    function: Callable[[str], T | LeftOut],
+    function: Callable[[str], T | SampleFailure],
     samples: Sequence[str],
     threads: int,
     stage: str,
     *,
     all_may_fail: bool = False,
-) -> dict[str, T | LeftOut]:
-    """`function(sample)` of each sample over processes, or why it failed; failures of this stage go to stderr.
+) -> dict[str, T | SampleFailure]:
+    """`function(sample)` of each sample over processes, or its failure; failures of this stage go to stderr.
 
     A sample whose process dies, or runs out of memory, is tried again alone, with all the memory that the job has.
-    Where all of several samples fail, the settings are rather wrong: an `AinuError` names the samples and why.
+    Where all of several samples fail, the settings are probably wrong: an `AinuError` gives the reason of each.
 
     Parameters
     ----------
     function : callable
-        Picklable; gives what it found or, `guarded`, why the sample failed.
+        Picklable; returns a result or, `guarded`, the failure of the sample.
     samples : sequence of str
         Their names.
     threads : int
@@ -125,26 +125,26 @@ def each_sample(
         if sample not in found:
             found[sample] = _alone(function, sample, stage)
     ordered = {sample: found[sample] for sample in samples}
-    _tell(ordered, stage, all_may_fail)
+    _print_failures(ordered, stage, all_may_fail)
     return ordered
 
 
-def _tell(found: Mapping[str, Any], stage: str, all_may_fail: bool) -> None:
-    """Say which samples failed in this stage; stop where none of several went well."""
-    lost = {sample: why for sample, why in found.items() if isinstance(why, LeftOut)}
-    failed = {sample: why for sample, why in lost.items() if why.stage == stage}
-    lines = "\n".join(f"  {sample}: {why.why}" for sample, why in failed.items())
-    told = f"{len(failed)} of {len(found)} samples failed\n{lines}"
-    for why in failed.values():
-        sys.stderr.write("".join(getattr(why, "__notes__", ())))
+def _print_failures(found: Mapping[str, Any], stage: str, all_may_fail: bool) -> None:
+    """Print which samples failed in this stage; stop where none of several succeeded."""
+    lost = {sample: failure for sample, failure in found.items() if isinstance(failure, SampleFailure)}
+    failed = {sample: failure for sample, failure in lost.items() if failure.stage == stage}
+    lines = "\n".join(f"  {sample}: {failure.reason}" for sample, failure in failed.items())
+    message = f"{len(failed)} of {len(found)} samples failed\n{lines}"
+    for failure in failed.values():
+        sys.stderr.write("".join(getattr(failure, "__notes__", ())))
     if not all_may_fail and len(failed) > 1 and len(lost) == len(found):
-        raise AinuError(told)
+        raise AinuError(message)
     if failed:
-        print(f"ainu: {told}\nainu: the others go on", file=sys.stderr)
+        print(f"ainu: {message}\nainu: continuing with the other samples", file=sys.stderr)
 
 
-def guarded(function: Callable[..., T], stage: str, *arguments: Any) -> T | LeftOut:
-    """`function(*arguments)` for one sample, or why it failed: in this stage, or in an earlier one.
+def guarded(function: Callable[..., T], stage: str, *arguments: Any) -> T | SampleFailure:
+    """`function(*arguments)` for one sample, or its failure: in this stage, or in an earlier one.
 
     An `OSError` of a disk that cannot be written is raised as well.
 
@@ -159,8 +159,8 @@ def guarded(function: Callable[..., T], stage: str, *arguments: Any) -> T | Left
 
     Returns
     -------
-    object or LeftOut
-        What the function gives, or why there is nothing.
+    object or SampleFailure
+        What the function returns, or the failure; that of an unexpected error has the traceback as a note.
 
     Raises
     ------
@@ -171,18 +171,18 @@ def guarded(function: Callable[..., T], stage: str, *arguments: Any) -> T | Left
     """
     try:
         return function(*arguments)
-    except LeftOut as earlier:
+    except SampleFailure as earlier:
         return earlier
     except BrokenFileError:
         raise
     except MemoryError as error:
         raise MemoryError(str(error)) from None
     except AinuError as error:
-        return LeftOut(stage, str(error))
+        return SampleFailure(stage, str(error))
     except Exception as error:
         if isinstance(error, OSError) and (error.errno in DISK or "write failed" in str(error)):
             raise
-        unexpected = LeftOut(stage, f"{type(error).__name__}: {error}")
+        unexpected = SampleFailure(stage, f"{type(error).__name__}: {error}")
         unexpected.add_note(traceback.format_exc())
         return unexpected
 
@@ -201,32 +201,32 @@ def _in_parallel(function: Callable[[str], T], samples: Sequence[str], threads: 
     return found
 
 
-def _alone(function: Callable[[str], T], sample: str, stage: str) -> T | LeftOut:
+def _alone(function: Callable[[str], T], sample: str, stage: str) -> T | SampleFailure:
     """What `function` gives for a sample beside which nothing else runs."""
     try:
         with _processes(1) as pool:
             return pool.submit(function, sample).result()
     except MemoryError as error:
-        return LeftOut(stage, f"memory ran out; give the job more (mem_mb). {error}")
+        return SampleFailure(stage, f"memory ran out; give the job more (mem_mb). {error}")
     except BrokenProcessPool:
-        return LeftOut(stage, "its process was killed, by too little memory (mem_mb) or a crash")
+        return SampleFailure(stage, "its process was killed, by too little memory (mem_mb) or a crash")
 
 
-def left_out(paths: Iterable[str | Path]) -> dict[str, list[LeftOut]]:
-    """Samples that are left out of shard files, and why; a reason that several files give counts once."""
-    found: dict[str, list[LeftOut]] = {}
+def failures_in(paths: Iterable[str | Path]) -> dict[str, list[SampleFailure]]:
+    """The failures that shard files hold, by sample; the same one in several files counts once."""
+    found: dict[str, list[SampleFailure]] = {}
     for path in paths:
         with open_file(path) as file:
             for sample, group in file.items():
-                reason = reason_of(group)
-                if reason and str(reason) not in map(str, found.get(sample, ())):
-                    found.setdefault(sample, []).append(reason)
+                failure = failure_of(group)
+                if failure and str(failure) not in map(str, found.get(sample, ())):
+                    found.setdefault(sample, []).append(failure)
     return found
 
 
-def failure_lines(failed: Mapping[str, Sequence[LeftOut]]) -> str:
-    """A line for each reason of each sample."""
-    return "\n".join(f"  {sample}: {why}" for sample, reasons in failed.items() for why in reasons)
+def failure_lines(failed: Mapping[str, Sequence[SampleFailure]]) -> str:
+    """A line for each failure of each sample."""
+    return "\n".join(f"  {sample}: {failure}" for sample, failures in failed.items() for failure in failures)
 
 
 def each(function: Callable[[Any], T], items: Sequence[Any], threads: int, title: str) -> list[T]:

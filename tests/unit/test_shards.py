@@ -12,9 +12,9 @@ import pytest
 
 from ainu import AinuError
 from ainu.errors import BrokenFileError
-from ainu.failures import LeftOut, open_sample
+from ainu.failures import SampleFailure, open_sample
 from ainu.hdf5 import write_array
-from ainu.shards import left_out, write_shard
+from ainu.shards import failures_in, write_shard
 
 SAMPLES = [f"s{k}" for k in range(7)]
 
@@ -68,7 +68,7 @@ def test_a_sample_that_fails_in_whatever_manner_costs_itself_alone(tmp_path, thr
     write_shard(tmp_path / "a.h5", SAMPLES, fail, threads=threads, title="stage")
     write_shard(tmp_path / "good.h5", [name for name in SAMPLES if name not in WHY], fill_all)
     assert contents(tmp_path / "a.h5") == contents(tmp_path / "good.h5")
-    assert {name: [str(why) for why in whys] for name, whys in left_out([tmp_path / "a.h5"]).items()} == {
+    assert {name: [str(why) for why in whys] for name, whys in failures_in([tmp_path / "a.h5"]).items()} == {
         name: [why] for name, why in WHY.items()
     }
     told = capfd.readouterr().err
@@ -92,9 +92,11 @@ def test_later_stages_leave_a_sample_out_for_the_reason_of_the_first(tmp_path, c
     write_shard(tmp_path / "first.h5", SAMPLES, fail, threads=3, title="stage")
     capfd.readouterr()
     write_shard(tmp_path / "second.h5", SAMPLES, partial(take_on, tmp_path / "first.h5"), title="another")
-    assert {name: str(why) for name, [why] in left_out([tmp_path / "first.h5", tmp_path / "second.h5"]).items()} == WHY
+    assert {
+        name: str(why) for name, [why] in failures_in([tmp_path / "first.h5", tmp_path / "second.h5"]).items()
+    } == WHY
     assert "failed" not in capfd.readouterr().err
-    with pytest.raises(LeftOut, match="stage: nothing in s2"), open_sample(tmp_path / "second.h5", "s2"):
+    with pytest.raises(SampleFailure, match="stage: nothing in s2"), open_sample(tmp_path / "second.h5", "s2"):
         pass
 
 
@@ -110,7 +112,7 @@ def test_that_all_fail_is_a_mistake_of_the_settings_and_stops_the_job(tmp_path):
 
 def test_the_only_sample_of_a_shard_may_fail_alone(tmp_path):
     write_shard(tmp_path / "a.h5", ["s1"], fail_always, title="stage")
-    assert list(left_out([tmp_path / "a.h5"])) == ["s1"]
+    assert list(failures_in([tmp_path / "a.h5"])) == ["s1"]
 
 
 def fill_the_disk(sample, group):
@@ -140,7 +142,7 @@ def test_what_is_no_samples_fault_stops_the_job_and_leaves_no_file(tmp_path, thr
 
 def test_a_file_of_its_own_that_is_missing_is_the_samples_fault(tmp_path):
     write_shard(tmp_path / "a.h5", SAMPLES, miss_a_file, title="stage")
-    assert "nuclei.zip" in str(left_out([tmp_path / "a.h5"])["s1"][0])
+    assert "nuclei.zip" in str(failures_in([tmp_path / "a.h5"])["s1"][0])
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ainu.attribution.settings import AttributionSettings
 from ainu.evaluation.bootstrap import interval
-from ainu.failures import reason_of
+from ainu.failures import failure_of
 from ainu.hdf5 import open_file
 from ainu.localizations.table import Localizations
 
@@ -117,7 +117,7 @@ def measure_clustering(
 def _nuclei(shards: Sequence[str | Path]) -> Iterator[tuple[str, int, Localizations]]:
     for path in shards:
         with open_file(path) as file:
-            names = [name for name, group in file.items() if not reason_of(group)]
+            names = [name for name, group in file.items() if not failure_of(group)]
         for sample in names:
             table = Localizations.load(path, sample)
             for number in np.unique(table.extra["nucleus"]):

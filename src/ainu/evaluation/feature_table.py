@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ainu.errors import AinuError
-from ainu.failures import reason_of
+from ainu.failures import failure_of
 from ainu.hdf5 import open_file
 
 
@@ -43,7 +43,7 @@ def read_features(
     for path in paths:
         with open_file(path) as file:
             for sample, group in file.items():
-                if reason_of(group):
+                if failure_of(group):
                     lost.add(sample)
                     continue
                 names = [str(name) for name in group[kind].attrs["names"]]

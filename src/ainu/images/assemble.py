@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
-from ainu.failures import LeftOut
+from ainu.failures import SampleFailure
 from ainu.hdf5 import STORAGE, new_file, open_file, write_array
 from ainu.images.binning import planes_of
 from ainu.images.dataset import NUMBERS, SCHEMA, TEXT
 from ainu.images.render import canvas_pose, canvas_positions, new_images, split_by_nucleus
 from ainu.localizations.table import Localizations, load
 from ainu.nuclei.find import read_nuclei
-from ainu.shards import failure_lines, left_out
+from ainu.shards import failure_lines, failures_in
 
 
 def assemble(
@@ -67,7 +67,7 @@ def assemble(
         No sample has a nucleus, all samples failed, or, with `on_bad_file` "fail", a file could not be read.
     """
     samples = list(samples)
-    failed = left_out([*shards.values(), *fingerprints])
+    failed = failures_in([*shards.values(), *fingerprints])
     absent = {row["sample"]: failed[row["sample"]] for row in samples if row["sample"] in failed}
     _refuse(output, absent, len(samples), on_bad_file)
     columns: dict[str, list[NDArray]] = {name: [] for name in ("nucleus", *NUMBERS)}
@@ -122,7 +122,7 @@ def assemble_files(
     return assemble(shards, samples, channels, output, tables, fingerprints=fingerprints, on_bad_file=on_bad_file)
 
 
-def _refuse(output: str | Path, absent: Mapping[str, list[LeftOut]], number: int, on_bad_file: str) -> None:
+def _refuse(output: str | Path, absent: Mapping[str, list[SampleFailure]], number: int, on_bad_file: str) -> None:
     """Report the samples that are left out; stop where all are, or where a bad file is to stop the run."""
     bad = {sample: why for sample, why in absent.items() if any(reason.stage == "ingest" for reason in why)}
     if bad and on_bad_file == "fail":

@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from numpy.typing import NDArray
 
-from ainu.failures import reason_of
+from ainu.failures import failure_of
 from ainu.files import whole
 from ainu.hdf5 import open_file
 
@@ -18,7 +18,7 @@ def export_images(voxels: str | Path, folder: str | Path) -> None:
     """Write each image of a shard's voxel file as `{sample}_{k}.ome.tif`."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     with open_file(voxels) as file:
-        for group in filter(lambda group: not reason_of(group), file.values()):
+        for group in filter(lambda group: not failure_of(group), file.values()):
             sizes = {name: float(group.attrs[name]) for name in ("voxel_size_nm", "voxel_z_nm") if name in group.attrs}
             channels = [str(name) for name in group.attrs["channels"]]
             for index, nucleus in enumerate(group["nucleus"].asstr()[()]):

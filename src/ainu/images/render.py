@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
-from ainu.failures import reason_of
+from ainu.failures import failure_of
 from ainu.files import read_json, write_json
 from ainu.hdf5 import STORAGE, open_file, write_array
 from ainu.images.binning import planes_of
@@ -308,7 +308,7 @@ def fit_canvas(nuclei: Iterable[str | Path], render: Render, output: str | Path)
     reach = 0.0
     for path in nuclei:
         with open_file(path) as file:
-            found = [group["table"][column][()] for group in file.values() if not reason_of(group)]
+            found = [group["table"][column][()] for group in file.values() if not failure_of(group)]
             reach = max([reach, *(values.max(initial=0.0) for values in found)])
     # A thousandth of a voxel more, so that rounding puts none outside.
     n = max(1, int(np.ceil(2 * reach / render.voxel_nm + 1e-3)))

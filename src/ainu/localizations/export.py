@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ainu.failures import LeftOut
+from ainu.failures import SampleFailure
 from ainu.localizations.formats.writers import WRITERS, write
 from ainu.localizations.table import Localizations, load
 from ainu.shards import each
@@ -56,7 +56,7 @@ def cleaned(inputs: Mapping[str, str], sample: str) -> Localizations:
 def _export(inputs: dict[str, str], folder: Path, format: str, pixel_size_nm: float | None, sample: str) -> None:
     try:
         table = cleaned(inputs, sample)
-    except LeftOut:
+    except SampleFailure:
         return
     export_table(table, folder, sample, format, pixel_size_nm)
 

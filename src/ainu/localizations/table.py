@@ -225,7 +225,7 @@ def load(
     quality: str | Path | None = None,
     nuclei: str | Path | None = None,
 ) -> Localizations:
-    """One sample as the later stages see it: corrected, kept, labelled; `LeftOut` where it failed in one of the stages.
+    """One sample as the later stages see it: corrected, kept, labelled; raises `SampleFailure` where a stage failed.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ainu.drift.correction import read_drift
-from ainu.failures import LeftOut
+from ainu.failures import SampleFailure
 from ainu.figures.saving import save
 from ainu.files import write_table
 from ainu.localizations.table import Localizations, load
@@ -22,7 +22,7 @@ from ainu.quality.frc import ring_correlation
 from ainu.quality.nena import repeated_localization
 from ainu.quality.page import qc_page
 from ainu.quality.warnings import Sample, flags, worst_residual
-from ainu.shards import each_sample, guarded, left_out
+from ainu.shards import each_sample, failures_in, guarded
 
 Row = dict[str, str | int | float | None]
 
@@ -133,8 +133,8 @@ def qc_shard(inputs: Mapping[str, str], folder: str | Path, samples: Sequence[st
     write_table(Path(folder) / "summary.tsv", _summary([_row(name, row) for name, row in found.items()]))
 
 
-def _row(name: str, found: Row | LeftOut) -> Row:
-    if isinstance(found, LeftOut):
+def _row(name: str, found: Row | SampleFailure) -> Row:
+    if isinstance(found, SampleFailure):
         return {"sample": name, "flags": f"skipped ({found})", "skipped": str(found)}
     return found
 
@@ -168,7 +168,7 @@ def gather(summaries: Sequence[str | Path], output: str | Path, stages: Sequence
         `skipped` as well.
     """
     parts = [pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False) for path in summaries]
-    table, failed = pd.concat(parts, ignore_index=True).fillna(""), left_out(stages)
+    table, failed = pd.concat(parts, ignore_index=True).fillna(""), failures_in(stages)
     known = table.pop("skipped") if "skipped" in table else [""] * len(table)
     reasons = [[why, *map(str, failed.get(name, ()))] for name, why in zip(table["sample"], known, strict=True)]
     write_table(output, table.assign(skipped=["; ".join(dict.fromkeys(filter(None, whys))) for whys in reasons]))

@@ -9,7 +9,7 @@ from typing import Any
 
 from ainu.errors import AinuError
 from ainu.files import read_table
-from ainu.shards import left_out
+from ainu.shards import failures_in
 
 SHARD_RULES = (
     "ingest",
@@ -39,7 +39,7 @@ def samples_left_out(jobs: Iterable[Any]) -> dict[str, list[str]]:
     """
     made = [(job.rule.name, str(job.output[0])) for job in jobs if job.output]
     shards = [path for rule, path in made if rule in SHARD_RULES and _written(path)]
-    reasons = {sample: list(map(str, why)) for sample, why in left_out(sorted(shards)).items()}
+    reasons = {sample: list(map(str, why)) for sample, why in failures_in(sorted(shards)).items()}
     summaries = [f"{folder}/summary.tsv" for rule, folder in made if rule == "qc"]
     for table in map(read_table, sorted(path for path in summaries if _written(path))):
         for sample, why in table[["sample", "skipped"]].to_numpy():

@@ -10,7 +10,7 @@ import pytest
 from defaults import drift_settings, no_filters, quality_settings, search_settings
 
 from ainu.drift.correction import correct_shard
-from ainu.failures import LeftOut
+from ainu.failures import SampleFailure
 from ainu.images.assemble import assemble
 from ainu.images.render import Render, voxelize_shard
 from ainu.localizations.formats.writers import write_thunderstorm
@@ -22,7 +22,7 @@ from ainu.quality import summary as qc
 from ainu.quality.filters import filter_shard, read_quality
 from ainu.quality.spot_widths import filtered_columns
 from ainu.settings.check import check
-from ainu.shards import left_out
+from ainu.shards import failures_in
 from ainu.typed import plain, typed
 
 SETTINGS = ReadingSettings(None, None, use_corrected=False, crosstalk=None, alignment=None)
@@ -59,7 +59,7 @@ def test_a_bad_file_costs_its_sample_alone_and_the_sample_is_named(tmp_path, she
     ingest_shard(sheet, tmp_path / "s.h5", SETTINGS)
     told = capfd.readouterr().err
     assert re.search(r"1 of 2 samples failed\s+bad: .*bad\.csv: content of no known format", told)
-    with pytest.raises(LeftOut, match=r"ingest: .*bad\.csv: content of no known format"):
+    with pytest.raises(SampleFailure, match=r"ingest: .*bad\.csv: content of no known format"):
         Localizations.load(tmp_path / "s.h5", "bad")
     assert len(Localizations.load(tmp_path / "s.h5", "good")) == 4000
 
@@ -77,7 +77,7 @@ def test_the_other_samples_have_the_bytes_of_a_run_without_the_bad_one(tmp_path,
 def test_a_shard_of_bad_files_alone_is_left_to_the_dataset_to_judge(tmp_path, sheet):
     bad = dict.fromkeys(("a", "b"), sheet["bad"])
     ingest_shard(bad, tmp_path / "s.h5", SETTINGS)
-    assert sorted(left_out([tmp_path / "s.h5"])) == ["a", "b"]
+    assert sorted(failures_in([tmp_path / "s.h5"])) == ["a", "b"]
 
 
 def test_a_filter_on_a_column_works_where_files_of_any_format_have_it(tmp_path, sheet):
@@ -100,7 +100,7 @@ def test_one_bad_file_of_two_skips_the_whole_sample(tmp_path, sheet):
     good, bad = sheet["good"][0], sheet["bad"][0]
     rows = {"both": [row(good["path"], "PolII"), row(bad["path"], "DNA")]}
     ingest_shard(rows, tmp_path / "s.h5", SETTINGS)
-    assert list(left_out([tmp_path / "s.h5"])) == ["both"]
+    assert list(failures_in([tmp_path / "s.h5"])) == ["both"]
 
 
 def test_a_skipped_sample_goes_through_all_stages_and_into_the_summary(tmp_path, sheet):

@@ -15,7 +15,7 @@ from ainu.attribution import per_localization as explained
 from ainu.attribution.clustering import _nuclei
 from ainu.drift import correction as drift
 from ainu.evaluation import feature_table, features
-from ainu.failures import LeftOut
+from ainu.failures import SampleFailure
 from ainu.files import read_table
 from ainu.folds import duplicate_recordings as leakage
 from ainu.hdf5 import new_file
@@ -28,7 +28,7 @@ from ainu.localizations.table import Localizations
 from ainu.nuclei import find as nuclei
 from ainu.quality import filters as quality
 from ainu.quality import summary as qc
-from ainu.shards import left_out
+from ainu.shards import failures_in
 
 RENDER = voxels.Render(400, 12_800)
 STAGES = ("raw", "drift", "quality", "nuclei")
@@ -160,7 +160,7 @@ def test_a_render_that_needs_z_costs_a_sample_without_it_and_stops_where_none_ha
     deep = replace(RENDER, dimensions=3, voxel_z_nm=400, depth_nm=800)
     tables = {"a": table(0, z=True), "flat": table(1), "c": table(2, z=True)}
     paths = chain(tmp_path, tables, deep)
-    (why,) = left_out([paths["voxels"]])["flat"]
+    (why,) = failures_in([paths["voxels"]])["flat"]
     assert str(why) == "voxelize tiny: a render in 3 dimensions needs z, which this sample lacks; set dimensions: 2"
     assert assembled(paths, tmp_path, tables).sample.tolist() == ["a", "c"]
     with pytest.raises(AinuError, match=r"3 of 3 samples failed\n  a: a render in 3 dimensions needs z"):
@@ -200,7 +200,7 @@ def test_a_file_that_cannot_be_read_stops_a_strict_run_before_its_dataset(tmp_pa
 
 def test_those_who_read_samples_get_the_reason_and_those_who_read_shards_pass_it_over(without_bad, tmp_path):
     inputs = {name: without_bad[name] for name in STAGES}
-    with pytest.raises(LeftOut, match="find_nuclei: ValueError"):
+    with pytest.raises(SampleFailure, match="find_nuclei: ValueError"):
         nuclei.read_nuclei(inputs["nuclei"], "bad")
     voxels.fit_canvas([inputs["nuclei"]], voxels.Render(100, "fitted"), tmp_path / "canvas.json")
     export.export_shard(inputs, tmp_path / "tables", list(TABLES), "thunderstorm")
