@@ -167,3 +167,11 @@ def test_files_that_a_page_names_are_there(page):
     named = re.findall(r"`((?:src|tests|workflow|config|docs|envs)/[\w./-]*)`", (ROOT / page).read_text())
     assert named
     assert not [path for path in named if not (ROOT / path).exists()]
+
+
+def test_contributing_shows_the_layers_that_lint_checks():
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
+    shown = (ROOT / "CONTRIBUTING.md").read_text().split("### Layers")[1].split("\n\n")[2]
+    assert [re.findall(r"\w+", line.split("(")[0]) for line in shown.splitlines()] == [
+        re.findall(r"\w+", layer) for layer in contract["layers"] if layer != "__main__"
+    ]

@@ -16,8 +16,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ainu.attribution.catalogue import BASE
 from ainu.errors import AinuError
 from ainu.localizations.formats.read import FORMATS
+from ainu.networks.catalogue import CATALOGUE, POINT_NETWORKS
 from ainu.settings.check import Settings, check, schema
 from ainu.settings.config import Config
 from ainu.settings.schemas import resolved
@@ -825,8 +827,21 @@ def test_the_sheets_formats_are_the_readers():
     assert set(schema("samples")["properties"]["format"]["enum"]) == {"", *FORMATS}
 
 
+def test_the_networks_of_the_config_are_those_of_the_catalogue():
+    found = schema("config")["$defs"]
+    assert set(found["network"]["enum"]) == set(CATALOGUE)
+    assert set(found["audit"]["properties"]["network"]["enum"]) - {None} == set(CATALOGUE) - set(POINT_NETWORKS)
+
+
+def test_the_methods_of_the_config_are_those_of_the_catalogue():
+    methods = schema("config")["$defs"]["attribution"]["properties"]["methods"]
+    named = re.fullmatch(r"\^\(smoothgrad-\)\?\((.*)\)\$", methods["items"]["pattern"])
+    assert named
+    assert set(named[1].split("|")) == set(BASE)
+
+
 def test_checking_never_imports_torch():
-    code = "import sys, ainu.settings; sys.exit('torch' in sys.modules)"
+    code = "import sys, ainu.settings.check; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY / "src", check=False).returncode == 0
 
 
