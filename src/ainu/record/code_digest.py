@@ -89,26 +89,29 @@ def _tree(file: Path) -> ast.Module:
 @cache
 def _meaning(file: Path) -> str:
     """The syntax of a file as text: what it does, whatever it looks like."""
-    return "".join(_written(_tree(file)))
+    parts: list[str] = []
+    _write(_tree(file), parts)
+    return "".join(parts)
 
 
-def _written(node: object) -> Iterator[str]:
-    """Parts of the text of a syntax tree; empty fields are left out, since versions of Python differ in these."""
+def _write(node: object, parts: list[str]) -> None:
+    """Append a syntax tree as text; empty fields are left out, since versions of Python differ in these."""
     if isinstance(node, ast.AST):
-        yield f"{type(node).__name__}("
-        for name, value in ast.iter_fields(node):
+        parts.append(f"{type(node).__name__}(")
+        for name in node._fields:
+            value = getattr(node, name, None)
             if value is not None and value != []:
-                yield f"{name}="
-                yield from _written(value)
-        yield ")"
+                parts.append(f"{name}=")
+                _write(value, parts)
+        parts.append(")")
     elif isinstance(node, list):
-        yield "["
+        parts.append("[")
         for part in node:
             if not _is_text_alone(part):
-                yield from _written(part)
-        yield "]"
+                _write(part, parts)
+        parts.append("]")
     else:
-        yield f"{node!r},"
+        parts.append(f"{node!r},")
 
 
 def _is_text_alone(node: object) -> bool:
@@ -132,13 +135,15 @@ def _used_by(file: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _run_statements(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node but those under `if TYPE_CHECKING`, which no job runs."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and getattr(node.test, "id", None) == "TYPE_CHECKING":
-            continue
-        yield node
-        yield from _run_statements(node)
+def _run_statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """Every statement but those under `if TYPE_CHECKING`, which no job runs."""
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for part in getattr(node, name, ()):
+            if isinstance(part, ast.If) and getattr(part.test, "id", None) == "TYPE_CHECKING":
+                continue
+            if isinstance(part, ast.stmt):
+                yield part
+            yield from _run_statements(part)
 
 
 def _imported_from(node: ast.ImportFrom, file: Path) -> list[Path]:
