@@ -178,7 +178,7 @@ def _within(values: NDArray[Any], low: int, high: int) -> NDArray[np.bool_]:
 def _places(localizations: Localizations, render: Render, pose: Pose, z_nm: float) -> list[NDArray[Any]]:
     """Positions in voxels from the corner of the canvas: (z,) y, x."""
     n, voxel = render.pixels, np.float32(render.voxel_nm)
-    u, v = pose.seen(localizations.x, localizations.y)
+    u, v = pose.relative(localizations.x, localizations.y)
     places = [v / voxel + np.float32(n / 2), u / voxel + np.float32(n / 2)]
     if render.dimensions == 2:
         return places
@@ -415,7 +415,7 @@ def _per_channel(localizations: Localizations, channels: Sequence[str]) -> NDArr
 
 def canvas_positions(localizations: Localizations, pose: Pose) -> NDArray[np.float32]:
     """Positions on the canvas of a nucleus: (n, 2 or 3) float32 x, y and z in nm from its middle."""
-    axes = list(pose.seen(localizations.x, localizations.y))
+    axes = list(pose.relative(localizations.x, localizations.y))
     if localizations.z is not None:
         axes.append(localizations.z - np.float32(localizations.z.mean(dtype=np.float64)))
     return np.stack(axes, axis=1).astype(np.float32)

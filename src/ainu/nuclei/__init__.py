@@ -1,1 +1,1 @@
-"""Where the nuclei are."""
+"""Nuclei: found, measured, and their orientation."""

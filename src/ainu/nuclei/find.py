@@ -1,4 +1,4 @@
-"""Where the nuclei are: from the density of localizations, drawn outlines, a label image, or a column of the table."""
+"""Nuclei of a field: from the density of localizations, drawn outlines, a label image, or a column of the table."""
 
 from __future__ import annotations
 
@@ -26,8 +26,6 @@ from ainu.nuclei.settings import Range, SearchSettings
 from ainu.shards import write_shard
 
 METHODS = ("density", "roi", "labels", "column", "whole")
-
-
 _NOWHERE = Localizations(np.zeros(0, np.float32), np.zeros(0, np.float32), np.zeros(0, np.uint8), channels=())
 
 
@@ -42,8 +40,8 @@ class Nuclei:
     table : DataFrame
         One row per nucleus: `nucleus` (its label), `x_nm`, `y_nm` (centroid), `area_um2`, `solidity` (area over that
         of the convex hull), `roundness` (4 pi area / perimeter²), `localizations`, `border` (cut by the edge of the
-        field), `reach_nm` and `aligned_reach_nm` (half the edge of the square that holds it, as it lies and turned
-        to its long axis).
+        field), `reach_nm` and `aligned_reach_nm` (half the edge of the square that holds it, with the axes of the field
+        and along its long axis).
     mask : (Y, X) uint16
         Label image.
     grid : Grid
@@ -100,17 +98,12 @@ def find_nuclei(
     border : str
         "keep" or "drop" nuclei that the edge of the field cuts.
     keep : (n,) bool, optional
-        Which localizations count: dropped ones get a label but do not decide where nuclei are.
+        Which localizations count: dropped ones get a label but do not influence where nuclei are found.
 
     Returns
     -------
     Nuclei
-        Numbered from 1, from top to bottom of the field.
-
-    Raises
-    ------
-    AinuError
-        For an unknown method, channel or column.
+        Numbered from 1, from top to bottom of the field. An unknown method, channel or column is an `AinuError`.
     """
     limits = (_pair(area_um2), _pair(solidity), _pair(roundness))
     settings = SearchSettings(method, channel, column, pixel_nm, smooth_nm, *limits, border, min_localizations)
@@ -135,6 +128,7 @@ def locate_nuclei(
     localizations : Localizations
         Drift-corrected, (n,).
     settings : SearchSettings
+        Method and limits.
     drawn : Drawn
         For the methods "roi" and "labels".
     keep : (n,) bool, optional
@@ -148,7 +142,7 @@ def locate_nuclei(
     Raises
     ------
     AinuError
-        For an unknown method. (An unknown channel or column is refused as well.)
+        The method, the channel or the column is unknown.
     """
     if settings.method not in METHODS:
         raise AinuError(f"nuclei.method: {settings.method!r} is not one of {', '.join(METHODS)}")
@@ -170,12 +164,12 @@ def _labelled(
         return grid.look_up(mask, localizations), mask, grid
     grid = Grid.around(localizations, settings.pixel_nm)
     kept = localizations[keep]
-    seen = kept if settings.channel is None else kept.of_channel(settings.channel)
+    shown = kept if settings.channel is None else kept.of_channel(settings.channel)
     if settings.method in ("column", "whole"):
         label = _column_label(localizations, settings)
         return label, _cover(kept, label[keep], grid, settings.smooth_nm / settings.pixel_nm), grid
     if settings.method == "density":
-        mask = segment(grid.count(seen), grid.pixel_nm, settings.smooth_nm, settings.area_um2[0])
+        mask = segment(grid.count(shown), grid.pixel_nm, settings.smooth_nm, settings.area_um2[0])
     else:
         mask = _roi_mask(drawn.rois, grid)
     return grid.look_up(mask, localizations), mask, grid
@@ -241,6 +235,7 @@ def _acceptable(table: pd.DataFrame, settings: SearchSettings) -> pd.Series:
 
 
 def _renumbered(label: NDArray[Any], table: pd.DataFrame, mask: NDArray[Any], grid: Grid) -> Nuclei:
+    """The nuclei that are left in the table, numbered from top to bottom."""
     if len(table) > np.iinfo(np.uint16).max:
         raise AinuError(f"{len(table)} nuclei in one field; at most {np.iinfo(np.uint16).max} are possible")
     table = table.sort_values(["y_nm", "x_nm"], ignore_index=True)
@@ -258,9 +253,22 @@ def find_shard(
     rois: Mapping[str, tuple[str, float]],
     threads: int = 1,
 ) -> None:
-    """Find the nuclei of a shard's samples; `inputs` are the shard's raw, drift and quality files.
+    """Find the nuclei of a shard's samples.
 
-    `rois` gives the ROI file or label image of a sample and the pixel (nm) of the image.
+    Parameters
+    ----------
+    inputs : mapping of str to path
+        The shard's files `raw`, `drift`, `quality`.
+    output : path
+        The shard's file of nuclei.
+    samples : list of str
+        Names.
+    settings : SearchSettings
+        Method and limits.
+    rois : mapping of str to (path, float)
+        ROI file or label image of a sample, and the pixel (nm) of the image that was drawn on.
+    threads : int
+        Processes.
     """
     work = partial(_find_sample, dict(inputs), settings, dict(rois))
     write_shard(output, samples, work, threads=threads, title="find_nuclei")
@@ -287,7 +295,7 @@ def _find_sample(
 
 
 def read_nuclei(path: str | Path, sample: str) -> Nuclei:
-    """The nuclei of a sample."""
+    """Read the nuclei of a sample."""
     with open_sample(path, sample) as group:
         table = pd.DataFrame({name: values[()] for name, values in group["table"].items()})
         mask = group["mask"][()]

@@ -1,4 +1,4 @@
-"""Nuclei that somebody drew or labelled on an image: ImageJ ROIs and label images."""
+"""Nuclei outlined by hand or labelled on an image: ImageJ ROIs and label images."""
 
 from __future__ import annotations
 
@@ -33,14 +33,32 @@ NOT_DRAWN = Drawn()
 
 
 def read_drawn(method: str, path: str, pixel_nm: float) -> Drawn:
-    """What somebody drew: for the method "labels" a label image, else ImageJ ROIs, and the pixel of the image, nm."""
+    """Read a label image for the method "labels", else ImageJ ROIs; `pixel_nm` is the pixel of the image, nm."""
     if method == "labels":
         return Drawn(labels=read_labels(path, pixel_nm))
     return Drawn(rois=read_rois(path, pixel_nm))
 
 
 def read_rois(path: str | Path, pixel_nm: float) -> list[NDArray[np.float64]]:
-    """Outlines, (m, 2) in nm, of an ImageJ `.roi` file or `.zip` of them, drawn on an image with the given pixel."""
+    """Read outlines that were drawn in ImageJ.
+
+    Parameters
+    ----------
+    path : path
+        A `.roi` file or a `.zip` of them.
+    pixel_nm : float
+        Pixel of the image that was drawn on, nm.
+
+    Returns
+    -------
+    list of (m, 2) float64
+        Outlines (x, y), nm.
+
+    Raises
+    ------
+    AinuError
+        The pixel is unknown (0), or the file is no ROI.
+    """
     import roifile
 
     if not pixel_nm > 0:
@@ -55,7 +73,25 @@ def read_rois(path: str | Path, pixel_nm: float) -> list[NDArray[np.float64]]:
 
 
 def read_labels(path: str | Path, pixel_nm: float) -> tuple[NDArray[np.int64], float]:
-    """A label image (TIFF of whole numbers, 0 outside) and its pixel in nm."""
+    """Read a label image.
+
+    Parameters
+    ----------
+    path : path
+        A TIFF of whole numbers, 0 outside.
+    pixel_nm : float
+        Its pixel, nm.
+
+    Returns
+    -------
+    (Y, X) int64, float
+        Nuclei from 1 in the order of their numbers, 0 outside; and the pixel, nm.
+
+    Raises
+    ------
+    AinuError
+        The pixel is unknown (0), or the file is no such image.
+    """
     import tifffile
 
     if not pixel_nm > 0:
@@ -69,6 +105,6 @@ def read_labels(path: str | Path, pixel_nm: float) -> tuple[NDArray[np.int64], f
             f"{path}: found an image of shape {image.shape} and type {image.dtype}; allowed: one plane of whole "
             "numbers from 0 (outside)"
         )
-    # Any numbers may stand for the nuclei; small ones in their order are used.
+    # Nuclei may have any numbers; they are replaced by consecutive ones.
     small = np.unique(np.append(0, image), return_inverse=True)[1][1:]
     return small.reshape(image.shape).astype(np.int64), pixel_nm

@@ -1,4 +1,4 @@
-"""What is measured of each nucleus: place, area, shape, and whether the edge of the field cuts it."""
+"""Measurements of each nucleus: place, area, shape, and whether the edge of the field cuts it."""
 
 from __future__ import annotations
 
@@ -88,8 +88,7 @@ def _shape(mask: NDArray[Any], boxes: list[Any], number: int, pixel_nm: float) -
 
 
 def _cut_off(mask: NDArray[Any], table: pd.DataFrame, grid: Grid, localizations: Localizations) -> NDArray[np.bool_]:
-    """Which nuclei the field's edge cuts: they run along it for two fifths of their diameter; a round one that only
-    touches it does not."""
+    """Which nuclei the edge of the field cuts: those that run along it for two fifths of their diameter or more."""
     if not len(localizations):
         return np.zeros(len(table), bool)
     rows, columns = grid.index(localizations)

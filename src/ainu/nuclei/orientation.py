@@ -1,4 +1,4 @@
-"""Where a nucleus lies and how it is turned, from its localizations."""
+"""Position and orientation of a nucleus, from its localizations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Pose:
-    """Centroid (x, y) in nm and the angle of the long axis to the x axis, radians."""
+    """Position and orientation of a nucleus.
+
+    Attributes
+    ----------
+    x_nm, y_nm : float
+        Centroid, nm.
+    angle_rad : float
+        Angle of the long axis to the x axis, radians.
+    """
 
     x_nm: float
     y_nm: float
@@ -19,10 +27,21 @@ class Pose:
 
     @classmethod
     def of(cls, x: NDArray[Any], y: NDArray[Any], *, aligned: bool = True) -> Pose:
-        """The pose of (n,) positions in nm; not turned unless `aligned`.
+        """The pose of a nucleus.
 
-        The long axis is the first principal axis; it points to the side of the longer tail, so that a turned nucleus
-        has a turned pose.
+        The long axis is the first principal axis; it points to the side of the longer tail, so that the pose of a
+        rotated nucleus is rotated as well.
+
+        Parameters
+        ----------
+        x, y : (n,) float32
+            Localizations of the nucleus, nm.
+        aligned : bool
+            Whether to find the long axis; else the angle is 0.
+
+        Returns
+        -------
+        Pose
         """
         centre = float(x.mean(dtype=np.float64)), float(y.mean(dtype=np.float64))
         if not aligned or len(x) < 2:
@@ -32,8 +51,8 @@ class Pose:
         tail = np.mean((u * np.cos(angle) + v * np.sin(angle)).astype(np.float64) ** 3)
         return cls(*centre, float(angle if tail >= 0 else angle + np.pi))
 
-    def seen(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Positions relative to the centroid and along the axes."""
+    def relative(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Positions (n,) and (n,), nm, relative to the centroid, along the long axis and across it."""
         u, v = x - np.float32(self.x_nm), y - np.float32(self.y_nm)
         if not self.angle_rad:
             return u, v
@@ -41,6 +60,6 @@ class Pose:
         return u * c + v * s, v * c - u * s
 
     def reach_nm(self, x: NDArray[Any], y: NDArray[Any]) -> float:
-        """Half the edge of the smallest square, centred and turned like the pose, that holds all positions."""
-        u, v = self.seen(x, y)
+        """Half the edge, nm, of the square, centred and aligned like the pose, that holds all (n,) positions."""
+        u, v = self.relative(x, y)
         return float(max(np.abs(u).max(initial=0), np.abs(v).max(initial=0)))

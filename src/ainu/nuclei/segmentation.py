@@ -1,8 +1,8 @@
-"""Label images of nuclei from the density of localizations: an unbiased edge, and touching nuclei apart.
+"""Segmentation of nuclei by the density of localizations: an unbiased edge, and touching nuclei separated.
 
-A nucleus is where the density exceeds half of what it is nearby. Touching nuclei are parted at their necks: parts grow
-from the points farthest from the edge, and neighbours whose union is convex belong together. Dark holes are nucleoli,
-unless they lie outside the ellipses that fit the nuclei around: those are gaps between them.
+A nucleus is where the density exceeds half of that nearby. Touching nuclei are separated at their necks: parts grow
+from the points farthest from the edge (watershed), and neighbours whose union is convex belong together. Empty holes
+are nucleoli, unless they lie outside the ellipses fitted to the nuclei around: those are gaps between nuclei.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ Mask = NDArray[np.bool_]
 Labels = NDArray[np.int64]
 
 CONVEX, FRAGMENT = 0.93, 0.75
-"""Solidity from which a union of parts is one nucleus (two touching discs of one size have 0.88), and from which a part
-too small for a nucleus is a piece of its neighbour, cut off by nucleoli at the rim."""
-ODD, MARGIN_PX = 0.06, 5
-"""Share of its area in which a part differs from its ellipse (a nucleus: 0.02 to 0.045) from which it may have taken a
-gap or lost a nucleolus; pixels beyond the parts in which ellipses are looked at."""
+"""Solidity above which a union of parts is one nucleus (two touching discs of one size have 0.88), and above which a
+part too small for a nucleus is a fragment of its neighbour, cut off by nucleoli at the rim."""
+MISFIT, MARGIN_PX = 0.06, 5
+"""Share of its area in which a part differs from its ellipse (a nucleus: 0.02 to 0.045) above which it may include a
+gap or lack a nucleolus; pixels around the parts in which ellipses are compared."""
 GAIN_UM2, LEAST_GAP_UM2, PAIRED = 1.0, 0.5, 5
-"""How much nearer to ellipses the nuclei have to come for a hole to be a gap; smaller holes are none; how many of the
-largest are also tried in pairs."""
+"""By how much the misfit of the ellipses has to decrease for a hole to be a gap; smallest gap; how many of the
+largest holes are also tried in pairs."""
 INSIDE, FITS = 0.9, 10
-"""Mean distance from a nucleus' ellipse (1 is its outline) up to which a hole is a nucleolus; rounds of the fit."""
+"""Mean radius in a nucleus' ellipse (1 is its outline) up to which a hole is a nucleolus; iterations of the fit."""
 COARSE_NM = 200.0
-"""Pixel on which touching nuclei are parted."""
+"""Pixel at which touching nuclei are separated."""
 NECK_NM, BRIDGED_NM, NOTCH_NM, TAIL_NM = 200.0, 300.0, 1500.0, 500.0
-"""Smoothing of the distance to the edge; gaps closed before parting; notches filled and tails cut after it."""
+"""Smoothing of the distance to the edge; gaps closed before the separation; notches filled and tails cut after it."""
 
 
 def segment(count: NDArray[np.float32], pixel_nm: float, smooth_nm: float, least_um2: float | None) -> Labels:
@@ -52,20 +52,18 @@ def segment(count: NDArray[np.float32], pixel_nm: float, smooth_nm: float, least
     (Y, X) int64
         Nuclei from 1; 0 outside.
     """
-    dense = dense_mask(count, smooth_nm / pixel_nm)
+    dense = _dense_mask(count, smooth_nm / pixel_nm)
     factor = max(1, round(COARSE_NM / pixel_nm))
     scene = _Scene.of(_coarse(dense, factor), pixel_nm * factor, least_um2)
-    parts, gaps = scene.parted()
+    parts, gaps = scene.separated()
     shape = dense.shape
     return _outlined(dense, _fine(parts, factor, shape), _fine(gaps, factor, shape) > 0, pixel_nm)
 
 
-def dense_mask(count: NDArray[np.float32], sigma_px: float) -> Mask:
-    """(Y, X) where the smoothed density exceeds half of the plateau around: smoothing does not move such an edge.
-
-    What is nucleus at all is told by the threshold of Otsu (IEEE Trans. Syst. Man Cybern. 9, 62, 1979) on the square
-    root of the density, which evens out counting noise.
-    """
+def _dense_mask(count: NDArray[np.float32], sigma_px: float) -> Mask:
+    """(Y, X) where the smoothed density exceeds half of the plateau around: smoothing does not move such an edge."""
+    # Nuclei as a whole are found by the threshold of Otsu (IEEE Trans. Syst. Man Cybern. 9, 62, 1979) on the square
+    # root of the density, whose counting noise is the same everywhere.
     from skimage.filters import threshold_otsu
 
     density = ndimage.gaussian_filter(count, sigma_px, mode="constant")
@@ -85,20 +83,20 @@ def _mean_within(values: NDArray[np.float32], mask: Mask, sigma_px: float) -> ND
 
 
 def closed(mask: Mask, radius_px: float) -> Mask:
-    """Gaps up to twice the radius closed (by a disc; the picture is taken to go on empty)."""
+    """The mask (Y, X) with gaps up to twice the radius closed by a disc; outside the image it is empty."""
     edge = int(np.ceil(radius_px)) + 1
     near = ndimage.distance_transform_edt(~np.pad(mask, edge)) <= radius_px
     return (ndimage.distance_transform_edt(near) > radius_px)[edge:-edge, edge:-edge] | mask
 
 
 def opened(mask: Mask, radius_px: float) -> Mask:
-    """What a disc of the radius can cover without leaving the mask."""
+    """The part of the mask (Y, X) that a disc of the radius can cover without leaving it."""
     core = ndimage.distance_transform_edt(np.pad(mask, 1)) > radius_px
     return (ndimage.distance_transform_edt(~core) <= radius_px)[1:-1, 1:-1] & mask if core.any() else core[1:-1, 1:-1]
 
 
 def solidity(mask: Mask) -> float:
-    """Area over that of the convex hull, holes filled; 0 for an empty mask."""
+    """Area of a mask (Y, X) over that of its convex hull, holes filled; 0 for an empty mask."""
     from scipy.spatial import ConvexHull
 
     rows = np.flatnonzero(mask.any(axis=1))
@@ -112,7 +110,7 @@ def solidity(mask: Mask) -> float:
 
 
 def _coarse(mask: Mask, factor: int) -> Mask:
-    """Blocks of which half is in the mask."""
+    """Blocks of which at least half is in the mask."""
     rows, columns = (-(-n // factor) * factor for n in mask.shape)
     padded = np.pad(mask, ((0, rows - mask.shape[0]), (0, columns - mask.shape[1])))
     return padded.reshape(rows // factor, factor, columns // factor, factor).mean(axis=(1, 3)) >= 0.5
@@ -124,7 +122,7 @@ def _fine(labels: Labels, factor: int, shape: tuple[int, ...]) -> Labels:
 
 @dataclass(frozen=True)
 class _Scene:
-    """Objects with their holes filled, and the holes by number; both (Y, X)."""
+    """Dense objects with their holes filled, and the holes by number; both (Y, X)."""
 
     filled: Mask
     holes: Labels
@@ -140,8 +138,8 @@ class _Scene:
         holes = np.where(small[holes], holes, 0).astype(np.int64)
         return cls(opened(whole | (holes > 0), BRIDGED_NM / pixel_nm), holes, pixel_nm, least_um2 or 0.0)
 
-    def parted(self) -> tuple[Labels, Labels]:
-        """Nuclei from 1, and the holes that are gaps between them."""
+    def separated(self) -> tuple[Labels, Labels]:
+        """Nuclei (Y, X) from 1, and the holes (Y, X) that are gaps between them."""
         objects, _ = ndimage.label(self.filled)
         parts, gaps = np.zeros(objects.shape, np.int64), np.zeros(objects.shape, np.int64)
         for number, box in enumerate(ndimage.find_objects(objects), start=1):
@@ -152,19 +150,18 @@ class _Scene:
         return parts, gaps
 
     def _best(self) -> tuple[Labels, Mask]:
-        """The parts of one object and the gaps among them: holes that lie outside the nuclei, or whose opening brings
-        the nuclei nearer to ellipses."""
+        """The parts of one object, and gaps: holes outside the nuclei, or without which ellipses fit better."""
         parts, gaps = self._fitted_parts(np.zeros(self.filled.shape, bool))
-        while any(self._reparted(parts, gaps, *chosen) for chosen in self._suspects(parts, gaps)):
+        while any(self._separated_anew(parts, gaps, *chosen) for chosen in self._candidates(parts, gaps)):
             pass
         return parts, gaps
 
-    def _reparted(self, parts: Labels, gaps: Mask, around: tuple[int, ...], opened: tuple[int, ...]) -> bool:
-        """Part what is around some holes anew, in place, with others open than now, if the nuclei gain by it."""
+    def _separated_anew(self, parts: Labels, gaps: Mask, around: tuple[int, ...], opened: tuple[int, ...]) -> bool:
+        """Separate the parts around some holes anew, in place, with others open, if the fit of ellipses improves."""
         box, near = self._neighbourhood(parts, gaps, np.isin(self.holes, around))
         scene = _Scene(near, self.holes[box] * near, self.pixel_nm, self.least_um2)
         new, between = scene._fitted_parts(np.isin(scene.holes, opened) & near)
-        if scene._lacking(new) > scene._lacking(np.where(near, parts[box], 0)) - GAIN_UM2:
+        if scene._misfit_um2(new) > scene._misfit_um2(np.where(near, parts[box], 0)) - GAIN_UM2:
             return False
         parts[box] = np.where(near, np.where(new > 0, new + parts.max(), 0), parts[box])
         gaps[box] = np.where(near, between, gaps[box])
@@ -179,25 +176,26 @@ class _Scene:
         box = ndimage.find_objects(mask.astype(np.uint8))[0]
         return box, mask[box]
 
-    def _lacking(self, parts: Labels) -> float:
-        """Area in which the parts differ from their ellipses, and all of what is too small for a nucleus, µm²."""
+    def _misfit_um2(self, parts: Labels) -> float:
+        """Area in which the parts differ from their ellipses, and that of parts too small for a nucleus, µm²."""
         odd, area = _misfits(parts) * self.pixel_nm**2 / 1e6
         return float(np.sum(np.where(area < self.least_um2, area, odd)))
 
-    def _suspects(self, parts: Labels, gaps: Mask) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-        """Holes to look at and those of them to open: first each in parts that are no ellipses, the largest first, then
-        pairs, as two gaps may hold nuclei together, then none of a gap, which may be a nucleolus."""
+    def _candidates(self, parts: Labels, gaps: Mask) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Holes to examine and those of them to open."""
+        # First each hole in parts that are not elliptic, the largest first; then pairs, since two gaps may lie between
+        # the same nuclei; then no hole in place of a gap, which may be a nucleolus.
         odd, area = _misfits(parts)
-        strange = np.append(False, odd > ODD * area)[parts]
-        size = np.bincount(self.holes[strange], minlength=1) * self.pixel_nm**2 / 1e6
+        misfit = np.append(False, odd > MISFIT * area)[parts]
+        size = np.bincount(self.holes[misfit], minlength=1) * self.pixel_nm**2 / 1e6
         size[0] = 0
         holes = [int(hole) for hole in np.argsort(-size, kind="stable") if size[hole] >= LEAST_GAP_UM2]
         yield from (((hole,), (hole,)) for hole in holes)
         yield from ((pair, pair) for pair in combinations(holes[:PAIRED], 2))
-        yield from (((int(gap),), ()) for gap in np.unique(self.holes[gaps & _grown(strange)]))
+        yield from (((int(gap),), ()) for gap in np.unique(self.holes[gaps & _grown(misfit)]))
 
     def _fitted_parts(self, gaps: Mask) -> tuple[Labels, Mask]:
-        """Parts and gaps, parted anew as long as the ellipses show more gaps."""
+        """Parts and gaps, separated anew as long as the ellipses show more gaps."""
         while True:
             filled = self.filled & ~gaps
             parts, between = _fitted(self._parts(filled), self.holes, filled)
@@ -223,7 +221,7 @@ def _fitted(parts: Labels, holes: Labels, filled: Mask) -> tuple[Labels, Mask]:
     powers, hole, part = _powers(*where), holes[where], parts[where]
     for _ in range(FITS):
         radius = _ellipse_radius(powers, part)
-        before, part = part, np.where(hole > 0, _home(radius, hole, part)[hole], radius.argmin(axis=0) + 1)
+        before, part = part, np.where(hole > 0, _containing(radius, hole, part)[hole], radius.argmin(axis=0) + 1)
         if np.array_equal(before, part):
             break
     fitted = np.zeros(parts.shape, np.int64)
@@ -232,7 +230,7 @@ def _fitted(parts: Labels, holes: Labels, filled: Mask) -> tuple[Labels, Mask]:
 
 
 def _powers(y: NDArray[np.intp], x: NDArray[np.intp]) -> NDArray[np.float64]:
-    """(6, n) terms of a conic at n points, which are the second moments' as well."""
+    """(6, n) terms of a conic at n points; their means are the moments up to the second."""
     v, u = y - y.mean(), x - x.mean()
     return np.stack([np.ones(len(y)), v, u, v * v, u * v, u * u])
 
@@ -241,7 +239,7 @@ def _ellipse_radius(powers: NDArray[np.float64], part: NDArray[np.int64]) -> NDA
     """(parts, n) distance of n points from the ellipse with the moments of each part: 0 centre, 1 outline."""
     sums = np.stack([np.bincount(part, weights=power)[1:] for power in powers])
     n, y, x, yy, xy, xx = np.where(sums[0] > 0, sums / np.maximum(sums[0], 1), np.nan)
-    # A pixel is an area: its own second moment keeps a line of pixels an ellipse.
+    # A pixel has an area: with its own second moment a line of pixels is an ellipse as well.
     yy, xy, xx = yy - y * y + 1 / 12, xy - x * y, xx - x * x + 1 / 12
     a, b, c = np.array([xx, -xy, yy]) / (4 * (yy * xx - xy * xy))
     conic = np.stack([a * y * y + 2 * b * x * y + c * x * x, -2 * (a * y + b * x), -2 * (b * y + c * x), a, 2 * b, c])
@@ -249,14 +247,14 @@ def _ellipse_radius(powers: NDArray[np.float64], part: NDArray[np.int64]) -> NDA
     return np.sqrt(np.maximum(squared, 0))
 
 
-def _home(radius: NDArray[np.float64], hole: NDArray[np.int64], part: NDArray[np.int64]) -> NDArray[np.int64]:
+def _containing(radius: NDArray[np.float64], hole: NDArray[np.int64], part: NDArray[np.int64]) -> NDArray[np.int64]:
     """The part in whose ellipse each hole lies (0: none, so that it is a gap)."""
     mean = np.array([np.bincount(hole, weights=row) for row in radius]) / np.maximum(np.bincount(hole), 1)
-    home = np.where(mean.min(axis=0) < INSIDE, mean.argmin(axis=0) + 1, 0)
-    # More hole than anything else is no nucleus: four of them in a ring, and the gap taken for a fifth.
-    empty = np.bincount(home[hole[hole > 0]], minlength=len(radius) + 1)
+    containing = np.where(mean.min(axis=0) < INSIDE, mean.argmin(axis=0) + 1, 0)
+    # A part that is mostly hole is not a nucleus but the gap in a ring of nuclei.
+    empty = np.bincount(containing[hole[hole > 0]], minlength=len(radius) + 1)
     full = np.bincount(part[hole == 0], minlength=len(radius) + 1)
-    return np.where((empty > full)[home], 0, home)
+    return np.where((empty > full)[containing], 0, containing)
 
 
 def _misfits(parts: Labels) -> NDArray[np.float64]:
@@ -274,7 +272,7 @@ def _grown(mask: Mask) -> Mask:
 
 
 def _merged(parts: Labels, least_px: float) -> Labels:
-    """Neighbours joined, the most convex union first, as long as there is a convex one; fragments are less choosy."""
+    """Neighbours joined, the most convex union first, as long as there is a convex one; less convex for fragments."""
     groups = [frozenset([number]) for number in range(1, int(parts.max(initial=0)) + 1)]
     touching, boxes, area = _touching(parts), ndimage.find_objects(parts), np.bincount(parts.ravel())
     known: dict[frozenset[int], float] = {}
@@ -296,7 +294,7 @@ def _merged(parts: Labels, least_px: float) -> Labels:
 
 
 def _union(parts: Labels, boxes: list[tuple[slice, slice]], numbers: frozenset[int]) -> Mask:
-    """Where some parts are, as a picture that just holds them."""
+    """Mask of some parts, in the smallest box that holds them."""
     own = [boxes[number - 1] for number in numbers]
     box = tuple(slice(min(b[axis].start for b in own), max(b[axis].stop for b in own)) for axis in (0, 1))
     chosen = np.zeros(len(boxes) + 1, bool)
@@ -314,7 +312,7 @@ def _touching(parts: Labels) -> set[tuple[int, int]]:
 
 
 def _outlined(dense: Mask, parts: Labels, gaps: Mask, pixel_nm: float) -> Labels:
-    """The nuclei at full resolution: notches and holes filled, tails cut, never into a gap or a neighbour."""
+    """The nuclei at full resolution: notches and holes filled but for gaps and neighbours, tails cut."""
     found = np.zeros(dense.shape, np.int64)
     margin = int(NOTCH_NM / pixel_nm) + 2
     parts = _spread(parts, dense)
@@ -330,6 +328,6 @@ def _outlined(dense: Mask, parts: Labels, gaps: Mask, pixel_nm: float) -> Labels
 
 
 def _spread(parts: Labels, dense: Mask) -> Labels:
-    """Dense pixels beside the coarse parts go to the nearest of them."""
+    """Dense pixels next to the coarse parts are added to the nearest of them."""
     distance, nearest = ndimage.distance_transform_edt(parts == 0, return_indices=True)
     return np.where(dense & (distance <= 3), parts[tuple(nearest)], parts)

@@ -50,7 +50,7 @@ def test_counts_are_conserved_exactly(n, seed, voxel_nm, voxels, dimensions, ali
     table = cloud(n, seed)
     render = Render(voxel_nm, voxel_nm * voxels, "count", dimensions, 500.0, 5000.0, align)
     image = voxelize(table, render)
-    u, v = render.pose(table).seen(table.x, table.y)
+    u, v = render.pose(table).relative(table.x, table.y)
     half = voxel_nm * voxels / 2
     reach = np.maximum(np.abs(u), np.abs(v))
     sure, doubtful = reach < half - 0.1, np.abs(reach - half) <= 0.1
@@ -96,7 +96,7 @@ def test_each_localization_adds_one_to_the_gaussian_image(voxel_nm, dimensions):
 def slowly_smeared(table, render, pose):
     """The definition of the Gaussian render, in 2 dimensions, one localization at a time."""
     n, image = render.pixels, np.zeros((len(table.channels), render.pixels, render.pixels))
-    u, v = pose.seen(table.x, table.y)
+    u, v = pose.relative(table.x, table.y)
     for channel, x, y, precision in zip(table.channel, u, v, table.precision, strict=True):
         spread = float(precision) / render.voxel_nm
         shares = []
