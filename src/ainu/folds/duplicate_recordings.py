@@ -192,11 +192,11 @@ def similar_pairs(recordings: Sequence[Recording]) -> list[tuple[int, int]]:
     found = []
     for own in blocks:
         later = prints[own.start :].T
-        alike = prints[own] @ later
+        similarity = prints[own] @ later
         for shift in (-1, 1):
-            np.maximum(alike, np.roll(prints[own], shift, axis=1) @ later, out=alike)
-        rows, columns = np.nonzero(alike >= SIMILAR)
-        pairs = zip(rows, columns, alike[rows, columns], strict=True)
+            np.maximum(similarity, np.roll(prints[own], shift, axis=1) @ later, out=similarity)
+        rows, columns = np.nonzero(similarity >= SIMILAR)
+        pairs = zip(rows, columns, similarity[rows, columns], strict=True)
         found += [(float(value), own.start + int(i), own.start + int(j)) for i, j, value in pairs if i < j]
     found = [pair for pair in found if recordings[pair[1]].sample != recordings[pair[2]].sample]
     return [(i, j) for _, i, j in sorted(found, key=lambda pair: (-pair[0], pair[1], pair[2]))[:MOST_PAIRS]]

@@ -62,7 +62,7 @@ class Problem:
         return self.number @ self.kinds
 
     @property
-    def alike(self) -> bool:
+    def equal_shares(self) -> bool:
         """Whether all parts should hold the same share."""
         return len(set(self.shares)) == 1
 
@@ -236,7 +236,7 @@ def _program(problem: Problem, *, least: int = 1) -> _Program:
     counts = [[_count(x, column, part) for column in problem.kinds.T] for part in parts]
     for count in itertools.chain(*(row[: problem.classes] for row in counts)):
         model += count >= least
-    if problem.alike:
+    if problem.equal_shares:
         _break_symmetry(model, x, problem.number)
     return _Program(model, x, counts)
 
@@ -264,7 +264,7 @@ def _run(program: _Program, problem: Problem, start: Counts, work: int, deadline
     seconds = deadline - time.monotonic()
     if seconds < 0.1:
         return None, -math.inf
-    ordered = start[:, np.lexsort(-start[::-1])] if problem.alike else start
+    ordered = start[:, np.lexsort(-start[::-1])] if problem.equal_shares else start
     _set(program, ordered)
     log = _cbc(program.model, work, seconds)
     found = _values(program)

@@ -85,7 +85,7 @@ def _batches(nuclei: pd.DataFrame) -> pd.DataFrame:
 def deal(replicates: Replicates, assignment: Counts, rng: np.random.Generator) -> dict[str, int]:
     """The part of each replicate, drawn at random among those of its kind, from a (T, F) assignment."""
     parts = np.arange(assignment.shape[1])
-    numbers = rng.permutation(parts) if replicates.problem.alike else parts
+    numbers = rng.permutation(parts) if replicates.problem.equal_shares else parts
     dealt: dict[str, int] = {}
     for names, row in zip(replicates.names, assignment, strict=True):
         dealt.update(zip(rng.permutation(names).tolist(), np.repeat(numbers, row).tolist(), strict=True))

@@ -11,27 +11,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from replicates import by_exhaustion, nuclei, small, unhurried
 
 import ainu
 from ainu.errors import AinuError
 from ainu.folds.assign import assign_folds
 from ainu.folds.partition import split_validation
-from ainu.folds.table import read_folds, test_rows, training_rows, write_folds
 
 SOURCE = Path(ainu.__file__).parents[1]
-
-
-def nuclei(counts, classes="ABCDEFG"):
-    """One row per nucleus from (replicates, classes) numbers of nuclei."""
-    rows = [
-        (f"s{replicate}{label}/{k}", f"s{replicate}{label}", f"r{replicate:03d}", label)
-        for replicate, row in enumerate(counts)
-        for label, number in zip(classes, row, strict=False)
-        for k in range(number)
-    ]
-    return pd.DataFrame(rows, columns=["nucleus", "sample", "replicate", "label"])
 
 
 def shares(table, folds):
@@ -44,27 +33,6 @@ def quality(table, folds):
     """Largest deviation and sum of the deviations, exactly."""
     deviations = [abs(share - Fraction(1, folds)) for row in shares(table, folds) for share in row]
     return max(deviations), sum(deviations)
-
-
-def by_exhaustion(counts, targets):
-    """The best (largest deviation, sum) over all ways to part the replicates so that each part has each class."""
-    counts = np.array(counts)[:, np.sum(counts, axis=0) > 0]
-    totals, best = counts.sum(axis=0).tolist(), None
-    for parts in itertools.product(range(len(targets)), repeat=len(counts)):
-        held = [counts[np.array(parts) == part].sum(axis=0).tolist() for part in range(len(targets))]
-        if all(all(row) for row in held):
-            pairs = ((row, target) for row, target in zip(held, targets, strict=True))
-            off = [abs(Fraction(n, total) - t) for row, t in pairs for n, total in zip(row, totals, strict=True)]
-            best = min(filter(None, [best, (max(off), sum(off))]))
-    return best
-
-
-small = st.integers(1, 3).flatmap(
-    lambda classes: st.lists(
-        st.lists(st.integers(0, 6), min_size=classes, max_size=classes).filter(any), min_size=3, max_size=6
-    )
-)
-unhurried = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @unhurried
@@ -278,7 +246,7 @@ def test_folds_of_batches_are_those_of_an_exhaustive_search_over_classes_and_bat
     assert found.gap == [0.0]
 
 
-def test_a_batch_that_nobody_told_or_of_one_replicate_changes_no_fold():
+def test_an_unknown_batch_or_one_of_a_single_replicate_changes_no_fold():
     table = in_batches(FIELDS).drop(columns="batch")
     plain = assign_folds(table, folds=3, repeats=2, seed=4).table
     for batch in ("", "of all", table["replicate"]):
@@ -352,133 +320,3 @@ def test_a_table_of_nuclei_that_cannot_be_split_is_refused(change, message):
 def test_fewer_than_two_folds_or_one_repeat_is_refused(setting):
     with pytest.raises(AinuError, match=f"{next(iter(setting))}: {next(iter(setting.values()))} found"):
         assign_folds(nuclei([[1, 1]] * 4), **{"folds": 2, "repeats": 1, "seed": 0} | setting)
-
-
-# --- the file -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def table():
-    return assign_folds(nuclei([[2, 1]] * 4), folds=2, repeats=2, seed=0).table
-
-
-def test_folds_come_back_from_the_file_as_they_were_written(table, tmp_path):
-    awkward = table.replace({"replicate": {"r000": "NA"}, "label": {"A": 'day "1", 4 °C'}})
-    write_folds(awkward, tmp_path / "new" / "folds.tsv")
-    pd.testing.assert_frame_equal(read_folds(tmp_path / "new" / "folds.tsv"), awkward)
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["folds.tsv"]
-    header = (tmp_path / "new" / "folds.tsv").read_text().splitlines()[0]
-    assert header == "nucleus\tsample\treplicate\tlabel\trepeat\tfold"
-
-
-def _edit(path, row, column, value):
-    lines = [line.split("\t") for line in path.read_text().splitlines()]
-    lines[row][column] = value
-    path.write_text("".join("\t".join(line) + "\n" for line in lines))
-
-
-@pytest.mark.parametrize(
-    ("row", "column", "value", "message"),
-    [
-        (1, 5, "7", r"replicate 'r000' is in folds \d and 7 of repeat 0"),
-        (2, 0, "s0A/0", "line 3: nucleus s0A/0 is in repeat 0 twice"),
-        (2, 0, "other/0", "nucleus other/0 is in 1 of 2 repeats"),
-        (2, 3, "B", "nucleus s0A/1 has different"),
-        (3, 5, "one", "line 4: fold 'one' is not a number"),
-        (3, 4, "-1", "line 4: repeat '-1' is not a number"),
-        (0, 5, "part", "columns are nucleus, sample, replicate, label, repeat, part; expected nucleus"),
-    ],
-)
-def test_a_file_of_folds_that_cannot_be_trusted_is_refused(table, tmp_path, row, column, value, message):
-    path = tmp_path / "folds.tsv"
-    write_folds(table, path)
-    _edit(path, row, column, value)
-    with pytest.raises(AinuError, match=f"{path}: .*{message}"):
-        read_folds(path)
-
-
-@pytest.mark.parametrize("content", [None, "", "nucleus\tsample\treplicate\tlabel\trepeat\tfold\n"])
-def test_a_missing_or_empty_file_of_folds_is_refused(tmp_path, content):
-    path = tmp_path / "folds.tsv"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(AinuError, match=r"folds\.tsv"):
-        read_folds(path)
-
-
-def test_a_replicate_in_two_folds_is_not_written_and_the_old_file_stays(table, tmp_path):
-    path = tmp_path / "folds.tsv"
-    write_folds(table, path)
-    before = path.read_bytes()
-    broken = table.copy()
-    broken.loc[0, "fold"] = 1 - broken.loc[0, "fold"]
-    with pytest.raises(AinuError, match="replicate 'r000'"):
-        write_folds(broken, path)
-    assert path.read_bytes() == before
-
-
-def test_training_and_test_rows_part_the_nuclei_of_a_repeat(table):
-    for repeat, fold in itertools.product(range(2), range(2)):
-        train, test = training_rows(table, repeat, fold), test_rows(table, repeat, fold)
-        assert sorted([*train, *test]) == sorted(table["nucleus"].unique())
-        expected = table[(table["repeat"] == repeat) & (table["fold"] == fold)]["nucleus"]
-        assert test.tolist() == expected.tolist()
-
-
-def test_rows_of_a_fold_that_does_not_exist_are_refused(table):
-    with pytest.raises(AinuError, match=r"no fold 2 in repeat 0; .* 0/0, 0/1, 1/0, 1/1"):
-        test_rows(table, 0, 2)
-
-
-# --- the inner validation set ---------------------------------------------------------------------------------------
-
-
-@unhurried
-@given(counts=small, fraction=st.sampled_from([0.1, 0.2, 0.35, 0.5]), seed=st.integers(0, 100))
-def test_the_validation_set_is_that_of_an_exhaustive_search_or_empty_where_it_finds_none(counts, fraction, seed):
-    table = nuclei(counts)
-    share = Fraction(str(fraction))
-    best = by_exhaustion(counts, [share, 1 - share])
-    held_back = split_validation(table, fraction=fraction, seed=seed)
-    assert held_back.dtype == bool
-    assert len(held_back) == len(table)
-    if best is None:
-        assert not held_back.any()
-        return
-    assert not set(table["replicate"][held_back]) & set(table["replicate"][~held_back])
-    assert set(table["label"][held_back]) == set(table["label"][~held_back]) == set(table["label"])
-    off = [
-        abs(Fraction(int(held_back[rows].sum()), len(rows)) - share) for rows in table.groupby("label").indices.values()
-    ]
-    assert max(off) == best[0]
-
-
-def test_a_class_with_a_single_replicate_leaves_no_validation_set():
-    assert not split_validation(nuclei([[4, 1], [4, 0], [4, 0]]), fraction=0.2, seed=0).any()
-
-
-def test_a_fraction_of_zero_leaves_no_validation_set():
-    assert not split_validation(nuclei([[4, 1]] * 4), fraction=0, seed=0).any()
-
-
-@pytest.mark.parametrize("fraction", [-0.1, 1, float("nan")])
-def test_a_fraction_out_of_range_is_refused(fraction):
-    with pytest.raises(AinuError, match="validation_fraction"):
-        split_validation(nuclei([[4, 1]] * 4), fraction=fraction, seed=0)
-
-
-def test_the_seed_chooses_the_validation_set_and_always_the_same():
-    table = nuclei([[5, 5]] * 8)
-    drawn = [split_validation(table, fraction=0.25, seed=seed) for seed in range(6)]
-    assert all(mask.mean() == 0.25 for mask in drawn)
-    assert len({mask.tobytes() for mask in drawn}) > 2
-    assert (split_validation(table, fraction=0.25, seed=3) == drawn[3]).all()
-
-
-def test_the_validation_set_of_a_hard_table_is_near_the_fraction_and_quick():
-    table = nuclei(np.random.default_rng(0).integers(1, 41, (40, 7)))
-    start = time.monotonic()
-    held_back = split_validation(table, fraction=0.2, seed=0)
-    assert time.monotonic() - start < 5
-    shares_held = pd.Series(held_back).groupby(table["label"]).mean()
-    assert shares_held.between(0.19, 0.21).all()

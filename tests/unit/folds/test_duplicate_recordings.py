@@ -85,8 +85,8 @@ def test_crops_that_do_not_overlap_share_nothing(fields):
     assert shared_fraction(fields[0][fields[0].x < middle - 300], fields[0][fields[0].x > middle + 300]) < 0.02
 
 
-def test_a_rhythm_of_the_lasers_is_no_copy():
-    """Every fourth frame activates and shows nothing: alike in all recordings, so it says nothing of any."""
+def test_a_rhythm_that_all_recordings_share_is_no_sign_of_a_copy():
+    """Every fourth frame activates and shows nothing: the same in all recordings, so no sign of a copy."""
     rng = np.random.default_rng(0)
     counts = rng.poisson(5 * (np.arange(2048) % 4 > 0), (24, 2048)).astype(np.float64)
     prints = counts - counts.mean(axis=1, keepdims=True)

@@ -43,16 +43,16 @@ def test_nuclei_come_in_the_order_of_the_samples_with_the_asked_channels(tmp_pat
     assert read_labels(tmp_path / "dataset.h5")["nucleus"].tolist() == dataset.nucleus.tolist()
 
 
-def test_batches_are_kept_where_the_sheet_tells_them(tmp_path):
+def test_batches_are_kept_where_the_sheet_names_them(tmp_path):
     write_voxels(tmp_path / "s1.h5", {"A": 2, "B": 1})
     given = [row | {"batch": batch} for row, batch in zip(rows("A", "B"), ("mon", ""), strict=True)]
-    assemble({"s1": tmp_path / "s1.h5"}, given, ["a"], tmp_path / "told.h5")
-    assemble({"s1": tmp_path / "s1.h5"}, rows("A", "B"), ["a"], tmp_path / "untold.h5")
-    assert read(tmp_path / "told.h5")[np.array([2, 0])].batch.tolist() == ["", "mon"]
-    assert read_labels(tmp_path / "told.h5")["batch"].tolist() == ["mon", "mon", ""]
-    assert read(tmp_path / "told.h5").table["batch"].tolist() == ["mon", "mon", ""]
-    assert "batch" not in read_labels(tmp_path / "untold.h5")
-    assert "batch" not in read(tmp_path / "untold.h5")[np.array([0])].table
+    assemble({"s1": tmp_path / "s1.h5"}, given, ["a"], tmp_path / "known.h5")
+    assemble({"s1": tmp_path / "s1.h5"}, rows("A", "B"), ["a"], tmp_path / "unknown.h5")
+    assert read(tmp_path / "known.h5")[np.array([2, 0])].batch.tolist() == ["", "mon"]
+    assert read_labels(tmp_path / "known.h5")["batch"].tolist() == ["mon", "mon", ""]
+    assert read(tmp_path / "known.h5").table["batch"].tolist() == ["mon", "mon", ""]
+    assert "batch" not in read_labels(tmp_path / "unknown.h5")
+    assert "batch" not in read(tmp_path / "unknown.h5")[np.array([0])].table
 
 
 def test_the_same_voxels_give_the_same_bytes(tmp_path):

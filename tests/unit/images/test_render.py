@@ -112,7 +112,7 @@ def slowly_smeared(table, render, pose):
 
 
 @pytest.mark.parametrize("voxel_nm", [10.0, 50.0])
-def test_the_gaussian_image_is_what_its_definition_says(voxel_nm):
+def test_the_gaussian_image_agrees_with_its_definition(voxel_nm):
     table = cloud(200, spread=(400.0, 400.0))
     render = Render(voxel_nm, 4000.0, "gaussian")
     assert render.dtype == np.float32
@@ -161,7 +161,7 @@ def test_a_missing_channel_stays_empty_and_an_unwanted_one_is_left_out():
         ("precision", Render(100.0, 1000.0, "gaussian"), "needs the precision"),
     ],
 )
-def test_what_was_not_measured_is_not_made_up(lacks, render, message):
+def test_what_was_not_measured_is_an_error(lacks, render, message):
     with pytest.raises(AinuError, match=message):
         voxelize(replace(cloud(10), **{lacks: None}), render)
 

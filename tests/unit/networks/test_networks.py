@@ -74,7 +74,7 @@ def test_the_compact_network_costs_a_tenth_of_densenet121():
     assert cost("ainu-small") <= 0.1 * cost("densenet121")
 
 
-def test_a_point_network_does_not_care_for_the_order_of_localizations():
+def test_a_point_network_does_not_depend_on_the_order_of_localizations():
     network = make_network("neighbourhoods", 1, 2, (16, 16), seed=1).eval()
     sets = torch.randn(1, 40, 8, 6)
     mixed = sets[:, torch.randperm(40)][:, :, torch.randperm(8)]

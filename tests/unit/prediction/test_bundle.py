@@ -30,7 +30,7 @@ ORIGIN = bundle.Origin(
         "replicates": 4,
         "metrics": dict.fromkeys(("balanced_accuracy", "auroc", "mcc"), METRIC),
         "baselines": {"confounders": {"balanced_accuracy": {"value": 0.5, "ci": None}}},
-        "warnings": ["Class dim has 2 replicates; intervals from fewer than 3 mean little."],
+        "warnings": ["Class dim has 2 replicates; intervals from fewer than 3 are unreliable."],
     },
     ood_quantile=0.95,
 )
@@ -153,7 +153,7 @@ def test_a_config_with_more_channels_and_renders_than_needed_fits(folder):
         ({"renders": {"mine": RENDER | {"dimensions": 3}}}, ["dimensions: 2", "mine (dimensions: 3)"]),
     ],
 )
-def test_a_config_that_makes_other_images_is_told_what_is_needed(folder, change, words):
+def test_for_a_config_that_makes_other_images_the_message_says_what_is_needed(folder, change, words):
     (line,) = bundle.mismatches(bundle.read_info(folder), **config(**change))
     assert all(word in line for word in words)
 
@@ -163,7 +163,7 @@ def test_a_fitted_canvas_is_packed_as_what_was_measured(made):
     assert bundle.describe(made[1], origin)["render"]["canvas_nm"] == 1600
 
 
-def test_other_preparation_is_told_key_by_key(folder):
+def test_other_preparation_is_reported_key_by_key(folder):
     other = {"drift": {"method": "rcc"}, "quality": {"photons": [300, None]}, "nuclei": {"method": "density"}}
     (line,) = bundle.preparation_differences(bundle.read_info(folder), other)
     assert line == "drift.method: rcc; for the training data: aim"
@@ -180,7 +180,7 @@ def test_what_was_calibrated_comes_back(made, folder):
             assert np.array_equal(values, other.tensors()[name])
 
 
-def test_the_card_says_what_it_is_for_how_good_and_what_is_not_promised(folder):
+def test_the_card_states_purpose_accuracy_and_what_is_not_guaranteed(folder):
     card, info = (folder / bundle.CARD).read_text(), json.loads((folder / bundle.INFO).read_text())
     assert card.startswith("# dim-vs-bright: dim and bright")
     assert "dim: 24, bright: 24" in card

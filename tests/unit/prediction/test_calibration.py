@@ -1,4 +1,4 @@
-"""Whether probabilities and prediction sets keep what they promise."""
+"""Whether probabilities and prediction sets reach the coverage that they guarantee."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from ainu.prediction.calibration import (
 
 
 def predictions(n: int, seed: int = 0, classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """Honest probabilities and true classes drawn from them."""
+    """Calibrated probabilities and true classes drawn from them."""
     rng = np.random.default_rng(seed)
     values = scaled(np.exp(rng.normal(0, 1.5, (n, classes))), 1.0)
     return values, (values.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)
@@ -45,7 +45,7 @@ def test_scaling_keeps_the_order_of_classes_and_the_sum():
     assert np.allclose(scaled(values, 1.0), values)
 
 
-def test_certainty_is_finite_where_every_nucleus_is_told_right():
+def test_certainty_is_finite_where_every_nucleus_is_classified_correctly():
     values = np.tile([[0.9, 0.1], [0.1, 0.9]], (10, 1))
     calibration = calibrate(CalibrationSet(values, np.tile([0, 1], 10), np.repeat(["a", "b"], 10)), 0.9)
     assert 0.9 < calibration.probabilities(values).max() < 0.97
@@ -73,7 +73,7 @@ def test_a_large_replicate_weighs_as_much_as_a_small_one():
     assert conformal_threshold(right, np.arange(len(right)), 0.6) == 0.2
 
 
-def test_too_few_replicates_promise_nothing_for_new_ones_but_still_give_sets():
+def test_too_few_replicates_guarantee_nothing_for_new_ones_but_still_give_sets():
     assert [enough_replicates(count, 0.9) for count in (8, 9)] == [False, True]
     assert [enough_replicates(count, 0.8) for count in (3, 4)] == [False, True]
     right, member = replicates(4, 0, nuclei=(200, 300))
@@ -82,7 +82,7 @@ def test_too_few_replicates_promise_nothing_for_new_ones_but_still_give_sets():
     assert np.mean(by_replicate) == pytest.approx(0.9, abs=0.01)
 
 
-def test_a_coverage_that_the_nuclei_cannot_promise_gives_sets_of_all_classes():
+def test_a_coverage_that_cannot_be_reached_gives_sets_of_all_classes():
     calibration = calibrate(CalibrationSet(np.array([[0.9, 0.1]] * 3), np.zeros(3, int), np.array(list("abc"))), 0.99)
     assert calibration.threshold == 0
     assert calibration.sets(np.array([[0.99, 0.01]]), ["dim", "bright"]) == [("dim", "bright")]

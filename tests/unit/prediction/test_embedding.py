@@ -11,7 +11,7 @@ from ainu.prediction.embedding import relative_features, write_relative
 
 
 def test_turning_the_axes_of_one_model_changes_nothing():
-    """What a network's axes mean is arbitrary; turned ones tell the same."""
+    """What a network's axes mean is arbitrary; turned ones hold the same."""
     network, _ = trained()
     data = dataset(*spots(16))
     folds = folds_of(data)

@@ -1,4 +1,4 @@
-"""What trained models say of nuclei that they have not seen."""
+"""Predictions of trained models for nuclei that they have not seen."""
 
 from dataclasses import replace
 
@@ -76,7 +76,7 @@ def ensemble_of(*folds: int) -> Ensemble:
     return fit_ensemble(models, data, folds_of(data), known, coverage=0.9, ood_quantile=0.95)
 
 
-def test_the_ensemble_flags_what_it_has_not_seen_and_calls_it_no_class():
+def test_the_ensemble_flags_nuclei_out_of_distribution_and_gives_them_no_class():
     strange = np.random.default_rng(1).poisson(2.0, (6, 1, 16, 16)).astype(np.uint16)
     strange[:, :, ::2] = 0
     new = dataset(np.concatenate([spots(6, seed=5)[0], strange]), np.zeros(12, int))
@@ -89,7 +89,7 @@ def test_the_ensemble_flags_what_it_has_not_seen_and_calls_it_no_class():
     assert all(set(cell.split("|")) <= set(CLASSES) for cell in table["prediction_set"] if cell)
 
 
-def test_as_many_training_nuclei_are_flagged_when_held_out_as_the_quantile_lets_through():
+def test_as_many_held_out_training_nuclei_are_flagged_as_the_quantile_says():
     ensemble, data = ensemble_of(0, 1), dataset(*spots())
     folds, scores = folds_of(data), np.zeros(len(data))
     for own, reference in ensemble.pairs:
@@ -99,7 +99,7 @@ def test_as_many_training_nuclei_are_flagged_when_held_out_as_the_quantile_lets_
 
 
 @pytest.mark.parametrize(
-    ("members", "unlike", "said"),
+    ("members", "outside", "said"),
     [
         (["dim"], False, "dim"),
         (["dim", "bright"], False, "undecided"),
@@ -107,8 +107,8 @@ def test_as_many_training_nuclei_are_flagged_when_held_out_as_the_quantile_lets_
         (["dim"], True, "unlike training"),
     ],
 )
-def test_a_nucleus_is_called_by_a_class_only_where_one_class_is_left_and_it_is_no_stranger(members, unlike, said):
-    assert call(members, unlike) == said
+def test_a_nucleus_has_a_class_only_where_one_is_left_and_it_is_not_out_of_distribution(members, outside, said):
+    assert call(members, outside) == said
 
 
 def test_the_temperature_changes_the_probabilities_of_the_ensemble_but_not_its_choice():
