@@ -133,7 +133,17 @@ def _by_beads(beads: Beads, name: str, reference: str) -> tuple[NDArray[np.float
 
 
 def fit_affine(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The (2, 3) affine transformation that moves (n, 2) points closest to others, by least squares.
+    """The affine transformation that moves points closest to others, by least squares.
+
+    Parameters
+    ----------
+    source, target : (n, 2) float64
+        Points, and where they should lie.
+
+    Returns
+    -------
+    (2, 3) float64
+        x and y from x, y and 1.
 
     Raises
     ------

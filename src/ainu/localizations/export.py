@@ -35,6 +35,7 @@ def export_shard(
     folder : path
         One file `{sample}.hdf5` or `{sample}.csv` each; none for a sample that failed before.
     samples : sequence of str
+        Those of the shard.
     format : str
         "picasso" or "thunderstorm".
     pixel_size_nm : float, optional
@@ -74,8 +75,11 @@ def export_table(
     Parameters
     ----------
     table : Localizations
+        Of one sample.
     folder : Path
+        It is there already.
     sample : str
+        Name of the sample.
     format : str
         A name in `ainu.localizations.formats.writers.WRITERS`.
     pixel_size_nm : float, optional

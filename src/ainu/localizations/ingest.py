@@ -37,6 +37,7 @@ def ingest_shard(
     output : path
         The shard's file.
     settings : ReadingSettings
+        The config's `ingest`.
     keep : sequence of str
         Columns of the files to keep under their own names.
     threads : int

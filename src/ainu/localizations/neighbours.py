@@ -1,4 +1,4 @@
-"""Who is near whom: neighbours in space, and in space within a given frame."""
+"""Neighbours of localizations: in space, and in space within a given frame."""
 
 from __future__ import annotations
 
@@ -10,9 +10,20 @@ from scipy.spatial import cKDTree
 
 
 def local_counts(positions: NDArray[np.floating], radius_nm: float) -> NDArray[np.int64]:
-    """(n,) number of other points around each of (n, 2) points, in an area as large as a circle of `radius_nm`.
+    """Number of other points around each point, in an area as large as a circle of `radius_nm`.
 
     The area is a block of three by three squares of a raster, the point in the middle one: a density for little work.
+
+    Parameters
+    ----------
+    positions : (n, 2) float
+        Positions, nm.
+    radius_nm : float
+        Radius of the circle.
+
+    Returns
+    -------
+    (n,) int64
     """
     if not len(positions):
         return np.zeros(0, np.int64)
@@ -26,22 +37,35 @@ def local_counts(positions: NDArray[np.floating], radius_nm: float) -> NDArray[n
 
 
 def has_neighbours(positions: NDArray[np.floating], radius_nm: float, least: int) -> NDArray[np.bool_]:
-    """(n,) whether each of (n, 2) points has at least `least` others within `radius_nm`.
+    """Whether each point has at least `least` others within `radius_nm`.
 
-    Points that share a square whose diagonal is the radius need no search; on a nucleus that settles most of them.
+    Points that share a square whose diagonal is the radius need no search; on a nucleus that decides for most of them.
+
+    Parameters
+    ----------
+    positions : (n, 2) float
+        Positions, nm.
+    radius_nm : float
+        How far away a neighbour may lie.
+    least : int
+        Fewest neighbours.
+
+    Returns
+    -------
+    (n,) bool
     """
-    # A hair smaller, so that rounding cannot put two points of one square further apart than the radius.
+    # Slightly smaller, so that rounding cannot put two points of one square further apart than the radius.
     _, square = _squares(positions, radius_nm / np.sqrt(2) * (1 - 1e-6))
     own, members = np.unique(square, return_inverse=True)
-    settled = np.bincount(members, minlength=len(own))[members] > least
-    open_ = np.flatnonzero(~settled)
-    if len(open_):
+    enough = np.bincount(members, minlength=len(own))[members] > least
+    undecided = np.flatnonzero(~enough)
+    if len(undecided):
         tree = cKDTree(positions, balanced_tree=False, compact_nodes=False)
         # The bound of a query is exclusive.
         bound = np.nextafter(radius_nm, np.inf)
-        distance, _ = tree.query(positions[open_], k=[least + 1], distance_upper_bound=bound)
-        settled[open_] = np.isfinite(distance[:, 0])
-    return settled
+        distance, _ = tree.query(positions[undecided], k=[least + 1], distance_upper_bound=bound)
+        enough[undecided] = np.isfinite(distance[:, 0])
+    return enough
 
 
 def _squares(positions: NDArray[np.floating], edge_nm: float) -> tuple[int, NDArray[np.int64]]:
@@ -74,7 +98,7 @@ def nearest_in_frame(
     other_frame : (m,) int
         Their frames.
     reach_nm : float
-        Further away is nobody.
+        Points farther away are no neighbours.
 
     Returns
     -------

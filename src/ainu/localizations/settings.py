@@ -1,4 +1,4 @@
-"""What the config says of reading the localization files."""
+"""Settings for reading localization files, and the rows of the sample sheet."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class IngestSettings(ReadingSettings):
 
 @dataclass(frozen=True)
 class SheetRow:
-    """What the sample sheet says of a file, as text; empty where it says nothing.
+    """A row of the sample sheet, as far as reading the file needs it: text, empty where nothing is given.
 
     Attributes
     ----------

@@ -94,7 +94,7 @@ class Localizations:
         return replace(self, **chosen, nucleus=nucleus, extra=extra)
 
     def columns(self) -> dict[str, NDArray[Any]]:
-        """The columns that are present, canonical ones first, then the extra ones."""
+        """The columns that are present, (n,) each: canonical ones first, then the extra ones."""
         present = {name: getattr(self, name) for name in COLUMNS if getattr(self, name) is not None}
         return present | self.extra
 
@@ -109,7 +109,22 @@ class Localizations:
         return 0 if self.frame is None or not len(self) else int(self.frame.max()) + 1
 
     def of_channel(self, name: str) -> Localizations:
-        """The localizations of one channel."""
+        """The localizations of one channel.
+
+        Parameters
+        ----------
+        name : str
+            Of the channel.
+
+        Returns
+        -------
+        Localizations
+
+        Raises
+        ------
+        AinuError
+            There is no channel of this name.
+        """
         if name not in self.channels:
             raise AinuError(f"no channel {name!r}; there are: {', '.join(self.channels)}")
         return self[self.channel == self.channels.index(name)]
@@ -121,7 +136,24 @@ class Localizations:
 
     @classmethod
     def load(cls, path: str | Path, sample: str | None = None) -> Localizations:
-        """Read one sample of a canonical HDF5 file; `sample` may be left out where the file holds one."""
+        """Read one sample of a canonical HDF5 file.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+        sample : str, optional
+            Name of the sample; not needed where the file holds only one.
+
+        Returns
+        -------
+        Localizations
+
+        Raises
+        ------
+        AinuError
+            The file holds no sample of this name, or several and no name is given.
+        """
         with open_file(path) as file:
             names = list(file)
             if sample is None and len(names) == 1:
@@ -156,7 +188,7 @@ class Localizations:
 
 @dataclass(frozen=True)
 class Merged:
-    """What localizations become that stand for several blinks of an emitter.
+    """New values of localizations into which several blinks of an emitter were merged.
 
     Attributes
     ----------
@@ -197,6 +229,21 @@ def merge(parts: list[Localizations]) -> Localizations:
     """Join the files of one sample (one file per channel); a column that one of them lacks is dropped.
 
     The acquisition that each channel comes from is kept in `meta["acquisition"]`: every file has a drift of its own.
+
+    Parameters
+    ----------
+    parts : list of Localizations
+        Of each file.
+
+    Returns
+    -------
+    Localizations
+        Channels in the order of the files.
+
+    Raises
+    ------
+    AinuError
+        Two files hold a channel of the same name.
     """
     if len(parts) == 1:
         return replace(parts[0], meta=parts[0].meta | {"acquisition": [0] * len(parts[0].channels)})
@@ -235,6 +282,11 @@ def load(
         Name of the sample.
     drift, quality, nuclei : path, optional
         Shard files of the stages whose result is to be applied.
+
+    Returns
+    -------
+    Localizations
+        With `nucleus` where `nuclei` is given.
     """
     table = Localizations.load(raw, sample)
     if drift is not None:

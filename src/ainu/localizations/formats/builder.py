@@ -1,4 +1,4 @@
-"""What readers of several formats build their rows (`Raw`) of: columns in nm, widths, channel codes, kept columns."""
+"""From columns of a file to its rows (`Raw`), as several readers need it: lengths in nm, widths, channel codes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def kept_columns(found: Mapping[str, NDArray[Any]], keep: Sequence[str]) -> Arra
 
 
 def as_extra(values: NDArray[Any]) -> NDArray[Any]:
-    """A kept column as it is stored: whole numbers as int32, whatever type the file gave them."""
+    """A kept column, (n,), as it is stored: whole numbers as int32, whatever their type in the file."""
     whole = np.isfinite(values).all() and (np.floor(values) == values).all()
     small = values.size == 0 or (values.min() >= -(2**31) and values.max() < 2**31)
     return values.astype(np.int32) if whole and small else values
@@ -57,12 +57,12 @@ def of_pairs(found: Mapping[str, NDArray[Any]], pairs: Mapping[str, tuple[str, s
 
 
 def geometric_mean(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
-    """The width of a round spot with the same area as the elliptical one; NaN where one width is negative."""
+    """(n,) width of a round spot as large as the elliptical one of two (n,) widths; NaN where one is negative."""
     return np.sqrt(first * second)
 
 
 def root_mean_square(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float32]:
-    """The lateral precision of a position whose precisions along x and y are known."""
+    """(n,) lateral precision of positions whose (n,) precisions along x and y are known."""
     return np.sqrt((np.square(first, dtype=np.float64) + np.square(second, dtype=np.float64)) / 2).astype(np.float32)
 
 
@@ -120,6 +120,7 @@ def read_text(
     Parameters
     ----------
     path : path
+        The text file.
     names : sequence of str
         All columns, in the order of the file.
     sources : mapping of str to str
@@ -187,7 +188,7 @@ def own_correction(columns: str, used: bool, shifts: Sequence[NDArray[Any]]) -> 
 
 
 def correction_notes(correction: dict[str, Any], what: str) -> tuple[str, ...]:
-    """What to tell a user of a file that carries a correction of its own."""
+    """Notes for the user of a file that carries a correction of its own."""
     if not correction:
         return ()
     taken = "used, as the settings say" if correction["used"] else "not used: the raw positions are"

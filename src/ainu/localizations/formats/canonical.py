@@ -1,7 +1,7 @@
 """From the rows of a file (`Raw`) to localizations, by the same rules for every format.
 
-Rows that are no measurement and exact duplicates are dropped and counted, channels get their names, frames count from
-0.
+Rows that are no measurement and exact duplicates are dropped and counted, channels get their names, and frames count
+from 0.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _usable_rows(raw: Raw) -> tuple[Raw, dict[str, int]]:
 
 
 def _from_zero(frames: NDArray[Any], start: int, others: Sequence[NDArray[Any]]) -> NDArray[np.uint32]:
-    """Frames from 0, in place where nobody else (`others`) holds them: touching new memory takes longer."""
+    """Frames from 0, in place where no other column (`others`) shares their memory: new memory takes longer."""
     # Valid frames are below 2^31, so that int32 needs no copy.
     counted = frames.view(np.uint32) if frames.dtype == np.int32 else frames.astype(np.uint32)
     if not start:

@@ -18,7 +18,7 @@ OTHER = "other channels"
 
 
 def parse(text: str) -> str | dict[str, str]:
-    """What a sheet says about a file's channels.
+    """Parse the sheet's text on a file's channels.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def parse(text: str) -> str | dict[str, str]:
     if "" in names:
         raise AinuError(f"channels {text!r}: each part is code:name, as in 1:PolII,2:DNA")
     if len(names) < len(pairs) or len(set(names.values())) < len(pairs):
-        raise AinuError(f"channels {text!r}: a code or a name stands there twice")
+        raise AinuError(f"channels {text!r}: a code or a name is given twice")
     return names
 
 

@@ -53,6 +53,11 @@ def parse(text: str, present: Sequence[str]) -> ColumnMapping:
     present : sequence of str
         The columns of the file.
 
+    Returns
+    -------
+    ColumnMapping
+        With x and y at least.
+
     Raises
     ------
     AinuError

@@ -29,7 +29,19 @@ Options = tuple[pyarrow.csv.ReadOptions, pyarrow.csv.ParseOptions, pyarrow.csv.C
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns of a text file: numbers, and one column of codes as indices into their names."""
+    """Columns of a text file.
+
+    Attributes
+    ----------
+    rows : int
+        How many there are.
+    numbers : dict of str to (n,) array
+        Columns of numbers.
+    codes : (n,) int32, optional
+        Channel code of each row, as an index into `code_names`; -1 where there is none.
+    code_names : tuple of str
+        Channel codes as text.
+    """
 
     rows: int
     numbers: dict[str, NDArray[Any]]
@@ -38,7 +50,7 @@ class Columns:
 
 
 def first_line(head: bytes) -> str:
-    """The first line of a file's first bytes, whatever ends its lines (CR, LF or both); empty for binary content."""
+    """The first line of a file's first bytes, with lines that end in CR, LF or both; empty for binary content."""
     line = re.split(rb"[\r\n]", head.removeprefix(b"\xef\xbb\xbf"), maxsplit=1)[0]
     if b"\0" in line:
         return ""
@@ -79,14 +91,24 @@ def read(
     Parameters
     ----------
     path : path
+        The text file.
     names : sequence of str
         All columns in the order of the file.
     numbers : dict of str to type
         Columns to read, and the type to keep them in.
     code : str, optional
         Column whose text is a channel code.
+    delimiter : str
+        What separates the cells of a row.
+    quoted : bool
+        Whether cells may be in quotation marks.
     end : int, optional
         Byte at which the rows end, where something else follows them.
+
+    Returns
+    -------
+    Columns
+        Each (n,), of the given types.
 
     Raises
     ------
@@ -95,7 +117,7 @@ def read(
     """
     _check_names(path, names, [*numbers, *([code] if code is not None else [])])
     if code in numbers:
-        raise AinuError(f"{path}: column {code!r} is asked for as the channel and as a number; keep it once")
+        raise AinuError(f"{path}: column {code!r} is both the channel and a column to keep; use it once")
     need_rows(_has_rows(path, end), path)
     types: dict[str, pa.DataType] = {name: pa.from_numpy_dtype(dtype) for name, dtype in numbers.items()}
     if code is not None:
@@ -135,11 +157,11 @@ class Growing:
                 array.resize(int(1.2 * (self.rows + more)), refcheck=False)
 
     def put(self, name: str, values: NDArray[Any]) -> None:
-        """Fill a column from the rows that there are on."""
+        """Fill a column with (m,) values, after the rows that it has."""
         self._arrays[name][self.rows : self.rows + len(values)] = values
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The columns, as long as they were filled."""
+        """The columns, (n,) each, up to the row to which they are filled."""
         return {name: array[: self.rows] for name, array in self._arrays.items()}
 
 
@@ -197,7 +219,7 @@ def _has_rows(path: str | Path, end: int | None) -> bool:
 
 
 def code_indices(column: pa.Array, known: dict[str, int]) -> NDArray[np.int32]:
-    """Codes of a batch as indices into `known`, which grows by the new ones; -1 for none."""
+    """(m,) codes of a batch as indices into `known`, which grows by the new ones; -1 for none."""
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     texts = ["" if text is None else str(text).strip() for text in encoded.dictionary.to_pylist()]
     lookup = np.array([known.setdefault(text, len(known)) if text else -1 for text in texts] + [-1], np.int32)

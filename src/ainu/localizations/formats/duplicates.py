@@ -20,7 +20,8 @@ def repeated(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.intp]:
     Parameters
     ----------
     columns : mapping of str to (n,) array
-        With `x`, `y` and `frame`; without frames nothing tells two events from one, and no row counts as repeated.
+        With `x`, `y` and `frame`; without frames, two events cannot be distinguished from one, and no row counts as
+        repeated.
 
     Returns
     -------

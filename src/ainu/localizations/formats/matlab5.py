@@ -30,14 +30,34 @@ BEST_COMPRESSION = 200
 
 @dataclass(frozen=True)
 class Element:
-    """A piece of the file: its type, its data, and the byte order of what is in it."""
+    """A piece of the file.
+
+    Attributes
+    ----------
+    kind : int
+        Its type.
+    data : memoryview
+        Its bytes.
+    order : str
+        Byte order of the numbers in it, "<" or ">".
+    """
 
     kind: int
     data: memoryview
     order: str
 
     def numbers(self) -> NDArray[np.generic]:
-        """The numbers of an element of a plain type."""
+        """The numbers of an element of a plain type.
+
+        Returns
+        -------
+        (n,) array
+
+        Raises
+        ------
+        AinuError
+            It is of another type.
+        """
         if self.kind not in TYPES:
             raise AinuError(f"MATLAB data of type {self.kind}, expected numbers")
         return np.frombuffer(self.data, self.order + TYPES[self.kind])
@@ -48,7 +68,19 @@ class Element:
 
 
 def read_struct(path: str | Path, variable: str, field: str) -> dict[str, Element]:
-    """The fields of a struct that is a field of a variable, by name.
+    """The fields of a struct that is a field of a variable.
+
+    Parameters
+    ----------
+    path : path
+        A MATLAB v5 file.
+    variable, field : str
+        `variable.field` is the struct.
+
+    Returns
+    -------
+    dict of str to Element
+        By the name of the field.
 
     Raises
     ------
@@ -68,7 +100,22 @@ def read_struct(path: str | Path, variable: str, field: str) -> dict[str, Elemen
 
 
 def values(element: Element) -> NDArray[np.generic]:
-    """The numbers of a real numeric matrix, in one row."""
+    """The numbers of a real numeric matrix, in one row.
+
+    Parameters
+    ----------
+    element : Element
+        The matrix.
+
+    Returns
+    -------
+    (n,) array
+
+    Raises
+    ------
+    AinuError
+        It is something else than a matrix of real numbers.
+    """
     flags, _, _, *data = _matrix(element)
     if (flags & 0xFF) not in NUMERIC or (flags >> 8) & COMPLEX or len(data) != 1:
         raise AinuError(f"a MATLAB array of class {flags & 0xFF}, expected real numbers")

@@ -1,4 +1,4 @@
-"""What a reader hands over, and the rules that hold for every format."""
+"""The rows of a file as a reader returns them, and which of them are usable, by the same rules for every format."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LAST_FRAME = 2**31
 FARTHEST_NM = 5e6
 """From the median of a file: no camera sees 5 mm with single molecules. A raster up to there would fill the memory."""
 MOST_FAR = 0.01
-"""Share of the rows from which on it is not a few damaged ones that lie so far off, but the unit that is wrong."""
+"""Share of rows so far off; with more, it is the unit that is wrong, not a few damaged rows."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Raw:
     rejected : dict of str to str
         Codes that mark rows as no measurement, and the reason to count them under.
     extra : dict of str to (n,) array
-        Columns that were asked for by name.
+        Columns that are kept under their own names.
     first_frame : int
         Number of the first frame in the file.
     strict_frames : bool
-        The user said what `first_frame` is; otherwise a frame 0 shows that the file counts from 0.
+        `first_frame` is given by the user; otherwise a frame 0 shows that the file counts from 0.
     pixel_size_nm : float, optional
         Camera pixel, where the conversion needed it.
     correction : dict
@@ -70,7 +70,7 @@ class Raw:
 
 
 def first_frame(raw: Raw) -> int:
-    """The number of the first frame: writers of formats that count from 1 now and then start at 0."""
+    """The number of the first frame: some programs start at 0 in formats that count from 1."""
     if raw.strict_frames or raw.first_frame == 0:
         return raw.first_frame
     frames = raw.columns["frame"]
@@ -81,10 +81,17 @@ def first_frame(raw: Raw) -> int:
 def usable(raw: Raw) -> tuple[NDArray[np.bool_], dict[str, int]]:
     """Rows that are a measurement, and the count of the others by reason (the first that applies).
 
+    Parameters
+    ----------
+    raw : Raw
+        The rows of a file.
+
     Returns
     -------
     keep : (n,) bool
+        The usable rows.
     dropped : dict of str to int
+        Reason -> number of rows.
     """
     keep = np.ones(raw.rows, bool)
     dropped: Counter[str] = Counter()
@@ -129,12 +136,12 @@ def _far(values: NDArray[Any], name: str) -> NDArray[np.bool_] | None:
 
 
 def _all_finite(values: NDArray[Any]) -> bool:
-    """Whether nothing is infinite or no number: the extremes tell, and cost a tenth of looking at every row."""
+    """Whether all values are finite: seen from the extremes, ten times as fast as from every row."""
     return bool(np.isfinite([values.min(initial=0), values.max(initial=0)]).all())
 
 
 def _whole_from(frames: NDArray[Any], first: int) -> bool:
-    """Whether all frames are valid; told at once where they are whole numbers by their type."""
+    """Whether all frames are valid; fast where their type is one of whole numbers."""
     return frames.dtype.kind in "iu" and frames.min(initial=first) >= first and frames.max(initial=first) < LAST_FRAME
 
 
@@ -144,10 +151,8 @@ def _bad_frames(frames: NDArray[Any], first: int) -> NDArray[np.bool_]:
 
 
 def measured(values: NDArray[Any]) -> bool:
-    """Whether a column that the format cannot leave out was measured: one that was not is filled with 0.
-
-    The first rows nearly always tell.
-    """
+    """Whether a column, (n,), that the format cannot leave out was measured; if not, it is filled with 0."""
+    # The first rows nearly always decide.
     return bool(np.any(values[:MANY] != 0)) or bool(np.any(values[MANY:] != 0))
 
 

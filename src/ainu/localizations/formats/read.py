@@ -69,6 +69,7 @@ class Reader(Protocol):
         Parameters
         ----------
         path : path
+            Of this format.
         pixel_size_nm : float, optional
             Camera pixel, for formats in pixels.
         keep : sequence of str
@@ -95,7 +96,7 @@ READERS: tuple[Reader, ...] = (
     storm_analysis,
     table,
 )
-"""In the order in which they are asked; `table` last, since it takes whatever has an x and a y."""
+"""In the order in which they are tried; `table` last, since it takes anything with an x and a y."""
 
 FORMATS = {reader.NAME: reader for reader in READERS}
 """Format -> its reader."""
@@ -126,8 +127,9 @@ def read(
     Parameters
     ----------
     path : path
+        File of any format in `FORMATS`.
     format : str, optional
-        A name in `FORMATS`; None: found by the file's content.
+        A name in `FORMATS`; None: recognised by the file's content.
     pixel_size_nm : float, optional
         Camera pixel, for formats in pixels.
     channels : str, optional
@@ -152,7 +154,7 @@ def read(
     Raises
     ------
     AinuError
-        The file cannot be read, or is not what it is said to be.
+        The file cannot be read, or is of another format than given.
     """
     head = files.head(path)
     reader = _reader(path, head, format, columns)
@@ -179,7 +181,17 @@ def read(
 
 
 def sniff(path: str | Path) -> str:
-    """Name of a file's format, found by its content.
+    """Name of a file's format, recognised by its content.
+
+    Parameters
+    ----------
+    path : path
+        Any file.
+
+    Returns
+    -------
+    str
+        A name in `FORMATS`.
 
     Raises
     ------
@@ -232,7 +244,7 @@ def _kept(path: str | Path, there: Sequence[str], keep: Sequence[str], keep_pres
 
 
 def _named(raw: Raw, kept: dict[str, str]) -> Raw:
-    """The rows with the kept columns under the names that were asked for."""
+    """The rows with the kept columns under the names given by the user."""
     others = {name: values for name, values in raw.extra.items() if name not in kept.values()}
     return replace(raw, extra=others | {name: raw.extra[own] for name, own in kept.items()})
 

@@ -1,4 +1,4 @@
-"""HDF5 from elsewhere: only what lies in the file itself is read, and no more than it can hold."""
+"""HDF5 files of other programs: only what is in the file itself is read, and no more than it can hold."""
 
 from __future__ import annotations
 
@@ -18,13 +18,27 @@ BEST_COMPRESSION = 2000
 
 
 def has(path: str | Path, *names: str) -> bool:
-    """Whether a file is HDF5 with something under each of these names, of whatever kind."""
+    """Whether a file is HDF5 with anything under each of these names."""
     with h5py.File(path, "r") as file:
         return all(_link(file, name) is not None for name in names)
 
 
 def own(path: str | Path, group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
-    """What lies under a name (`a/b/c`) in the file itself.
+    """The group or dataset of a name (`a/b/c`) in the file itself.
+
+    Parameters
+    ----------
+    path : path
+        The file, for messages.
+    group : h5py.Group
+        Where to look, such as the open file.
+    name : str
+        With `/` between groups.
+
+    Returns
+    -------
+    h5py.Group or h5py.Dataset
+        No link, and no larger than the file can hold.
 
     Raises
     ------
@@ -68,6 +82,20 @@ def _link(group: h5py.Group, name: str) -> Any:
 def own_table(path: Path, file: h5py.File, name: str) -> h5py.Dataset:
     """A 1-D dataset with named columns at the top of a file.
 
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    file : h5py.File
+        The same, open.
+    name : str
+        Of the dataset.
+
+    Returns
+    -------
+    h5py.Dataset
+        With at least one row.
+
     Raises
     ------
     AinuError
@@ -81,7 +109,21 @@ def own_table(path: Path, file: h5py.File, name: str) -> h5py.Dataset:
 
 
 def numbers(path: str | Path, group: h5py.Group, name: str) -> NDArray[Any] | None:
-    """The numbers of a dataset; None where it is there but holds nothing.
+    """The numbers of a dataset.
+
+    Parameters
+    ----------
+    path : path
+        The file, for messages.
+    group : h5py.Group
+        Where to look.
+    name : str
+        With `/` between groups.
+
+    Returns
+    -------
+    (...) array, optional
+        None for a dataset without values.
 
     Raises
     ------

@@ -14,6 +14,20 @@ LENGTH_COLUMNS = ("x", "y", "z", "precision", "sigma")
 def nm_per_unit(unit: str, pixel_size_nm: float | None, what: str) -> float:
     """Length of a unit in nm.
 
+    Parameters
+    ----------
+    unit : str
+        A key of `LENGTHS`.
+    pixel_size_nm : float, optional
+        Camera pixel.
+    what : str
+        How the message begins, such as "a.csv: column 'x' is".
+
+    Returns
+    -------
+    float
+        In nm.
+
     Raises
     ------
     AinuError
@@ -26,7 +40,25 @@ def nm_per_unit(unit: str, pixel_size_nm: float | None, what: str) -> float:
 
 
 def need_pixel_size(pixel_size_nm: float | None, what: str) -> float:
-    """The camera pixel in nm, or the message that says where to set it."""
+    """The camera pixel, where a file cannot be read or written without it.
+
+    Parameters
+    ----------
+    pixel_size_nm : float, optional
+        Camera pixel, if it is known.
+    what : str
+        How the message begins, such as "a.bin: Insight3 positions are".
+
+    Returns
+    -------
+    float
+        In nm.
+
+    Raises
+    ------
+    AinuError
+        It is not known, or no length; the message explains where to set it.
+    """
     if pixel_size_nm is None:
         raise AinuError(
             f"{what} in camera pixels: set pixel_size_nm in the sample sheet or ingest.pixel_size_nm in the config"

@@ -35,7 +35,9 @@ def write_picasso(
     Parameters
     ----------
     localizations : Localizations
+        What to write.
     path : path
+        The file; it appears when it is whole.
     pixel_size_nm : float
         Camera pixel.
     keep : sequence of str
@@ -94,7 +96,9 @@ def write_thunderstorm(localizations: Localizations, path: str | Path, *, keep: 
     Parameters
     ----------
     localizations : Localizations
+        What to write.
     path : path
+        The file; it appears when it is whole.
     keep : sequence of str
         Extra columns to write, last and under their own names.
     """
@@ -124,7 +128,9 @@ def write_insight3(localizations: Localizations, path: str | Path, *, pixel_size
     Parameters
     ----------
     localizations : Localizations
+        What to write.
     path : path
+        The file; it appears when it is whole.
     pixel_size_nm : float
         Camera pixel.
     """
@@ -230,7 +236,17 @@ WRITERS = {
 
 
 def writer_of(path: str | Path) -> Writer:
-    """The writer of the format that a path's ending stands for.
+    """The writer of the format with a path's ending.
+
+    Parameters
+    ----------
+    path : path
+        Of the file to be written.
+
+    Returns
+    -------
+    Writer
+        One of `WRITERS`.
 
     Raises
     ------
@@ -247,12 +263,14 @@ def writer_of(path: str | Path) -> Writer:
 def write(
     localizations: Localizations, path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence[str] = ()
 ) -> None:
-    """Write localizations in the format that the path's ending stands for (`writer_of`).
+    """Write localizations in the format with the path's ending (`writer_of`).
 
     Parameters
     ----------
     localizations : Localizations
+        What to write.
     path : path
+        The file; it appears when it is whole.
     pixel_size_nm : float, optional
         Camera pixel, for formats in pixels.
     keep : sequence of str

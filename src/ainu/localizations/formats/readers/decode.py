@@ -38,10 +38,16 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     Parameters
     ----------
     path : path
+        HDF5 of DECODE.
     pixel_size_nm : float, optional
         Camera pixel; overrides that of the file.
     keep : sequence of str
         Further columns, under their own names.
+
+    Returns
+    -------
+    Raw
+        The rows as they are in the file, in canonical units.
 
     Raises
     ------

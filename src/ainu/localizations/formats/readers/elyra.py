@@ -40,10 +40,16 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     Parameters
     ----------
     path : path
+        Text file of ZEN.
     pixel_size_nm : float, optional
         Not needed: positions are in nm.
     keep : sequence of str
         Further columns, under their own names.
+
+    Returns
+    -------
+    Raw
+        The rows as they are in the file, in canonical units.
 
     Raises
     ------

@@ -51,12 +51,18 @@ def read(
     Parameters
     ----------
     path : path
+        Binary file of Insight3.
     pixel_size_nm : float
         Camera pixel.
     keep : sequence of str
         Further fields of the record, of `names`.
     corrected : bool
         Take the positions that the file's own drift correction gave (`xc`, `yc`, `zc`).
+
+    Returns
+    -------
+    Raw
+        The rows as they are in the file, in canonical units.
 
     Raises
     ------
@@ -147,7 +153,7 @@ class _Categories:
         self._known: dict[int, int] = {}
 
     def add(self, place: slice, categories: NDArray[np.int32]) -> None:
-        """The next block. Most files hold one category, whose index 0 stands there already."""
+        """The next block. Most files hold one category, whose index is 0, as the array is filled."""
         if categories.min() == categories.max():
             if code := self._code(categories[0]):
                 self.codes[place] = code

@@ -58,12 +58,18 @@ def read(
     Parameters
     ----------
     path : path
+        Text file of Nikon's program.
     pixel_size_nm : float, optional
         Not needed: positions are in nm.
     keep : sequence of str
         Further columns, under their own names.
     corrected : bool
         Take the positions that the file's own drift correction gave (`Xc`, `Yc`, `Zc`).
+
+    Returns
+    -------
+    Raw
+        The rows as they are in the file, in canonical units.
 
     Raises
     ------

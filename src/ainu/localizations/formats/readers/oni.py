@@ -36,10 +36,16 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     Parameters
     ----------
     path : path
+        CSV file of NimOS.
     pixel_size_nm : float, optional
         Camera pixel, for the width of the PSF; by default the file's own, from its positions in nm and in pixels.
     keep : sequence of str
         Further columns, under their own names.
+
+    Returns
+    -------
+    Raw
+        The rows as they are in the file, in canonical units.
 
     Raises
     ------

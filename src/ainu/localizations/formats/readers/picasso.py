@@ -31,7 +31,7 @@ UNITS = {"x": "px", "y": "px", "z": "nm", "photons": "photon", "background": "ph
 
 
 def sniff(path: Path, head: bytes) -> bool:
-    """Whether the file is HDF5 with `locs` at its top, of whatever kind."""
+    """Whether the file is HDF5 with anything named `locs` at its top."""
     return head.startswith(hdf5.MAGIC) and hdf5.has(path, DATASET)
 
 
@@ -41,10 +41,16 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     Parameters
     ----------
     path : path
+        HDF5 file of Picasso.
     pixel_size_nm : float, optional
         Camera pixel; overrides that of the YAML file.
     keep : sequence of str
         Further fields, under their own names.
+
+    Returns
+    -------
+    Raw
+        The rows as they are in the file, in canonical units.
 
     Raises
     ------

@@ -32,10 +32,16 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     Parameters
     ----------
     path : path
+        Text file of rapidSTORM.
     pixel_size_nm : float, optional
         Camera pixel, where positions are in pixels.
     keep : sequence of str
         Further columns, under their own names.
+
+    Returns
+    -------
+    Raw
+        The rows as they are in the file, in canonical units.
 
     Raises
     ------

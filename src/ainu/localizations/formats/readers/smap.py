@@ -41,10 +41,16 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     Parameters
     ----------
     path : path
+        MATLAB file of SMAP.
     pixel_size_nm : float, optional
         Not needed: positions are in nm.
     keep : sequence of str
         Further properties, under their own names.
+
+    Returns
+    -------
+    Raw
+        The rows as they are in the file, in canonical units.
 
     Raises
     ------

@@ -80,10 +80,16 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     Parameters
     ----------
     path : path
+        Zip file of ShareLoc.
     pixel_size_nm : float, optional
-        Camera pixel, where the manifest says pixels.
+        Camera pixel, where the manifest gives pixels.
     keep : sequence of str
         Further columns, under their own names.
+
+    Returns
+    -------
+    Raw
+        The rows as they are in the file, in canonical units.
 
     Raises
     ------
@@ -117,7 +123,7 @@ def names(path: str | Path) -> list[str]:
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[zipfile.ZipFile]:
-    """The zip; what is wrong inside is told with its path."""
+    """The zip; errors inside name its path."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive

@@ -59,12 +59,18 @@ def read(
     Parameters
     ----------
     path : path
+        HDF5 file of storm-analysis.
     pixel_size_nm : float, optional
         Camera pixel; overrides that of the file.
     keep : sequence of str
         Further properties, under their own names.
     corrected : bool
         Add the drift that the file holds for each frame (`dx`, `dy`, `dz`).
+
+    Returns
+    -------
+    Raw
+        The rows as they are in the file, in canonical units.
 
     Raises
     ------

@@ -41,12 +41,18 @@ def read(
     Parameters
     ----------
     path : path
+        CSV, TSV or Parquet file.
     pixel_size_nm : float, optional
         Camera pixel, where a column is in px.
     keep : sequence of str
         Further columns, under their own names.
     columns : str, optional
         The sheet's mapping (`column_mapping.parse`); None: canonical names, nm.
+
+    Returns
+    -------
+    Raw
+        The rows as they are in the file, in canonical units.
 
     Raises
     ------
@@ -92,7 +98,7 @@ def _check(path: str | Path, names: Sequence[str], plan: ColumnMapping, kept: Se
     if missing:
         raise AinuError(
             f"{path}: column {missing[0]!r} is missing; the columns are: {', '.join(names)}. "
-            "Say which is which in the sheet's `columns`, as in x=pos_x[nm],y=pos_y[nm],frame=t"
+            "Map the columns in the sheet's `columns`, as in x=pos_x[nm],y=pos_y[nm],frame=t"
         )
     for column in [*plan.names.values(), *kept]:
         if column not in names:
