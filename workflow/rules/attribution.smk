@@ -24,7 +24,7 @@ rule attribute:
         seed=CONFIG.seed,
         code=code_of("attribute"),
     message:
-        "Explaining the decisions of {wildcards.experiment}"
+        "Attributing the predictions of {wildcards.experiment}"
     script:
         "../scripts/attribute.py"
 
@@ -110,7 +110,7 @@ rule summarise_attribution:
         seed=CONFIG.seed,
         code=code_of("summarise_attribution"),
     message:
-        "Summing up the attribution of {wildcards.experiment}"
+        "Summarising the attribution of {wildcards.experiment}"
     script:
         "../scripts/summarise_attribution.py"
 
@@ -141,7 +141,7 @@ rule explain_localizations:
         formats=lambda wildcards: list(PLAN.experiment(wildcards.experiment).attribution.localizations),
         code=code_of("explain_localizations"),
     message:
-        "Handing attribution of {wildcards.experiment} back to the localizations of {wildcards.shard}"
+        "Assigning the attribution of {wildcards.experiment} to the localizations of {wildcards.shard}"
     script:
         "../scripts/explain_localizations.py"
 
@@ -167,7 +167,7 @@ rule gather_localizations:
         seed=CONFIG.seed,
         code=code_of("gather_localizations"),
     message:
-        "Asking whether the localizations that matter in {wildcards.experiment} lie together"
+        "Testing whether the localizations of highest attribution in {wildcards.experiment} cluster"
     script:
         "../scripts/gather_localizations.py"
 
@@ -191,6 +191,6 @@ rule compare_with_truth:
     params:
         code=code_of("compare_with_truth"),
     message:
-        "Holding the attribution of {wildcards.experiment} against what was simulated"
+        "Comparing the attribution of {wildcards.experiment} with the simulated ground truth"
     script:
         "../scripts/compare_with_truth.py"

@@ -21,6 +21,6 @@ rule correct_drift:
         settings=plain(CONFIG.drift),
         code=code_of("correct_drift"),
     message:
-        "Measuring the drift of {wildcards.shard}"
+        "Estimating the drift of {wildcards.shard}"
     script:
         "../scripts/correct_drift.py"

@@ -24,7 +24,7 @@ rule measure_features:
         seed=CONFIG.seed,
         code=code_of("measure_features"),
     message:
-        "Measuring how localizations are arranged in the nuclei of {wildcards.shard}"
+        "Measuring features of the nuclei of {wildcards.shard}"
     script:
         "../scripts/measure_features.py"
 
@@ -62,7 +62,7 @@ rule score_hold_out:
         seed=CONFIG.seed,
         code=code_of("score_hold_out"),
     message:
-        "Scoring the locked hold-out of {wildcards.experiment}"
+        "Evaluating the held-out test set of {wildcards.experiment}"
     script:
         "../scripts/score_hold_out.py"
 
@@ -215,6 +215,6 @@ rule study:
         classes=lambda wildcards: list(PLAN.experiment(wildcards.experiment).classes),
         code=code_of("study"),
     message:
-        "Putting the study of {wildcards.experiment} together"
+        "Summarising the learning study of {wildcards.experiment}"
     script:
         "../scripts/study.py"

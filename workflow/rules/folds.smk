@@ -20,7 +20,7 @@ rule fingerprint:
         samples=by_shard(PLAN.samples_of_shard),
         code=code_of("fingerprint"),
     message:
-        "Taking the fingerprints of the recordings of {wildcards.shard}"
+        "Fingerprinting the recordings of {wildcards.shard}"
     script:
         "../scripts/fingerprint.py"
 

@@ -53,7 +53,7 @@ rule voxelize:
         channels=list(CONFIG.channels),
         code=code_of("voxelize"),
     message:
-        "Imaging the nuclei of {wildcards.shard} as {wildcards.render}"
+        "Voxelizing the nuclei of {wildcards.shard} as {wildcards.render}"
     script:
         "../scripts/voxelize.py"
 

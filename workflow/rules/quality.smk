@@ -55,7 +55,7 @@ rule qc:
         samples=by_shard(PLAN.samples_of_shard),
         code=code_of("qc"),
     message:
-        "Drawing the quality of {wildcards.shard}"
+        "Summarising the quality of {wildcards.shard}"
     script:
         "../scripts/qc.py"
 
