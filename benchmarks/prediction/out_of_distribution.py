@@ -18,7 +18,8 @@ from sklearn.metrics import roc_auc_score
 
 from ainu.images.augmentation import Augmentation
 from ainu.images.dataset import Dataset
-from ainu.images.render import Render, voxelize
+from ainu.images.render import voxelize
+from ainu.images.settings import Render
 from ainu.images.views import Images
 from ainu.networks.model import Model, make_network
 from ainu.prediction import ensemble as prediction

@@ -40,7 +40,8 @@ def ainu_chain():
     import numpy as np
 
     from ainu.drift.correction import estimate_drift
-    from ainu.images.render import Render, voxelize
+    from ainu.images.render import voxelize
+    from ainu.images.settings import Render
     from ainu.localizations.formats import read as formats
 
     def correct(table, _output):

@@ -13,7 +13,8 @@ import hdf5plugin
 import numpy as np
 from scipy.sparse import csr_array
 
-from ainu.images.render import Render, split_by_nucleus, voxelize
+from ainu.images.render import split_by_nucleus, voxelize
+from ainu.images.settings import Render
 from ainu.nuclei.find import find_nuclei
 from ainu.simulation.conditions import Condition
 from ainu.simulation.fields import simulate

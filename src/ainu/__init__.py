@@ -18,7 +18,7 @@ _HOME = {
     "filter_quality": "quality.filters",
     "Nuclei": "nuclei.find",
     "find_nuclei": "nuclei.find",
-    "Render": "images.render",
+    "Render": "images.settings",
     "voxelize": "images.render",
     "simulate": "simulation.fields",
     "explain": "attribution.explain",

@@ -1,7 +1,8 @@
 """Render the nuclei of a shard's samples."""
 
 from ainu.errors import job
-from ainu.images.render import Render, voxelize_shard
+from ainu.images.render import voxelize_shard
+from ainu.images.settings import Render
 from ainu.typed import typed
 
 with job(snakemake.log[0]):

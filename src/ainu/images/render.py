@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -18,94 +18,15 @@ from ainu.failures import failure_of
 from ainu.files import read_json, write_json
 from ainu.hdf5 import STORAGE, open_file, write_array
 from ainu.images.binning import planes_of
+from ainu.images.gaussian import add_kernels, spread
+from ainu.images.settings import FITTED, Render
 from ainu.localizations.table import Localizations, load
 from ainu.nuclei.find import read_nuclei
 from ainu.nuclei.orientation import Pose
 from ainu.shards import write_shard
 
-FITTED = "fitted"
-AXIAL_RATIO = 2.0
-"""Axial over lateral precision, where only the lateral one is known (typical of astigmatic lenses)."""
 BLOCK = 32_768
 """Localizations that are counted at a time."""
-ENTRIES = 1 << 20
-"""Entries of the sparse matrices of Gaussian kernels at a time."""
-TAILS = 3.0
-"""How far the Gaussian kernel reaches, in standard deviations."""
-
-
-@dataclass(frozen=True)
-class Render:
-    """How localizations become voxels: an entry of the config's `renders`.
-
-    Attributes
-    ----------
-    voxel_nm, canvas_nm : float, float or "fitted"
-        Edge of a voxel and of the square canvas, nm. A fitted canvas is the smallest that holds every nucleus of the
-        run; `fit_canvas` measures it.
-    kernel : str
-        "count": localizations per voxel; "gaussian": each localization spread by its precision, 1 in total.
-    dimensions : int
-        2, or 3: a stack of planes.
-    voxel_z_nm, depth_nm : float, optional
-        Height of a voxel and of the canvas, nm, for 3 dimensions.
-    align : str
-        "none", or "long_axis": the nucleus is turned so that its long axis lies along x.
-    precision_nm : float, optional
-        What the kernel "gaussian" takes for localizations without a precision, nm.
-    """
-
-    voxel_nm: float
-    canvas_nm: float | str
-    kernel: str = "count"
-    dimensions: int = 2
-    voxel_z_nm: float | None = None
-    depth_nm: float | None = None
-    align: str = "none"
-    precision_nm: float | None = None
-
-    @property
-    def pixels(self) -> int:
-        """Voxels along an edge of the canvas.
-
-        Raises
-        ------
-        AinuError
-            The canvas is to be fitted and has not been measured.
-        """
-        if isinstance(self.canvas_nm, str):
-            raise AinuError("canvas_nm: 'fitted' has to be measured first (ainu.images.render.fit_canvas)")
-        return round(self.canvas_nm / self.voxel_nm)
-
-    @property
-    def planes(self) -> int:
-        """Voxels along z; 1 in 2 dimensions.
-
-        Raises
-        ------
-        AinuError
-            `voxel_z_nm` or `depth_nm` is missing in 3 dimensions.
-        """
-        if self.dimensions == 2:
-            return 1
-        if not self.voxel_z_nm or not self.depth_nm:
-            raise AinuError("a render in 3 dimensions needs voxel_z_nm and depth_nm")
-        return round(self.depth_nm / self.voxel_z_nm)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Number of voxels of a channel: (Y, X) or (Z, Y, X)."""
-        n = self.pixels
-        return (n, n) if self.dimensions == 2 else (self.planes, n, n)
-
-    @property
-    def dtype(self) -> type:
-        """Of the images: uint16 for counts, float32 for densities."""
-        return np.uint16 if self.kernel == "count" else np.float32
-
-    def pose(self, localizations: Localizations) -> Pose:
-        """Where the canvas of a nucleus lies, and how it is turned."""
-        return Pose.of(localizations.x, localizations.y, aligned=self.align == "long_axis")
 
 
 def voxelize(
@@ -146,7 +67,10 @@ def voxelize(
         return _count(flat, shape, render)
     total = np.zeros(int(np.prod(shape)))
     inside = np.concatenate([places < len(total) for places in flat]) if blocks else np.zeros(0, bool)
-    _smear(total, localizations[inside], render, pose, z_nm, planes, shape)
+    seen = localizations[inside]
+    places = _places(seen, render, pose, z_nm)
+    spreads = [spread(seen, render, axis) for axis in range(len(places))]
+    add_kernels(total, planes[seen.channel], places, spreads, shape)
     return total.astype(np.float32).reshape(shape)
 
 
@@ -189,28 +113,6 @@ def _places(localizations: Localizations, render: Render, pose: Pose, z_nm: floa
     return [z / np.float32(render.voxel_z_nm) + np.float32(render.planes / 2), *places]
 
 
-def _spread(localizations: Localizations, render: Render, axis: int) -> NDArray[np.float64]:
-    """(n,) standard deviation of the kernel along an axis, in voxels."""
-    precision = np.maximum(_precision(localizations, render), 0.1)
-    if render.dimensions == 3 and axis == 0:
-        return AXIAL_RATIO * precision / (render.voxel_z_nm or 1.0)
-    return precision / render.voxel_nm
-
-
-def _precision(localizations: Localizations, render: Render) -> NDArray[np.float64]:
-    """(n,) lateral precision in nm, that of the render where none was measured."""
-    own = np.full(len(localizations), np.nan) if localizations.precision is None else localizations.precision
-    lack = ~np.isfinite(own)
-    if lack.any() and render.precision_nm is None:
-        raise AinuError(
-            f"kernel gaussian needs the precision, which {np.count_nonzero(lack)} of {len(lack)} localizations of a "
-            "nucleus lack; set precision_nm of the render to assume one, or set kernel: count"
-        )
-    precision = own.astype(np.float64)
-    precision[lack] = render.precision_nm or np.nan
-    return precision
-
-
 def _count(flat: Iterable[NDArray[np.intp]], shape: tuple[int, ...], render: Render) -> NDArray[np.uint16]:
     counts = np.zeros(int(np.prod(shape)) + 1, np.uint32)
     for places in flat:
@@ -219,77 +121,6 @@ def _count(flat: Iterable[NDArray[np.intp]], shape: tuple[int, ...], render: Ren
     if counts.max(initial=0) > np.iinfo(np.uint16).max:
         raise AinuError(f"a voxel of {render.voxel_nm:g} nm holds {counts.max()} localizations; at most 65535 fit")
     return counts.astype(np.uint16).reshape(shape)
-
-
-def _smear(
-    total: NDArray[np.float64],
-    localizations: Localizations,
-    render: Render,
-    pose: Pose,
-    z_nm: float,
-    planes: NDArray[np.int32],
-    shape: tuple[int, ...],
-) -> None:
-    """Add each localization as a Gaussian integrated over the voxels within three standard deviations, 1 in total."""
-    places = _places(localizations, render, pose, z_nm)
-    spreads = [_spread(localizations, render, axis) for axis in range(len(places))]
-    plane = planes[localizations.channel]
-    widths = np.max([np.ceil(TAILS * spread) for spread in spreads], axis=0).astype(int)
-    for width in np.unique(widths):
-        rows = np.flatnonzero(widths == width)
-        for part in np.array_split(rows, 1 + len(rows) * (2 * int(width) + 1) ** (len(places) - 1) // ENTRIES):
-            _add(total, plane[part], [p[part] for p in places], [s[part] for s in spreads], int(width), shape)
-
-
-def _add(
-    total: NDArray[np.float64],
-    plane: NDArray[np.int32],
-    places: Sequence[NDArray[np.float32]],
-    spreads: Sequence[NDArray[np.float64]],
-    width: int,
-    shape: tuple[int, ...],
-) -> None:
-    """Add kernels that reach equally far.
-
-    A kernel is the product of one along x and one along the other axes, so that the image is the product of two sparse
-    matrices with a row per localization.
-    """
-    line, share = plane[:, None], np.ones((len(plane), 1))
-    for place, spread, n in list(zip(places, spreads, shape[1:], strict=True))[:-1]:
-        index, own = _weights(place.astype(np.float64), spread, width, n)
-        line = (line[:, :, None] * n + index[:, None, :]).reshape(len(plane), -1)
-        share = (share[:, :, None] * own[:, None, :]).reshape(len(plane), -1)
-    along_x = _weights(places[-1].astype(np.float64), spreads[-1], width, shape[-1])
-    image = _sparse(line, share, int(np.prod(shape[:-1]))).T.tocsr() @ _sparse(*along_x, shape[-1])
-    starts = np.arange(image.shape[0]) * shape[-1]
-    total[np.repeat(starts, np.diff(image.indptr)) + image.indices] += image.data
-
-
-def _sparse(columns: NDArray[np.int32], values: NDArray[np.float64], width: int) -> Any:
-    """Sparse (len(columns), width) matrix with equally many entries in each row."""
-    from scipy.sparse import csr_array
-
-    starts = (np.arange(len(columns) + 1) * columns.shape[1]).astype(np.int32)
-    return csr_array((values.ravel(), columns.ravel(), starts), (len(columns), width))
-
-
-def _weights(
-    place: NDArray[np.float64], spread: NDArray[np.float64], width: int, n: int
-) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """(m, 2 width + 1) voxels along an axis and their shares of each Gaussian, which add up to 1 on the canvas."""
-    from scipy.special import erf
-
-    first = np.floor(place)
-    edges = np.arange(-width, width + 2) - (place - first)[:, None]
-    edges *= (np.sqrt(0.5) / spread)[:, None]
-    erf(edges, out=edges)
-    share = edges[:, 1:] - edges[:, :-1]
-    index = (first[:, None] + np.arange(-width, width + 1)).astype(np.int32)
-    if len(index) and (index[:, 0].min() < 0 or index[:, -1].max() >= n):
-        share[(index < 0) | (index >= n)] = 0
-        np.clip(index, 0, n - 1, out=index)
-    share /= share.sum(axis=1, keepdims=True)
-    return index, share
 
 
 def fit_canvas(nuclei: Iterable[str | Path], render: Render, output: str | Path) -> None:

@@ -26,7 +26,7 @@ from ainu.prediction.model_card import model_card
 from ainu.version import __version__
 
 if TYPE_CHECKING:
-    from ainu.images.render import Render
+    from ainu.images.settings import Render
     from ainu.prediction.ensemble import Ensemble
 
 SCHEMA = 1

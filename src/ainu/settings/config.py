@@ -9,7 +9,7 @@ from ainu.attribution.settings import AttributionSettings
 from ainu.drift.settings import DriftSettings
 from ainu.evaluation.settings import AuditSettings
 from ainu.images.augmentation import Augmentation
-from ainu.images.render import Render
+from ainu.images.settings import Render
 from ainu.localizations.settings import IngestSettings
 from ainu.nuclei.settings import NucleiSettings
 from ainu.quality.settings import QualitySettings

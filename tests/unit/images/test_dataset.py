@@ -9,7 +9,8 @@ import pytest
 from ainu.hdf5 import new_file, write_array
 from ainu.images.assemble import assemble
 from ainu.images.dataset import read, voxel_centres
-from ainu.images.render import Render, fit_canvas, voxelize, voxelize_shard
+from ainu.images.render import fit_canvas, voxelize, voxelize_shard
+from ainu.images.settings import Render
 from ainu.nuclei.find import find_nuclei
 from ainu.nuclei.orientation import Pose
 from ainu.simulation.conditions import Condition

@@ -11,7 +11,8 @@ from scipy.special import ndtr
 
 from ainu.errors import AinuError
 from ainu.files import read_json
-from ainu.images.render import Render, fit_canvas, voxelize
+from ainu.images.render import fit_canvas, voxelize
+from ainu.images.settings import Render
 from ainu.localizations.table import Localizations
 from ainu.nuclei.orientation import Pose
 from ainu.settings.defaults import with_defaults

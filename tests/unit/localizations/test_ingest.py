@@ -12,7 +12,8 @@ from defaults import drift_settings, no_filters, quality_settings, search_settin
 from ainu.drift.correction import correct_shard
 from ainu.failures import SampleFailure
 from ainu.images.assemble import assemble
-from ainu.images.render import Render, voxelize_shard
+from ainu.images.render import voxelize_shard
+from ainu.images.settings import Render
 from ainu.localizations.formats.writers import write_thunderstorm
 from ainu.localizations.ingest import ingest_shard
 from ainu.localizations.settings import AlignmentSettings, CrosstalkSettings, ReadingSettings

@@ -12,7 +12,7 @@ from spots import CLASSES, dataset, folds_of, model, spots
 
 from ainu import AinuError
 from ainu.files import read_json, write_json
-from ainu.images.render import Render
+from ainu.images.settings import Render
 from ainu.networks.model import load_model, make_network, save_model
 from ainu.prediction import bundle
 from ainu.prediction.ensemble import calibration_set, fit_ensemble, out_of_fold

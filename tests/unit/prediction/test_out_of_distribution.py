@@ -8,7 +8,8 @@ from defaults import augmentation, recipe, transfer
 from sklearn.metrics import roc_auc_score
 from spots import CLASSES, CPU, dataset, model
 
-from ainu.images.render import Render, voxelize
+from ainu.images.render import voxelize
+from ainu.images.settings import Render
 from ainu.images.views import Images
 from ainu.networks.model import Model, make_network
 from ainu.prediction.calibration import CalibrationSet
