@@ -51,7 +51,7 @@ def metrics_of(classes: list[str], n: int) -> dict[str, object]:
 def make_sources(
     folder: Path, *, classes: tuple[str, ...] = ("somatic", "hiPSC"), tag: str = "s", n: int = 12, shape: tuple = SHAPE
 ) -> ReportSources:
-    """A finished experiment of n nuclei in 4 replicates; nucleus 0 is predicted wrongly."""
+    """A finished experiment of n nuclei in 4 replicates; nucleus 0 is misclassified."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(3)
     labels = np.array([classes[k % len(classes)] for k in range(n)])
