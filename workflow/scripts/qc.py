@@ -1,4 +1,4 @@
-"""Number and picture of the quality of a shard's samples."""
+"""Quality control of the samples of a shard: a row of numbers and a page each."""
 
 from ainu.errors import job
 from ainu.quality.summary import qc_shard

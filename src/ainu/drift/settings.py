@@ -1,4 +1,4 @@
-"""What the config says of drift."""
+"""Settings of the stage `drift`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DriftSettings:
     radius_nm : float
         Method fiducial: how far from its place a fiducial's localizations may lie, nm.
     presence : float
-        Method fiducial: share of the frames in which an emitter has to be seen to be picked.
+        Method fiducial: share of the frames in which an emitter has to appear to be picked.
     """
 
     method: str

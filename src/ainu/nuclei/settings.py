@@ -1,4 +1,4 @@
-"""What the config says of nuclei."""
+"""Settings of the stage `nuclei`."""
 
 from __future__ import annotations
 

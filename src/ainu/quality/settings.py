@@ -1,4 +1,4 @@
-"""What the config says of the quality of localizations."""
+"""Settings of the stage `quality`."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def test_a_good_sample_has_no_flags():
     assert flagged(simulated()) == ""
 
 
-def test_few_localizations_are_told_per_channel():
+def test_few_localizations_are_flagged_per_channel():
     table = simulated()
     few = table[(table.channel == 0) | (np.cumsum(table.channel == 1) <= 700)]
     assert "few localizations (DNA: " in flagged(few)
@@ -90,11 +90,11 @@ def test_few_localizations_are_told_per_channel():
 
 
 def test_most_localizations_dropped_names_the_reason():
-    assert "most localizations dropped (9" in (told := flagged(simulated(), photons=(5000, None)))
-    assert "most of them for photons" in told
+    assert "most localizations dropped (9" in (found := flagged(simulated(), photons=(5000, None)))
+    assert "most of them for photons" in found
 
 
-def test_drift_that_was_not_corrected_is_told():
+def test_drift_that_was_not_corrected_is_flagged():
     nothing = Drift(np.zeros((4000, 2), np.float32), "none")
     assert "drift not corrected" in flagged(simulated(), nothing)
     failed, absent = (replace(nothing, notes={"verdict": verdict}) for verdict in ("failed", "no drift"))
@@ -103,14 +103,14 @@ def test_drift_that_was_not_corrected_is_told():
     assert "no frames: drift not corrected" in flagged(replace(simulated(), frame=None))
 
 
-def test_large_and_remaining_drift_are_told():
+def test_large_and_residual_drift_are_flagged():
     walk = np.linspace(0, 2500, 4000, dtype=np.float32)[:, None] * np.ones(2, np.float32)
-    told = flagged(simulated(), Drift(walk, "rcc", {"residual_nm": 31.4}))
-    assert "large drift (2.5 µm)" in told
-    assert "residual drift (31 nm)" in told
+    found = flagged(simulated(), Drift(walk, "rcc", {"residual_nm": 31.4}))
+    assert "large drift (2.5 µm)" in found
+    assert "residual drift (31 nm)" in found
 
 
-def test_a_refused_correction_is_told_and_its_residual_is_not_what_is_left():
+def test_a_refused_correction_is_reported_and_its_residual_is_not():
     nothing = np.zeros((4000, 3), np.float32)
     refused = {"verdict": "failed", "residual_nm": 0.4, "warning": "a drift of 90 nm was found, but"}
     row = summarise(examined(simulated(), Drift(nothing, "rcc", refused)))
@@ -118,7 +118,7 @@ def test_a_refused_correction_is_told_and_its_residual_is_not_what_is_left():
     assert row["drift_warning"] == "a drift of 90 nm was found, but"
 
 
-def test_a_drift_in_z_that_was_not_corrected_is_told():
+def test_a_drift_in_z_that_was_not_corrected_is_flagged():
     walk = np.linspace(0, 100, 4000, dtype=np.float32)[:, None] * np.array([1, 1, 0], np.float32)
     notes = {"verdict": "corrected", "warning": None, "verdict_z": "worse", "warning_z": "it blurs"}
     drift = Drift(walk, "aim", notes | {"residual_z_nm": 2.0})
@@ -135,47 +135,47 @@ def test_the_page_shows_the_warning_of_the_drift():
     assert f"Drift: {warning}." in texts(sample, **summarise(sample))
 
 
-def test_early_bleaching_is_told():
+def test_early_bleaching_is_flagged():
     table = simulated()
     bleached = table[(table.frame < 1000) | (table.frame % 50 == 0)]
     assert "bleached early (half of the localizations by frame 5" in flagged(bleached)
 
 
-def test_a_dense_start_is_told():
+def test_a_high_density_at_the_start_is_flagged():
     table = simulated()
     extra = table[np.arange(0, len(table), 3)]
     start = joined(table, extra.x, extra.y, extra.frame % 80)
     assert "high density at the start (first 80 frames" in flagged(start)
 
 
-def test_a_gap_is_told():
+def test_a_gap_is_flagged():
     table = simulated()
     gap = table[(table.frame < 1500) | (table.frame > 2000)]
     assert "gap (no localizations in frames 1500 to 2000)" in flagged(gap)
     assert "gap" not in flagged(gap[::300])
 
 
-def test_bad_precision_is_told_also_where_the_file_says_nothing_of_it():
+def test_bad_precision_is_flagged_also_where_the_file_has_no_column_of_it():
     blurred = simulated(photons=50.0, background=150.0)
     settings = {"photons": None, "precision_nm": None}
     assert "precision worse than 30 nm (" in flagged(blurred, **settings)
     assert "precision worse than 30 nm (" in flagged(replace(blurred, precision=None), **settings)
 
 
-def test_a_precision_column_in_other_units_is_told():
+def test_a_precision_column_in_other_units_is_flagged():
     table = simulated()
-    told = flagged(replace(table, precision=table.precision / 160))
-    assert "the file's precision is 0.0061 times the measured one (DNA)" in told
+    found = flagged(replace(table, precision=table.precision / 160))
+    assert "the file's precision is 0.0061 times the measured one (DNA)" in found
 
 
-def test_no_nucleus_is_told():
+def test_no_nucleus_is_flagged():
     random = np.random.default_rng(0)
     table = simulated()
     even = replace(table, x=random.uniform(0, 2000, len(table)), y=random.uniform(0, 2000, len(table)))
     assert "no nucleus" in flagged(even)
 
 
-def test_an_aggregate_is_told():
+def test_an_aggregate_is_flagged():
     random = np.random.default_rng(0)
     x, y = 6000 + random.normal(0, 20, (2, 5000))
     with_aggregate = joined(simulated(), x, y, random.integers(0, 4000, 5000))
@@ -238,7 +238,7 @@ def test_an_overview_shows_all_kept_localizations_and_the_nuclei_where_they_are(
     assert (high - low > 0.7 * np.array(dark.shape[::-1])).all()
 
 
-def test_a_page_says_what_the_source_lacks():
+def test_a_page_names_what_the_file_lacks():
     table = simulated()
     bare = Localizations(x=table.x, y=table.y, channel=table.channel, channels=table.channels)
     shown = texts(examined(bare, Drift(np.zeros((0, 2), np.float32), "none")))
@@ -327,5 +327,5 @@ def test_the_same_sample_gives_the_same_page():
 def test_the_quality_control_does_not_pay_for_torch_or_scikit_learn():
     code = "import sys, ainu.quality.summary; print(sorted({'torch', 'sklearn', 'monai'} & set(sys.modules)))"
     source = str(Path(__file__).parents[3] / "src")
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": source})
-    assert told.stdout.strip() == "[]"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": source})
+    assert found.stdout.strip() == "[]"

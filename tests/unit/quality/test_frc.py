@@ -47,7 +47,7 @@ def test_drift_left_in_the_data_makes_the_resolution_worse():
     assert ring_correlation(drifted).frc_nm > 1.3 * ring_correlation(sharp).frc_nm
 
 
-def test_emitters_seen_once_have_no_detail():
+def test_emitters_localized_once_have_no_detail():
     random = np.random.default_rng(0)
     x, y = random.uniform(0, 10_000, (2, 20_000))
     once = Localizations(x=x, y=y, frame=random.integers(0, 999, 20_000), channel=np.zeros(20_000), channels=("a",))

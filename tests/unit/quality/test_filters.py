@@ -89,7 +89,7 @@ def test_a_limit_on_a_missing_column_is_reported_not_applied():
     assert quality.thresholds == {}
 
 
-def test_a_quantile_is_that_of_the_sample_and_is_told_as_a_number():
+def test_a_quantile_is_that_of_the_sample_and_is_reported_as_a_number():
     quality = filter_quality(table(np.arange(101)), photons=("q0.1", "q0.95"))
     assert quality.thresholds == {"photons": (10.0, 95.0)}
     assert quality.counts["photons"] == 15
