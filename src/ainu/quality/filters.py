@@ -91,7 +91,7 @@ def filter_quality(
     frames: Sequence[Limit] | None = None,
     extra: Mapping[str, Sequence[Limit] | None] | None = None,
     crowded: Mapping[str, float] | None = None,
-    merge: Mapping[str, Any] | None = None,
+    merge: Mapping[str, float] | None = None,
     isolated: Mapping[str, float] | None = None,
 ) -> Quality:
     """Decide which localizations stay. A filter that is not named is not applied.
