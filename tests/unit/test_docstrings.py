@@ -1,0 +1,169 @@
+"""Docstrings of public functions name raised errors, shapes of arrays and all parameters; ruff finds missing ones."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import indent
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "src" / "ainu"
+MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
+
+ARRAY = re.compile(r"\b(NDArray|ndarray|Tensor|Indices)\b")
+SHAPE = re.compile(r"\((?:[A-Za-z_0-9+*/ .]+|\.\.\.|\*\w+)(?:,|\))")
+"""`(n,)`, `(N, C, Y, X)`, `(..., 2)`, `(n)`."""
+SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.M)
+
+
+@dataclass(frozen=True)
+class Function:
+    """A public function or method.
+
+    Attributes
+    ----------
+    name : str
+        With the classes that it is in.
+    node : ast.FunctionDef
+        Its syntax.
+    docstring : str
+        Of the function, without indentation; empty where it has none.
+    """
+
+    name: str
+    node: ast.FunctionDef
+    docstring: str
+
+    @property
+    def section(self) -> dict[str, str]:
+        """Text of the docstring's sections by their titles."""
+        _, *parts = SECTION.split(self.docstring)
+        return dict(zip(parts[::2], parts[1::2], strict=True))
+
+    @property
+    def parameters(self) -> list[ast.arg]:
+        """All that is named in the signature, but `self` and the like."""
+        given = self.node.args
+        named = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+        return [argument for argument in named if argument.arg not in ("self", "cls")]
+
+
+def public_functions(source: str) -> Iterator[Function]:
+    """Functions of a module and methods of its classes, but those with a private name on the way."""
+    yield from _functions(ast.parse(source), ())
+
+
+def _functions(scope: ast.Module | ast.ClassDef, place: tuple[str, ...]) -> Iterator[Function]:
+    for node in scope.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+            path = (*place, node.name)
+            if isinstance(node, ast.ClassDef):
+                yield from _functions(node, path)
+            else:
+                yield Function(".".join(path), node, ast.get_docstring(node) or "")
+
+
+def raised(node: ast.AST) -> set[str]:
+    """Classes of the errors that a function's own body raises by their name."""
+    found = set()
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.Lambda):
+            continue
+        if isinstance(child, ast.Raise) and child.exc is not None:
+            error = child.exc.func if isinstance(child.exc, ast.Call) else child.exc
+            found |= {error.id} if isinstance(error, ast.Name) and error.id[0].isupper() else set()
+        found |= raised(child)
+    return found
+
+
+def unsaid_errors(function: Function) -> list[str]:
+    section = function.section.get("Raises", "")
+    return [
+        f"raises {name}, which Raises does not name" for name in sorted(raised(function.node)) if name not in section
+    ]
+
+
+def unsaid_shapes(function: Function) -> list[str]:
+    annotations = [*(argument.annotation for argument in function.parameters), function.node.returns]
+    arrays = any(ARRAY.search(ast.unparse(annotation)) for annotation in annotations if annotation)
+    return ["takes or returns arrays and gives no shape"] if arrays and not SHAPE.search(function.docstring) else []
+
+
+def unsaid_parameters(function: Function) -> list[str]:
+    if "Parameters" not in function.section:
+        return []
+    lines = re.findall(r"^(\*{0,2}\w[\w, *]*)(?: :.*)?$", function.section["Parameters"], re.M)
+    told = [name.strip().lstrip("*") for line in lines for name in line.split(",")]
+    own = [argument.arg for argument in function.parameters]
+    missing = [name for name in own if name not in told]
+    if missing:
+        return [f"Parameters lack {', '.join(missing)}"]
+    by_place = [argument.arg for argument in function.node.args.args if argument.arg in own]
+    in_order = [name for name in told if name in by_place] == by_place  # those by keyword may stand in groups
+    return [] if in_order else ["Parameters are in another order than the signature"]
+
+
+def findings(source: str) -> list[str]:
+    """What is wrong with the docstrings of a module's public functions; ruff finds those that are missing."""
+    return [
+        f"line {function.node.lineno}, {function.name}: {finding}"
+        for function in public_functions(source)
+        if function.docstring
+        for finding in unsaid_errors(function) + unsaid_shapes(function) + unsaid_parameters(function)
+    ]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_docstrings_say_errors_shapes_and_parameters(module):
+    assert findings((PACKAGE / module).read_text(encoding="utf-8")) == []
+
+
+# --- the check itself
+
+
+def function(signature: str, docstring: str, body: str = "return 0") -> str:
+    return f"def {signature}:\n" + indent(f'"""{docstring}\n"""\n{body}\n', "    ")
+
+
+PARAMETERS = "Add.\n\nParameters\n----------\n{}\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "finding"),
+    [
+        (function("f()", "Stop.", "raise ValueError('x')"), "raises ValueError"),
+        (
+            function("f()", "Stop.\n\nRaises\n------\nKeyError\n    Never.", "raise ValueError('x')"),
+            "raises ValueError",
+        ),
+        (function("f(x: NDArray)", "Sum of values."), "no shape"),
+        (function("f() -> torch.Tensor", "Some values."), "no shape"),
+        (function("f(a, b)", PARAMETERS.format("a : int\n    First.")), "lack b"),
+        (function("f(a, *, b)", PARAMETERS.format("a : int\n    First.")), "lack b"),
+        (function("f(a, b)", PARAMETERS.format("b : int\n    Second.\na : int\n    First.")), "another order"),
+        ("class A:\n" + indent(function("f(self, x: NDArray)", "Sum."), "    "), "A.f"),
+    ],
+)
+def test_wrong_docstrings_are_found(source, finding):
+    (found,) = findings(source)
+    assert finding in found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        function("f()", "Stop.\n\nRaises\n------\nValueError\n    Always.", "raise ValueError('x')"),
+        function("f(x: NDArray)", "Sum of values (n,)."),
+        function("f(x: NDArray)", "Sum of values (N, C, Y, X)."),
+        function("f(a, b, *c)", PARAMETERS.format("a, b : int\n    Both.\n*c : int\n    Others.")),
+        function("f(a, b)", "Add them."),
+        function("f(a, *, b, c)", PARAMETERS.format("a, c : int\n    Two.\nb : int\n    Another.")),
+        function("_f(x: NDArray)", "Private.", "raise ValueError('x')"),
+        "class _A:\n    def f(self, x: NDArray):\n        '''Private.'''\n",
+        "def f(x: NDArray):\n    return x\n",
+    ],
+)
+def test_right_docstrings_pass(source):
+    assert findings(source) == []
