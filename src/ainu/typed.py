@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import dacite
 
+from ainu.errors import AinuError
+
 Kind = TypeVar("Kind")
 AS_THEY_ARE = dacite.Config(strict=True, check_types=False, cast=[tuple])
 """The JSON Schema has checked every value; lists become tuples where a field is one."""
@@ -27,8 +29,16 @@ def typed(kind: type[Kind], settings: Mapping[str, Any]) -> Kind:
     -------
     object
         Of that dataclass; numbers and texts are taken as they are.
+
+    Raises
+    ------
+    AinuError
+        A key is missing or unknown: the mapping comes from a file of another version, since the config is checked.
     """
-    return dacite.from_dict(kind, dict(settings), AS_THEY_ARE)
+    try:
+        return dacite.from_dict(kind, dict(settings), AS_THEY_ARE)
+    except dacite.DaciteError as error:
+        raise AinuError(f"{kind.__name__}: {error}; was it written by another version of ainu?") from None
 
 
 def plain(settings: Any) -> Any:
