@@ -1,8 +1,9 @@
-"""A sample that fails in a stage: it alone is missing from what follows, and who tells of samples says why."""
+"""A sample that fails in a stage: all later stages leave it out, and every message gives the reason."""
 
 import json
 from dataclasses import replace
 from functools import wraps
+from importlib import import_module
 
 import h5py
 import numpy as np
@@ -11,26 +12,26 @@ import pytest
 from defaults import drift_settings, no_filters, search_settings
 
 from ainu import AinuError
-from ainu.attribution import per_localization as explained
 from ainu.attribution.clustering import _nuclei
-from ainu.drift import correction as drift
+from ainu.attribution.per_localization import Source, explain_shard
+from ainu.drift.correction import correct_shard
 from ainu.evaluation import feature_table, features
 from ainu.failures import SampleFailure
 from ainu.files import read_table
-from ainu.folds import duplicate_recordings as leakage
+from ainu.folds.duplicate_recordings import fingerprint_shard, read_fingerprints
 from ainu.hdf5 import new_file
 from ainu.images import dataset
-from ainu.images import render as voxels
 from ainu.images.assemble import assemble
 from ainu.images.ome_tiff import export_images
+from ainu.images.render import Render, fit_canvas, voxelize_shard
 from ainu.localizations import export
 from ainu.localizations.table import Localizations
-from ainu.nuclei import find as nuclei
-from ainu.quality import filters as quality
-from ainu.quality import summary as qc
+from ainu.nuclei.find import find_shard, read_nuclei
+from ainu.quality.filters import filter_shard
+from ainu.quality.summary import gather, qc_shard
 from ainu.shards import failures_in
 
-RENDER = voxels.Render(400, 12_800)
+RENDER = Render(400, 12_800)
 STAGES = ("raw", "drift", "quality", "nuclei")
 
 
@@ -63,15 +64,15 @@ def chain(folder, tables, render=RENDER) -> dict[str, str]:
         for name, own in tables.items():
             own.write(file.create_group(name))
     inputs = {name: paths[name] for name in STAGES}
-    drift.correct_shard(paths["raw"], paths["drift"], samples, drift_settings(method="none"))
-    quality.filter_shard(paths["raw"], paths["drift"], paths["quality"], samples, no_filters())
-    nuclei.find_shard(inputs, paths["nuclei"], samples, search_settings(method="whole", area_um2=(None, None)), {})
-    voxels.voxelize_shard(inputs, paths["voxels"], samples, render, ["PolII", "DNA"], name="tiny")
+    correct_shard(paths["raw"], paths["drift"], samples, drift_settings(method="none"))
+    filter_shard(paths["raw"], paths["drift"], paths["quality"], samples, no_filters())
+    find_shard(inputs, paths["nuclei"], samples, search_settings(method="whole", area_um2=(None, None)), {})
+    voxelize_shard(inputs, paths["voxels"], samples, render, ["PolII", "DNA"], name="tiny")
     features.measure_shard(inputs, paths["features"], samples, 0)
-    leakage.fingerprint_shard(paths["raw"], paths["fingerprints"], samples)
-    qc.qc_shard(inputs, folder / "qc", samples)
+    fingerprint_shard(paths["raw"], paths["fingerprints"], samples)
+    qc_shard(inputs, folder / "qc", samples)
     beside = [paths[name] for name in ("voxels", "features", "fingerprints")]
-    qc.gather([folder / "qc/summary.tsv"], folder / "summary.tsv", beside)
+    gather([folder / "qc/summary.tsv"], folder / "summary.tsv", beside)
     return paths
 
 
@@ -106,7 +107,8 @@ def good(tmp_path_factory):
 
 def broken(monkeypatch, module, name) -> None:
     """Let a function of a stage fail for the bad sample."""
-    function = getattr(module, name)
+    home = import_module(f"ainu.{module}")
+    function = getattr(home, name)
 
     @wraps(function)
     def fails(first, *arguments, **settings):
@@ -114,19 +116,19 @@ def broken(monkeypatch, module, name) -> None:
             raise ValueError("zero-size array")
         return function(first, *arguments, **settings)
 
-    monkeypatch.setattr(module, name, fails)
+    monkeypatch.setattr(home, name, fails)
 
 
 CASES = {
-    "correct_drift": (drift, "measure_drift", False),
-    "filter_quality": (quality, "apply_filters", False),
-    "find_nuclei": (nuclei, "locate_nuclei", False),
-    "voxelize tiny": (voxels, "voxelize", False),
-    "fingerprint": (leakage, "fingerprint", False),
-    "measure_features": (features, "nucleus_features", True),
-    "qc": (qc, "summarise", True),
+    "correct_drift": ("drift.correction", "measure_drift", False),
+    "filter_quality": ("quality.filters", "apply_filters", False),
+    "find_nuclei": ("nuclei.find", "locate_nuclei", False),
+    "voxelize tiny": ("images.render", "voxelize", False),
+    "fingerprint": ("folds.duplicate_recordings", "fingerprint", False),
+    "measure_features": ("evaluation.features", "nucleus_features", True),
+    "qc": ("quality.summary", "summarise", True),
 }
-"""By stage: a function of it, and whether the sample's nuclei are in the dataset all the same."""
+"""By stage: a function of its module, and whether the sample's nuclei are in the dataset all the same."""
 
 
 @pytest.mark.parametrize("stage", CASES)
@@ -146,7 +148,7 @@ def test_a_sample_that_fails_in_a_stage_is_told_and_the_others_are_as_without_it
 
 
 def test_features_that_could_not_be_measured_are_unknown(tmp_path, monkeypatch):
-    broken(monkeypatch, features, "nucleus_features")
+    broken(monkeypatch, "evaluation.features", "nucleus_features")
     paths = chain(tmp_path, TABLES)
     found = feature_table.read_features([paths["features"]], ["c/1", "bad/1", "a/1"], ("PolII", "DNA"))
     assert found.index.tolist() == ["c/1", "bad/1", "a/1"]
@@ -170,7 +172,7 @@ def test_a_render_that_needs_z_costs_a_sample_without_it_and_stops_where_none_ha
 @pytest.fixture
 def without_bad(tmp_path, monkeypatch):
     """A run in which a sample failed in the search for nuclei."""
-    broken(monkeypatch, nuclei, "locate_nuclei")
+    broken(monkeypatch, "nuclei.find", "locate_nuclei")
     return chain(tmp_path, TABLES)
 
 
@@ -201,13 +203,13 @@ def test_a_file_that_cannot_be_read_stops_a_strict_run_before_its_dataset(tmp_pa
 def test_those_who_read_samples_get_the_reason_and_those_who_read_shards_pass_it_over(without_bad, tmp_path):
     inputs = {name: without_bad[name] for name in STAGES}
     with pytest.raises(SampleFailure, match="find_nuclei: ValueError"):
-        nuclei.read_nuclei(inputs["nuclei"], "bad")
-    voxels.fit_canvas([inputs["nuclei"]], voxels.Render(100, "fitted"), tmp_path / "canvas.json")
+        read_nuclei(inputs["nuclei"], "bad")
+    fit_canvas([inputs["nuclei"]], Render(100, "fitted"), tmp_path / "canvas.json")
     export.export_shard(inputs, tmp_path / "tables", list(TABLES), "thunderstorm")
     assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["a.csv", "c.csv"]
     export_images(without_bad["voxels"], tmp_path / "images")
     assert sorted(path.name for path in (tmp_path / "images").iterdir()) == ["a_1.ome.tif", "c_1.ome.tif"]
-    recordings = leakage.read_fingerprints([without_bad["fingerprints"]], list(TABLES))
+    recordings = read_fingerprints([without_bad["fingerprints"]], list(TABLES))
     assert [recording.sample for recording in recordings] == ["a", "bad", "c"]
 
 
@@ -216,9 +218,9 @@ def test_localizations_of_nuclei_that_are_not_in_the_dataset_have_no_attribution
     found = assembled(paths, tmp_path, ["a"])
     with new_file(tmp_path / "maps.h5") as file:
         file["occlusion"] = np.ones(found.image.shape, np.float32)
-    source = explained.Source(str(tmp_path / "dataset.h5"), str(tmp_path / "maps.h5"), "occlusion")
+    source = Source(str(tmp_path / "dataset.h5"), str(tmp_path / "maps.h5"), "occlusion")
     inputs = {name: paths[name] for name in STAGES}
-    explained.explain_shard(inputs, source, ["a", "c"], tmp_path / "t.h5", tmp_path / "t", ["picasso", "thunderstorm"])
+    explain_shard(inputs, source, ["a", "c"], tmp_path / "t.h5", tmp_path / "t", ["picasso", "thunderstorm"])
     assert {sample for sample, _, _ in _nuclei([tmp_path / "t.h5"])} == {"a"}
 
 
@@ -227,6 +229,6 @@ def test_a_shard_whose_samples_all_failed_has_its_row_each(tmp_path):
         for name in ("a", "b"):
             file.create_group(name).attrs["left_out"] = json.dumps({"stage": "ingest", "why": f"{name}.csv is empty"})
     paths = {name: str(tmp_path / "raw.h5") for name in STAGES}
-    qc.qc_shard(paths, tmp_path / "qc", ["a", "b"])
+    qc_shard(paths, tmp_path / "qc", ["a", "b"])
     rows = read_table(tmp_path / "qc/summary.tsv")
     assert rows["skipped"].tolist() == ["ingest: a.csv is empty", "ingest: b.csv is empty"]

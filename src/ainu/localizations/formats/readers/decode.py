@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
-from ainu.localizations.formats import safe_hdf5 as hdf5
+from ainu.localizations.formats import safe_hdf5
 from ainu.localizations.formats.builder import kept_columns, measured_columns, root_mean_square
 from ainu.localizations.formats.raw import Raw
 from ainu.localizations.formats.units import need_pixel_size
@@ -29,7 +29,7 @@ OPTIONAL = {"photons": "phot", "background": "bg"}
 
 def sniff(path: Path, head: bytes) -> bool:
     """Whether the file is HDF5 with emitters in it."""
-    return head.startswith(hdf5.MAGIC) and hdf5.has(path, "data/xyz", "data/frame_ix")
+    return head.startswith(safe_hdf5.MAGIC) and safe_hdf5.has(path, "data/xyz", "data/frame_ix")
 
 
 def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence[str] = ()) -> Raw:
@@ -55,8 +55,8 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
         An array is missing, of the wrong shape, a link or empty; or there is no pixel size.
     """
     with h5py.File(path, "r") as file:
-        data, meta = hdf5.own(path, file, "data"), hdf5.own(path, file, "meta").attrs
-        xyz, frame = (hdf5.numbers(path, data, name) for name in ("xyz", "frame_ix"))
+        data, meta = safe_hdf5.own(path, file, "data"), safe_hdf5.own(path, file, "meta").attrs
+        xyz, frame = (safe_hdf5.numbers(path, data, name) for name in ("xyz", "frame_ix"))
         if xyz is None or frame is None or not xyz.size or not frame.size:
             raise AinuError(f"{path}: holds a header but no rows")
         further = {name: _own(path, data, name, len(frame)) for name in (*OPTIONAL.values(), *keep)}
@@ -85,7 +85,7 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
 def names(path: str | Path) -> list[str]:
     """Names of the arrays with a value per emitter."""
     with h5py.File(path, "r") as file:
-        data = hdf5.own(path, file, "data")
+        data = safe_hdf5.own(path, file, "data")
         arrays = [name for name in data if isinstance(data.get(name, getlink=True), h5py.HardLink)]
         return [name for name in arrays if isinstance(data[name], h5py.Dataset) and data[name].ndim == 1]
 
@@ -94,7 +94,7 @@ def _own(path: str | Path, data: h5py.Group, name: str, rows: int, columns: int 
     """An array with a value, or some, per emitter; None where the file has none."""
     if data.get(name, getlink=True) is None:
         return None
-    values = hdf5.numbers(path, data, name)
+    values = safe_hdf5.numbers(path, data, name)
     expected = (rows,) if columns is None else (rows, columns)
     if values is not None and values.shape != expected:
         raise AinuError(f"{path}: {name!r} is of shape {values.shape}, expected {expected}")

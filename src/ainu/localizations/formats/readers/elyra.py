@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ainu.localizations.formats import delimited_text as text
+from ainu.localizations.formats import delimited_text
 from ainu.localizations.formats.builder import measured_columns, of_text, read_text
 from ainu.localizations.formats.raw import Raw
 
@@ -31,7 +31,7 @@ BLOCK_BYTES = 1 << 22
 
 def sniff(_path: Path, head: bytes) -> bool:
     """Whether a file with these first bytes is of this format."""
-    return set(SINGLE.values()) <= set(text.header(text.first_line(head), "\t", quoted=False))
+    return set(SINGLE.values()) <= set(delimited_text.header(delimited_text.first_line(head), "\t", quoted=False))
 
 
 def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence[str] = ()) -> Raw:
@@ -66,7 +66,7 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
 
 def names(path: str | Path) -> list[str]:
     """Names of the columns."""
-    return text.column_names(path, "\t", quoted=False)
+    return delimited_text.column_names(path, "\t", quoted=False)
 
 
 def _end_of_rows(path: str | Path) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ainu.localizations.formats import delimited_text as text
+from ainu.localizations.formats import delimited_text
 from ainu.localizations.formats.builder import (
     correction_notes,
     kept_columns,
@@ -47,7 +47,7 @@ OWN_CORRECTION = True
 
 def sniff(_path: Path, head: bytes) -> bool:
     """Whether a file with these first bytes is of this format."""
-    return text.first_line(head).startswith(f"{CHANNEL}\t")
+    return delimited_text.first_line(head).startswith(f"{CHANNEL}\t")
 
 
 def read(
@@ -98,7 +98,7 @@ def read(
 
 def names(path: str | Path) -> list[str]:
     """Names of the columns."""
-    return text.column_names(path, "\t", quoted=False)
+    return delimited_text.column_names(path, "\t", quoted=False)
 
 
 def _canonical(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ainu.localizations.formats import delimited_text as text
+from ainu.localizations.formats import delimited_text
 from ainu.localizations.formats.builder import measured_columns, of_pairs, of_text, read_text
 from ainu.localizations.formats.raw import Raw
 
@@ -27,7 +27,7 @@ UNITS = {"x": "nm", "y": "nm", "z": "nm", "photons": "photon", "background": "ph
 
 def sniff(_path: Path, head: bytes) -> bool:
     """Whether a file with these first bytes is of this format."""
-    return {CHANNEL, *SINGLE.values()} <= set(text.header(text.first_line(head), ","))
+    return {CHANNEL, *SINGLE.values()} <= set(delimited_text.header(delimited_text.first_line(head), ","))
 
 
 def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence[str] = ()) -> Raw:
@@ -67,7 +67,7 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
 
 def names(path: str | Path) -> list[str]:
     """Names of the columns."""
-    return text.column_names(path)
+    return delimited_text.column_names(path)
 
 
 def _pixel(numbers: dict[str, NDArray[Any]]) -> float | None:

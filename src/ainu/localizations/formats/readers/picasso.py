@@ -13,7 +13,7 @@ import yaml
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
-from ainu.localizations.formats import safe_hdf5 as hdf5
+from ainu.localizations.formats import safe_hdf5
 from ainu.localizations.formats.builder import channel_codes, kept_columns, of_pairs
 from ainu.localizations.formats.raw import Raw
 from ainu.localizations.formats.units import need_pixel_size
@@ -32,7 +32,7 @@ UNITS = {"x": "px", "y": "px", "z": "nm", "photons": "photon", "background": "ph
 
 def sniff(path: Path, head: bytes) -> bool:
     """Whether the file is HDF5 with anything named `locs` at its top."""
-    return head.startswith(hdf5.MAGIC) and hdf5.has(path, DATASET)
+    return head.startswith(safe_hdf5.MAGIC) and safe_hdf5.has(path, DATASET)
 
 
 def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence[str] = ()) -> Raw:
@@ -84,7 +84,7 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
 def names(path: str | Path) -> list[str]:
     """Names of the fields that hold numbers."""
     with h5py.File(path, "r") as file:
-        kinds = hdf5.own_table(Path(path), file, DATASET).dtype
+        kinds = safe_hdf5.own_table(Path(path), file, DATASET).dtype
     return [name for name in kinds.names or () if kinds[name].kind in "iufb" and not kinds[name].shape]
 
 
@@ -114,7 +114,7 @@ def _inside(path: Path) -> list[Any]:
     with h5py.File(path, "r") as file:
         if file.get(METADATA, getlink=True) is None:
             return []
-        dataset = hdf5.own(path, file, METADATA)
+        dataset = safe_hdf5.own(path, file, METADATA)
         if not isinstance(dataset, h5py.Dataset) or dataset.shape != ():
             return []
         text = dataset[()]
@@ -127,7 +127,7 @@ def _inside(path: Path) -> list[Any]:
 
 def _dataset(path: Path, keep: Sequence[str]) -> dict[str, NDArray[Any]]:
     with h5py.File(path, "r") as file:
-        dataset = hdf5.own_table(path, file, DATASET)
+        dataset = safe_hdf5.own_table(path, file, DATASET)
         fields = dataset.dtype.names or ()
         for name in ("x", "y", "frame"):
             if name not in fields:

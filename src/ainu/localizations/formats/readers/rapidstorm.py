@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ainu.errors import AinuError
 from ainu.files import HEAD_BYTES
-from ainu.localizations.formats import delimited_text as text
+from ainu.localizations.formats import delimited_text
 from ainu.localizations.formats.builder import measured_columns, of_pairs, of_text, read_text, to_nm
 from ainu.localizations.formats.raw import Raw
 
@@ -23,7 +23,7 @@ UNITS = {"nanometer": "nm", "micrometer": "um", "pixel": "px", "A/D count": "cam
 
 def sniff(_path: Path, head: bytes) -> bool:
     """Whether a file with these first bytes is of this format."""
-    return head.startswith(b"#") and "<localizations" in text.first_line(head)
+    return head.startswith(b"#") and "<localizations" in delimited_text.first_line(head)
 
 
 def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence[str] = ()) -> Raw:
@@ -69,7 +69,7 @@ def names(path: str | Path) -> list[str]:
 def _fields(path: str | Path) -> dict[str, str]:
     """Columns with their units, in order. The line is searched, not parsed: no XML entity is ever expanded."""
     with open(path, "rb") as file:
-        line = text.first_line(file.read(HEAD_BYTES))
+        line = delimited_text.first_line(file.read(HEAD_BYTES))
     found: dict[str, str] = {}
     for attributes in re.findall(r"<field\s([^<>]*)/?>", line):
         values: dict[str, str] = dict(re.findall(r'([\w-]+)="([^"]*)"', attributes))

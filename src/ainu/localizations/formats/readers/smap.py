@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
-from ainu.localizations.formats import matlab5
-from ainu.localizations.formats import safe_hdf5 as hdf5
+from ainu.localizations.formats import matlab5, safe_hdf5
 from ainu.localizations.formats.builder import channel_codes, geometric_mean, kept_columns, measured_columns
 from ainu.localizations.formats.raw import Raw, need_rows
 
@@ -31,7 +30,7 @@ UNITS = {"x": "nm", "y": "nm", "z": "nm", "photons": "photon", "background": "ph
 def sniff(path: Path, head: bytes) -> bool:
     """Whether the file is MATLAB's with SMAP's variable in it."""
     if head.startswith(V7_3):
-        return hdf5.has(path, f"{VARIABLE}/{TABLE}")
+        return safe_hdf5.has(path, f"{VARIABLE}/{TABLE}")
     return head.startswith(matlab5.MAGIC) and path.name.endswith("_sml.mat")
 
 
@@ -85,7 +84,7 @@ def names(path: str | Path) -> list[str]:
     if _is_v5(path):
         return list(_struct(path))
     with h5py.File(path, "r") as file:
-        table = hdf5.own(path, file, f"{VARIABLE}/{TABLE}")
+        table = safe_hdf5.own(path, file, f"{VARIABLE}/{TABLE}")
         return list(table) if isinstance(table, h5py.Group) else []
 
 
@@ -103,10 +102,10 @@ def _struct(path: str | Path) -> dict[str, matlab5.Element]:
 
 def _from_hdf5(path: str | Path, wanted: Sequence[str], optional: Sequence[str]) -> dict[str, NDArray[Any]]:
     with h5py.File(path, "r") as file:
-        table = hdf5.own(path, file, f"{VARIABLE}/{TABLE}")
+        table = safe_hdf5.own(path, file, f"{VARIABLE}/{TABLE}")
         there = set(table) if isinstance(table, h5py.Group) else set()
         names = dict.fromkeys([*wanted, *(name for name in optional if name in there)])
-        found = {name: hdf5.numbers(path, table, name) for name in names}
+        found = {name: safe_hdf5.numbers(path, table, name) for name in names}
         empty = {name for name in names if "MATLAB_empty" in table[name].attrs}
     return {name: np.zeros(0) if values is None or name in empty else values.ravel() for name, values in found.items()}
 

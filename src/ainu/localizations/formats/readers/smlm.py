@@ -21,7 +21,7 @@ import pyarrow.csv
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
-from ainu.localizations.formats import delimited_text as text
+from ainu.localizations.formats import delimited_text
 from ainu.localizations.formats.builder import kept_columns, measured_columns, of_pairs
 from ainu.localizations.formats.raw import Raw, need_rows
 from ainu.localizations.formats.units import LENGTH_COLUMNS, nm_per_unit
@@ -225,7 +225,7 @@ def _read_text(archive: zipfile.ZipFile, table: MemberTable) -> dict[str, NDArra
                 pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(table.names, pa.float64())),
             )
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise AinuError(f"{table.member!r}: {text.explained(str(error), table.names)}") from None
+            raise AinuError(f"{table.member!r}: {delimited_text.explained(str(error), table.names)}") from None
     if found.num_rows != table.rows:
         raise AinuError(f"{table.member!r}: truncated: {found.num_rows} rows, {table.rows} are announced")
     return {name: found.column(name).to_numpy() + table.offsets.get(name, 0.0) for name in table.names}

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
-from ainu.localizations.formats import safe_hdf5 as hdf5
+from ainu.localizations.formats import safe_hdf5
 from ainu.localizations.formats.builder import (
     channel_codes,
     correction_notes,
@@ -45,7 +45,7 @@ UNITS = {"x": "px", "y": "px", "z": "um", "photons": "photon", "background": "ph
 
 def sniff(path: Path, head: bytes) -> bool:
     """Whether the file is HDF5 as storm-analysis writes it."""
-    if not head.startswith(hdf5.MAGIC):
+    if not head.startswith(safe_hdf5.MAGIC):
         return False
     with h5py.File(path, "r") as file:
         return "sa_type" in file.attrs
@@ -78,7 +78,7 @@ def read(
         A property is missing or of another length than the others, a link, no localization, or no pixel size.
     """
     with h5py.File(path, "r") as file:
-        given = hdf5.number_of(file.attrs, "pixel_size") or None if pixel_size_nm is None else pixel_size_nm
+        given = safe_hdf5.number_of(file.attrs, "pixel_size") or None if pixel_size_nm is None else pixel_size_nm
         pixel = need_pixel_size(given, f"{path}: has no pixel_size; x, y are")
         columns, shifts = _joined(path, file, keep)
         tracked = any(name.startswith("tracks") for name in file)
@@ -121,7 +121,7 @@ def _joined(
     frames = []
     for number, group in _frames(path, file):
         wanted = _wanted(group, keep) if not parts else list(parts)
-        own = {name: hdf5.numbers(path, group, name) for name in wanted}
+        own = {name: safe_hdf5.numbers(path, group, name) for name in wanted}
         lengths = {0 if values is None else values.size for values in own.values()}
         if len(lengths) > 1:
             raise AinuError(f"{path}: properties of different lengths in {group.name!r}: {sorted(lengths)}")
@@ -129,7 +129,7 @@ def _joined(
         for name, values in own.items():
             parts.setdefault(name, []).append(np.zeros(0) if values is None else values.ravel())
         for axis, attribute in POSITION.items():
-            shifts[axis].append(np.full(count, hdf5.number_of(group.attrs, attribute)))
+            shifts[axis].append(np.full(count, safe_hdf5.number_of(group.attrs, attribute)))
         frames.append(np.full(count, number, np.int64))
     need_rows(sum(map(len, frames)), path)
     columns = {name: np.concatenate(arrays) for name, arrays in parts.items()} | {"frame": np.concatenate(frames)}
@@ -140,7 +140,7 @@ def _frames(path: str | Path, file: h5py.File) -> Iterator[tuple[int, h5py.Group
     """Frames that hold a localization, by number."""
     numbers = sorted(int(match.group(1)) for name in file if (match := FRAME.fullmatch(name)))
     for number in numbers:
-        group = hdf5.own(path, file, f"fr_{number}")
+        group = safe_hdf5.own(path, file, f"fr_{number}")
         if isinstance(group, h5py.Group) and len(group):
             yield number, group
 

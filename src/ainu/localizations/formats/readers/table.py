@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.files import HEAD_BYTES
-from ainu.localizations.formats import column_mapping
-from ainu.localizations.formats import delimited_text as text
+from ainu.localizations.formats import column_mapping, delimited_text
 from ainu.localizations.formats.builder import of_text
 from ainu.localizations.formats.column_mapping import ColumnMapping
 from ainu.localizations.formats.raw import Raw, need_rows
@@ -69,7 +68,7 @@ def read(
         numbers[plan.names["frame"]] = np.float64
     code = plan.names.get(CHANNEL)
     if delimiter:
-        found = text.read(path, there, numbers, code=code, delimiter=delimiter)
+        found = delimited_text.read(path, there, numbers, code=code, delimiter=delimiter)
     else:
         found = _read_parquet(path, numbers, code)
     return _raw(path, found, plan, kept, pixel_size_nm)
@@ -88,9 +87,9 @@ def _header(path: str | Path) -> tuple[list[str], str]:
 
 
 def _text_header(head: bytes) -> tuple[list[str], str]:
-    line = text.first_line(head)
+    line = delimited_text.first_line(head)
     delimiter = next((sign for sign in "\t;," if sign in line), ",")
-    return text.header(line, delimiter), delimiter
+    return delimited_text.header(line, delimiter), delimiter
 
 
 def _check(path: str | Path, names: Sequence[str], plan: ColumnMapping, kept: Sequence[str]) -> None:
@@ -105,7 +104,7 @@ def _check(path: str | Path, names: Sequence[str], plan: ColumnMapping, kept: Se
             raise AinuError(f"{path}: column {column!r} is missing; the columns are: {', '.join(names)}")
 
 
-def _read_parquet(path: str | Path, numbers: dict[str, type], code: str | None) -> text.Columns:
+def _read_parquet(path: str | Path, numbers: dict[str, type], code: str | None) -> delimited_text.Columns:
     file = pq.ParquetFile(path)
     need_rows(file.metadata.num_rows, path)
     wanted = list(dict.fromkeys([*numbers, *([code] if code else [])]))
@@ -118,9 +117,9 @@ def _read_parquet(path: str | Path, numbers: dict[str, type], code: str | None) 
         for name, dtype in numbers.items():
             parts[name].append(_numbers(path, name, batch.column(name), dtype))
         if code:
-            codes.append(text.code_indices(_as_text(batch.column(code)), known))
+            codes.append(delimited_text.code_indices(_as_text(batch.column(code)), known))
     arrays = {name: np.concatenate(chunks) for name, chunks in parts.items()}
-    return text.Columns(rows, arrays, np.concatenate(codes) if code else None, tuple(known))
+    return delimited_text.Columns(rows, arrays, np.concatenate(codes) if code else None, tuple(known))
 
 
 def _numbers(path: str | Path, name: str, column: pa.Array, dtype: type) -> NDArray[Any]:
@@ -139,7 +138,11 @@ def _as_text(column: pa.Array) -> pa.Array:
 
 
 def _raw(
-    path: str | Path, found: text.Columns, plan: ColumnMapping, kept: Sequence[str], pixel_size_nm: float | None
+    path: str | Path,
+    found: delimited_text.Columns,
+    plan: ColumnMapping,
+    kept: Sequence[str],
+    pixel_size_nm: float | None,
 ) -> Raw:
     columns = {name: found.numbers[column] for name, column in plan.names.items() if name != CHANNEL}
     for name, unit in plan.units.items():

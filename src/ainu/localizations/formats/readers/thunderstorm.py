@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ainu.errors import AinuError
 from ainu.files import HEAD_BYTES
-from ainu.localizations.formats import delimited_text as text
+from ainu.localizations.formats import delimited_text
 from ainu.localizations.formats.builder import geometric_mean, of_text, read_text, to_nm
 from ainu.localizations.formats.raw import Raw
 from ainu.localizations.formats.units import LENGTHS
@@ -34,8 +34,8 @@ CHANNEL = "channel"
 
 def header(line: str) -> list[str]:
     """Column names of a header line; one that a spreadsheet quoted a second time is one field that holds the others."""
-    names = text.header(line, ",")
-    return text.header(names[0], ",") if len(names) == 1 and "," in names[0] else names
+    names = delimited_text.header(line, ",")
+    return delimited_text.header(names[0], ",") if len(names) == 1 and "," in names[0] else names
 
 
 def parts(name: str) -> tuple[str, str]:
@@ -46,7 +46,7 @@ def parts(name: str) -> tuple[str, str]:
 
 def sniff(_path: Path, head: bytes) -> bool:
     """Whether a file with these first bytes is of this format."""
-    units = dict(parts(name) for name in header(text.first_line(head)))
+    units = dict(parts(name) for name in header(delimited_text.first_line(head)))
     return units.get("x") in LENGTHS and "y" in units and bool(TYPICAL & set(units))
 
 
@@ -88,7 +88,7 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
 def names(path: str | Path) -> list[str]:
     """Names of the columns."""
     with open(path, "rb") as file:
-        return header(text.first_line(file.read(HEAD_BYTES)))
+        return header(delimited_text.first_line(file.read(HEAD_BYTES)))
 
 
 def _sources(path: str | Path, names: list[str]) -> dict[str, str]:
