@@ -34,7 +34,7 @@ lint: .venv/installed
 	$(BIN)/codespell src workflow config docs tests results/README.md README.md CONTRIBUTING.md CHANGELOG.md
 	$(BIN)/snakemake --lint
 
-# The documentation site in site/, as strict as CI has it.
+# The documentation site in site/; a broken link or a page that nothing leads to is an error, here and in CI.
 docs: .venv/installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
