@@ -132,7 +132,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("stage", CASES)
-def test_a_sample_that_fails_in_a_stage_is_told_and_the_others_are_as_without_it(tmp_path, monkeypatch, good, stage):
+def test_a_failed_sample_is_reported_and_the_others_are_as_without_it(tmp_path, monkeypatch, good, stage):
     module, function, stays = CASES[stage]
     broken(monkeypatch, module, function)
     paths = chain(tmp_path, TABLES)

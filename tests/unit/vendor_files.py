@@ -243,7 +243,7 @@ TEXT = {
 """Text formats with a line of names: separator, and the name of x."""
 
 HDF5 = {"picasso": "locs", "smap": "saveloc/loc/xnm", "decode": "data/xyz", "storm_analysis": "fr_7/x"}
-"""HDF5 formats, and what a hostile file would replace."""
+"""HDF5 formats, and what a malicious file would replace."""
 
 
 def written(folder, name):

@@ -1,4 +1,4 @@
-"""Channels come to lie over the reference, and the residual tells how well."""
+"""Channels are aligned with the reference, and the residual is the error of the alignment."""
 
 from dataclasses import replace
 

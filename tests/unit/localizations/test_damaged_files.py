@@ -1,4 +1,4 @@
-"""Damaged and hostile files of every format: a clear message, or rows dropped and counted; never another error."""
+"""Damaged and malicious files of every format: a clear message, or rows dropped and counted; never another error."""
 
 import gzip
 import json

@@ -46,7 +46,7 @@ def test_nearest_in_frame_agrees_with_all_pairwise_distances(seed):
     assert (index[~found] == len(xy)).all()
 
 
-def test_nobody_has_no_neighbours():
+def test_no_points_have_no_neighbours():
     none = np.zeros((0, 2), np.float32)
     assert len(has_neighbours(none, 10, 1)) == len(local_counts(none, 10)) == 0
     assert nearest_in_frame(none, np.zeros(0, int), none, np.zeros(0, int), 5.0)[0].size == 0
