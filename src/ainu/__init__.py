@@ -1,4 +1,4 @@
-"""Tell cell states apart from single-molecule localizations of nuclei.
+"""Distinguish cell states by single-molecule localizations of nuclei.
 
 The names below are imported on first use, so that `import ainu` takes milliseconds and a job that only bins
 localizations never pays for torch.

@@ -101,7 +101,7 @@ def _or_lower(folds: int) -> str:
 
 
 def _lacking_channels(config: Tree, sheet: Sheet) -> list[str]:
-    """Samples without a channel that an experiment with their class uses, the hold-out among them."""
+    """Samples without a channel that an experiment with their class uses, those of the held-out test set included."""
     there = {name for names in sheet.channels.values() for name in names}
     users: dict[str, dict[str, list[str]]] = {}
     for name, experiment in config["experiments"].items():

@@ -165,7 +165,7 @@ class Fit:
         """How nuclei are changed in training.
 
         Where the filters do not move, neither does what their batch normalisation knows, nuclei as they are: images
-        smoothed by turning would look strange to it.
+        smoothed by turning would not match it.
 
         Returns
         -------
