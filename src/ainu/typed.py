@@ -38,7 +38,7 @@ def typed(kind: type[Kind], settings: Mapping[str, Any]) -> Kind:
     try:
         return dacite.from_dict(kind, dict(settings), AS_THEY_ARE)
     except dacite.DaciteError as error:
-        raise AinuError(f"{kind.__name__}: {error}; was it written by another version of ainu?") from None
+        raise AinuError(f"{kind.__name__}: {error}; settings of another version of ainu may have other keys") from None
 
 
 def plain(settings: Any) -> Any:
