@@ -33,7 +33,7 @@ def test_settings_come_back_as_they_were_given():
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [({"radius": 3}, "Inner: can not match"), ({}, 'Inner: missing value for field "radius_nm"; settings of another version')],
+    [({"radius": 3}, "Inner: can not match"), ({}, 'Inner: missing value for field "radius_nm"; settings of')],
 )
 def test_keys_that_a_dataclass_does_not_have_or_lacks_are_an_error(given, message):
     with pytest.raises(AinuError, match=message):

@@ -145,7 +145,7 @@ class _Record:
     def __init__(self, root: Path, workflow: Path) -> None:
         self.root, self.source, self.crate = root, workflow, ROCrate()
         self.crate.name = "A run of ainu"
-        self.crate.description = "Cell states distinguished by localizations of nuclei: inputs, settings, steps, results"
+        self.crate.description = "Cell states distinguished by localizations: inputs, settings, steps, results"
         self.crate.license = "not stated: it is up to whoever owns the data"
         profiles = [self._context(name, {"@type": "CreativeWork", "name": name}) for name in PROFILES]
         self.crate.root_dataset["conformsTo"] = profiles
