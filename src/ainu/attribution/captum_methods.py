@@ -53,7 +53,23 @@ class Explainer:
 
     @classmethod
     def of(cls, model: Model, dataset: Dataset, settings: MapSettings, seed: int) -> Explainer:
-        """A model's decisions on the nuclei of a dataset."""
+        """A model's decisions on the nuclei of a dataset.
+
+        Parameters
+        ----------
+        model : Model
+            Trained.
+        dataset : Dataset
+            Of images like those it was trained on.
+        settings : MapSettings
+            How maps are computed.
+        seed : int
+            Of the methods that draw at random.
+
+        Returns
+        -------
+        Explainer
+        """
         edge = dataset.voxel_size_nm
         edges = (edge, edge) if dataset.voxel_z_nm is None else (dataset.voxel_z_nm, edge, edge)
         return cls(model, model.inputs(dataset.image[:1]), settings, edges, seed)

@@ -31,7 +31,20 @@ def top(values: NDArray[np.float32], share: float) -> NDArray[np.intp]:
 
 
 def pairs(position: NDArray[np.float32], near_nm: float, far_nm: float) -> float:
-    """Pairs of (n, 2 or 3) positions in nm whose distance is above `near_nm` and up to `far_nm`, per localization."""
+    """Pairs of localizations at a distance above `near_nm` and up to `far_nm`, per localization.
+
+    Parameters
+    ----------
+    position : (n, 2 or 3) float32
+        x, y and z, nm.
+    near_nm, far_nm : float
+        Limits of the distance, nm.
+
+    Returns
+    -------
+    float
+        Each pair counts for both of its localizations.
+    """
     from scipy.spatial import cKDTree
 
     tree = cKDTree(position)
@@ -40,7 +53,22 @@ def pairs(position: NDArray[np.float32], near_nm: float, far_nm: float) -> float
 
 
 def matched(channel: NDArray[np.integer], chosen: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
-    """(m,) random rows, of each channel as many as there are among the (m,) chosen rows; `channel` is (n,)."""
+    """Random localizations, of each channel as many as there are among the chosen ones.
+
+    Parameters
+    ----------
+    channel : (n,) int
+        Channel of every localization.
+    chosen : (m,) int
+        Rows of the chosen localizations.
+    rng : Generator
+        Draws the rows, without replacement.
+
+    Returns
+    -------
+    (m,) int
+        Rows, by channel.
+    """
     parts = []
     for code in np.unique(channel[chosen]):
         rows = np.flatnonzero(channel == code)

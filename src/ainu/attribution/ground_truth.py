@@ -20,7 +20,24 @@ RESOLUTION = 0.5
 
 
 def planted_masks(dataset: Dataset, index: int, path: str | Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(Y, X) masks of the simulated nucleoli of a nucleus and of the rest of that nucleus, on its canvas."""
+    """Masks of the simulated nucleoli of a nucleus and of the rest of that nucleus, on its canvas.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With the nucleus.
+    index : int
+        Row of the nucleus.
+    path : path
+        The simulated truth of its sample.
+
+    Returns
+    -------
+    (Y, X) bool
+        The nucleoli.
+    (Y, X) bool
+        The rest of the nucleus.
+    """
     truth = read_truth(path, str(dataset.sample[index]))
     x, y = voxel_centres(dataset, index)
     own = _nearest(truth.nuclei, float(x.mean()), float(y.mean()))
@@ -102,7 +119,24 @@ def _flat(maps: NDArray[Any]) -> NDArray[Any]:
 
 
 def pointing(evidence: NDArray[np.float32], inside: NDArray[np.bool_], _rest: NDArray[np.bool_], sigma: float) -> float:
-    """1 where the place of most (Y, X) evidence, smoothed by `sigma` voxels, lies in the region `inside`, else 0."""
+    """Whether the place of most evidence lies in a region.
+
+    Parameters
+    ----------
+    evidence : (Y, X) float32
+        Attribution.
+    inside : (Y, X) bool
+        The region.
+    _rest : (Y, X) bool
+        The rest of the nucleus; not used.
+    sigma : float
+        Standard deviation of the Gaussian that smooths the evidence, voxels; 0 for none.
+
+    Returns
+    -------
+    float
+        1 or 0.
+    """
     smooth = gaussian_filter(evidence.astype(np.float64), sigma) if sigma else evidence
     return float(inside.ravel()[smooth.argmax()])
 
@@ -119,7 +153,24 @@ def _share(evidence: NDArray[np.float32], inside: NDArray[np.bool_], rest: NDArr
 def rank_accuracy(
     evidence: NDArray[np.float32], inside: NDArray[np.bool_], _rest: NDArray[np.bool_], _sigma: float
 ) -> float:
-    """Share of the highest voxels of (Y, X) evidence, as many as are planted, that lie in the region `inside`."""
+    """Share of the highest voxels, as many as are planted, that lie in the planted region.
+
+    Parameters
+    ----------
+    evidence : (Y, X) float32
+        Attribution.
+    inside : (Y, X) bool
+        The planted region.
+    _rest : (Y, X) bool
+        The rest of the nucleus; not used.
+    _sigma : float
+        Smoothing, voxels; not used.
+
+    Returns
+    -------
+    float
+        0 to 1; 0 where nothing is planted.
+    """
     n = int(inside.sum())
     highest = np.argsort(evidence, axis=None, kind="stable")[-n:]
     return float(inside.ravel()[highest].mean()) if n else 0.0

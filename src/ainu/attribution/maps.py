@@ -68,6 +68,11 @@ def read_maps(path: str | Path) -> dict[str, NDArray[np.float32]]:
 def completeness_errors(path: str | Path) -> dict[str, float | None]:
     """Completeness error per method: how far a map's sum is from what it explains.
 
+    Parameters
+    ----------
+    path : path
+        The file of maps.
+
     Returns
     -------
     dict

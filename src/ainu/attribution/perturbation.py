@@ -174,7 +174,21 @@ class _PointProbe:
 
 
 def probe(explainer: Explainer, dataset: Dataset, row: int) -> Probe:
-    """Nucleus `row` of a dataset as a network sees it, for its true class."""
+    """A nucleus as a network sees it, for its true class.
+
+    Parameters
+    ----------
+    explainer : Explainer
+        The network, with the settings of its maps.
+    dataset : Dataset
+        With the nucleus.
+    row : int
+        Row of the nucleus.
+
+    Returns
+    -------
+    Probe
+    """
     model, name, label = explainer.model, str(dataset.nucleus[row]), str(dataset.label[row])
     target = int(dataset.codes(model.classes)[row])
     if model.info["network"] not in POINT_NETWORKS:

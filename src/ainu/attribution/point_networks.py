@@ -105,7 +105,21 @@ class Presence:
 
 
 def on_canvas(values: NDArray[np.float32], dataset: Dataset, row: int) -> NDArray[np.float32]:
-    """(C, ...) sum of the (n,) values of the localizations in each voxel of the image of nucleus `row`."""
+    """Sum of the values of the localizations in each voxel of a nucleus.
+
+    Parameters
+    ----------
+    values : (n,) float32
+        Of each localization of the nucleus.
+    dataset : Dataset
+        With the nucleus.
+    row : int
+        Row of the nucleus.
+
+    Returns
+    -------
+    (C, Y, X) or (C, Z, Y, X) float32
+    """
     assert dataset.points is not None
     own, shape = dataset.points.of(row), dataset.image.shape[1:]
     flat, inside = flat_places(own.position, own.channel, shape, dataset.voxel_size_nm, dataset.voxel_z_nm)

@@ -42,7 +42,21 @@ def removal_order(values: NDArray[np.float64], rng: np.random.Generator) -> NDAr
 
 
 def kept_after(counts: NDArray[np.float64], order: NDArray[np.intp], shares: Sequence[float]) -> NDArray[np.float64]:
-    """(len(shares), U) localizations left of (U,) counts when each share was removed, unit by unit in a (U,) order."""
+    """Localizations left of each unit when shares of all are removed, unit by unit.
+
+    Parameters
+    ----------
+    counts : (U,) float64
+        Localizations of each unit, or its density.
+    order : (U,) int
+        Units in the order of their removal.
+    shares : sequence of float
+        Removed, of all localizations.
+
+    Returns
+    -------
+    (len(shares), U) float64
+    """
     own = counts[order]
     before = np.cumsum(own) - own
     wanted = np.asarray(shares)[:, None] * counts.sum()
@@ -54,7 +68,21 @@ def kept_after(counts: NDArray[np.float64], order: NDArray[np.intp], shares: Seq
 def kept_at_random(
     counts: NDArray[np.float64], shares: Sequence[float], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """(len(shares), U) left of (U,) counts when localizations are removed at random, densities unit by unit."""
+    """Localizations left of each unit when shares of all are removed at random; densities are removed unit by unit.
+
+    Parameters
+    ----------
+    counts : (U,) float64
+        Localizations of each unit, or its density.
+    shares : sequence of float
+        Removed, of all localizations.
+    rng : Generator
+        Draws the order.
+
+    Returns
+    -------
+    (len(shares), U) float64
+    """
     if not np.all(counts == np.round(counts)):
         return kept_after(counts, rng.permutation(len(counts)), shares)
     order = rng.permutation(np.repeat(np.arange(len(counts)), counts.astype(int)))

@@ -72,7 +72,28 @@ def cross_validated(
     classes: Sequence[str],
     seed: int,
 ) -> pd.DataFrame:
-    """Out-of-fold predictions of a cheap classifier of (N, f) values, in the form of `prediction.out_of_fold`."""
+    """Out-of-fold predictions of a cheap classifier.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the classifier from a seed.
+    values : (N, f) float64
+        Features of all nuclei of the dataset.
+    dataset : Dataset
+        Gives names and labels of the nuclei.
+    folds : DataFrame
+        As `folds.table.read_folds` reads it.
+    classes : sequence of str
+        In the order of the columns.
+    seed : int
+        Of the classifier.
+
+    Returns
+    -------
+    DataFrame
+        In the form of `prediction.out_of_fold`.
+    """
     truth = dataset.codes(classes)
     parts = []
     for rows, train, test in splits(dataset.nucleus, folds):

@@ -34,7 +34,25 @@ class Draws:
     def of(
         cls, replicate: NDArray[Any], truth: NDArray[np.int64], classes: int, *, seed: int, draws: int = DRAWS
     ) -> Draws:
-        """From the (N,) replicate and index of the class of each nucleus, and the number of classes."""
+        """Draw replicates with replacement.
+
+        Parameters
+        ----------
+        replicate : (N,) str
+            Of each nucleus.
+        truth : (N,) int64
+            Index of the class of each nucleus.
+        classes : int
+            Number of classes.
+        seed : int
+            Of the draws.
+        draws : int
+            How many; those that lack a class are dropped.
+
+        Returns
+        -------
+        Draws
+        """
         names, member = np.unique(replicate, return_inverse=True)
         times = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
         weights = times[:, member].astype(np.float64)

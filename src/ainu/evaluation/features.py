@@ -114,7 +114,24 @@ def nucleus_features(nucleus: Localizations, window: Window, rng: np.random.Gene
 
 
 def channel_features(part: Floats, raster: Raster, window: Window, rng: np.random.Generator) -> dict[str, float]:
-    """Features of the (n, 2 or 3) positions of one channel, nm."""
+    """Features of one channel.
+
+    Parameters
+    ----------
+    part : (n, 2 or 3) float64
+        Positions, nm.
+    raster : Raster
+        The same, counted in cells.
+    window : Window
+        The nucleus.
+    rng : Generator
+        Draws the positions whose neighbours are measured.
+
+    Returns
+    -------
+    dict of str to float
+        By the name of the feature.
+    """
     correlation = pair_correlation(raster, raster)
     return (
         neighbour_distances(part, window, rng)
@@ -127,7 +144,22 @@ def channel_features(part: Floats, raster: Raster, window: Window, rng: np.rando
 
 
 def neighbour_distances(part: Floats, window: Window, rng: np.random.Generator) -> dict[str, float]:
-    """Distances (nm) of (n, 2 or 3) positions to neighbours, and the ratio of Clark and Evans (Ecology 1954)."""
+    """Distances to neighbours (nm), and the ratio of Clark and Evans (Ecology 1954).
+
+    Parameters
+    ----------
+    part : (n, 2 or 3) float64
+        Positions, nm.
+    window : Window
+        The nucleus.
+    rng : Generator
+        Draws the positions whose neighbours are measured.
+
+    Returns
+    -------
+    dict of str to float
+        By the names in `NEIGHBOUR_NAMES`.
+    """
     from scipy.spatial import cKDTree
 
     distance = cKDTree(part).query(drawn(part, MOST, rng), k=11)[0]
@@ -143,7 +175,22 @@ def neighbour_distances(part: Floats, window: Window, rng: np.random.Generator) 
 
 
 def drawn(part: Floats, most: int, rng: np.random.Generator) -> Floats:
-    """(m, d) positions drawn without replacement from (n, d), at most `most`."""
+    """Positions drawn without replacement.
+
+    Parameters
+    ----------
+    part : (n, d) float64
+        Positions.
+    most : int
+        Largest number to keep.
+    rng : Generator
+        Draws them.
+
+    Returns
+    -------
+    (m, d) float64
+        All of them if there are no more than `most`.
+    """
     return part if len(part) <= most else part[rng.choice(len(part), most, replace=False, shuffle=False)]
 
 
@@ -258,7 +305,24 @@ def texture(part: Floats, window: Window) -> dict[str, float]:
 def pair_features(
     parts: tuple[Floats, Floats], rasters: tuple[Raster, Raster], window: Window, rng: np.random.Generator
 ) -> dict[str, float]:
-    """Cross-correlation, distances (nm) and correlation of the images of (n, 2 or 3) positions of two channels."""
+    """Features of two channels together: cross-correlation, distances (nm) and correlation of the images.
+
+    Parameters
+    ----------
+    parts : two (n, 2 or 3) float64
+        Positions of the channels, nm.
+    rasters : two Raster
+        The same, counted in cells.
+    window : Window
+        The nucleus.
+    rng : Generator
+        Draws the positions from which distances are measured.
+
+    Returns
+    -------
+    dict of str to float
+        By the names in `G_NAMES` and `CROSS_NAMES`.
+    """
     from scipy.spatial import cKDTree
 
     correlation = pair_correlation(*rasters)
@@ -309,7 +373,21 @@ def acquisition(field: Localizations, nucleus: Localizations) -> dict[str, float
 def measure_shard(
     inputs: Mapping[str, str], output: str | Path, samples: list[str], seed: int, threads: int = 1
 ) -> None:
-    """Features of every nucleus of a shard's samples; `inputs` are its raw, drift, quality and nuclei files."""
+    """Measure the features of every nucleus of a shard's samples.
+
+    Parameters
+    ----------
+    inputs : mapping of str to path
+        Its raw, drift, quality and nuclei files.
+    output : path
+        The shard to write.
+    samples : list of str
+        Of the shard.
+    seed : int
+        Of what is drawn.
+    threads : int
+        Samples at the same time.
+    """
     work = partial(_measure_sample, dict(inputs), seed)
     write_shard(output, samples, work, threads=threads, title="measure_features")
 

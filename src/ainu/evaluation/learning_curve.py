@@ -22,6 +22,11 @@ def learning_curve(evidence: Evidence) -> dict[str, Any]:
     It tells cheaply whether more replicates would help at all; the network's own curve (`study`) takes many trainings.
     Replicates are drawn at random, such that every class is there; first repeat.
 
+    Parameters
+    ----------
+    evidence : Evidence
+        Dataset, folds and features.
+
     Returns
     -------
     dict

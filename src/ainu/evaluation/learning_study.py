@@ -41,7 +41,17 @@ def _number(size: int | str) -> float:
 
 
 def write_study(paths: Sequence[str], classes: Sequence[str], table: str | Path, figure: str | Path) -> None:
-    """Summarise the trainings of a study: table and figure."""
+    """Summarise the trainings of a study: table and figure.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Predictions of each training.
+    classes : sequence of str
+        Of the experiment.
+    table, figure : path
+        Files to write.
+    """
     found = summarize(paths, classes)
     write_table(table, found)
     save(picture(found, 1 / len(classes)), figure)

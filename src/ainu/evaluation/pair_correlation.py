@@ -46,7 +46,23 @@ class Raster:
 
     @classmethod
     def of(cls, positions: Floats, mask: NDArray[np.bool_], corner_nm: tuple[float, float], pixel_nm: float) -> Raster:
-        """Count (n, 2 or 3) positions (x, y, z in nm) over a mask of pixels of `pixel_nm` with its corner (x, y)."""
+        """Count positions in cells over the mask of a nucleus.
+
+        Parameters
+        ----------
+        positions : (n, 2 or 3) float64
+            x, y and z, nm.
+        mask : (h, w) bool
+            Pixels of the nucleus.
+        corner_nm : (float, float)
+            x and y of the mask's corner, nm.
+        pixel_nm : float
+            Edge of a pixel of the mask, nm.
+
+        Returns
+        -------
+        Raster
+        """
         edge, dimensions = cls.CELL_NM[positions.shape[1]], positions.shape[1]
         shape = tuple(max(1, round(n * pixel_nm / edge)) for n in mask.shape)
         at = [

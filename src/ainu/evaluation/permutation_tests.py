@@ -93,7 +93,19 @@ def _coded(labels: NDArray[Any], classes: Sequence[str]) -> NDArray[np.int64]:
 
 
 def balanced_accuracies(called: NDArray[np.int64], truth: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
-    """(D,) mean recall of (D, N) calls against (D, N) true classes."""
+    """Mean recall of each row of calls.
+
+    Parameters
+    ----------
+    called, truth : (D, N) int64
+        Index of the called and of the true class.
+    classes : int
+        Number of classes.
+
+    Returns
+    -------
+    (D,) float64
+    """
     right = called == truth
     recalls = [(right & (truth == k)).sum(axis=1) / np.maximum((truth == k).sum(axis=1), 1) for k in range(classes)]
     return np.mean(recalls, axis=0)

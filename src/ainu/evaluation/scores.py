@@ -61,7 +61,22 @@ def _per_class(target: Floats, guessed: Floats, weights: Floats) -> tuple[Floats
 
 
 def per_class(truth: NDArray[np.int64], probabilities: Floats, weights: Floats) -> dict[str, Floats]:
-    """(D, k) `recall`, `precision` and `f1` of each class, for weights as in `weighted_scores`."""
+    """Recall, precision and F1 of each class.
+
+    Parameters
+    ----------
+    truth : (N,) int64
+        Index of the true class.
+    probabilities : (N, k) float64
+        Of each class.
+    weights : (D, N) float64
+        As in `weighted_scores`.
+
+    Returns
+    -------
+    dict of str to (D, k) float64
+        `recall`, `precision` and `f1`.
+    """
     classes = np.eye(probabilities.shape[1])
     found = _per_class(classes[truth], classes[probabilities.argmax(1)], weights)
     return dict(zip(("recall", "precision", "f1"), found, strict=True))
@@ -75,7 +90,21 @@ class Ranking:
 
     @classmethod
     def of(cls, positive: Floats, score: Floats, weights: Floats) -> Ranking:
-        """From (N,) whether a nucleus is of the class, its score, and (D, N) weights; equal scores are one place."""
+        """Rank nuclei by their score; equal scores share a place.
+
+        Parameters
+        ----------
+        positive : (N,) float64
+            1 where a nucleus is of the class, else 0.
+        score : (N,) float64
+            Higher for nuclei that are more likely of the class.
+        weights : (D, N) float64
+            As in `weighted_scores`.
+
+        Returns
+        -------
+        Ranking
+        """
         order = np.argsort(-score, kind="stable")
         starts = np.flatnonzero(np.diff(score[order], prepend=np.inf))
         ordered, sign = weights[:, order], positive[order]

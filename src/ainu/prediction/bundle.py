@@ -160,6 +160,11 @@ def _checked_files(info: Mapping[str, Any]) -> list[str]:
 def read_info(folder: str | Path) -> dict[str, Any]:
     """Read `ainu-model.json` of a bundle.
 
+    Parameters
+    ----------
+    folder : path
+        The bundle.
+
     Returns
     -------
     dict
@@ -192,6 +197,11 @@ def read_info(folder: str | Path) -> dict[str, Any]:
 
 def verify(folder: str | Path) -> None:
     """Check the files of a bundle against `SHA256SUMS`.
+
+    Parameters
+    ----------
+    folder : path
+        The bundle.
 
     Raises
     ------

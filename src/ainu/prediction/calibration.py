@@ -82,7 +82,14 @@ class CalibrationSet:
 
 
 def calibrate(known: CalibrationSet, coverage: float) -> Calibration:
-    """Fit temperature and conformal threshold to out-of-fold predictions, so that sets reach `coverage`.
+    """Fit temperature and conformal threshold to out-of-fold predictions.
+
+    Parameters
+    ----------
+    known : CalibrationSet
+        Out-of-fold predictions of nuclei of known class.
+    coverage : float
+        Share of nuclei whose prediction set is to hold the true class.
 
     Returns
     -------
@@ -192,6 +199,13 @@ def coverage_by_replicate(known: CalibrationSet, coverage: float) -> dict[str, f
     """Coverage of each replicate when calibrated on all others; empty with a single replicate.
 
     The others are one fewer than for new nuclei, so that a number of replicates that just suffices there does not here.
+
+    Parameters
+    ----------
+    known : CalibrationSet
+        Out-of-fold predictions of nuclei of known class.
+    coverage : float
+        As in `calibrate`.
 
     Returns
     -------

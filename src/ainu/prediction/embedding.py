@@ -28,7 +28,21 @@ ANCHORS = 128
 
 @torch.inference_mode()
 def activations(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.float64]:
-    """(n, d) float64 activations before the last layer of a model, for the nuclei with these (n,) indices."""
+    """Activations before the last layer of a model.
+
+    Parameters
+    ----------
+    model : Model
+        Trained.
+    dataset : Dataset
+        Of images like those it was trained on.
+    rows : (n,) int
+        Indices of the nuclei.
+
+    Returns
+    -------
+    (n, d) float64
+    """
     views = trained_views(dataset, model.info)
     parts = [features(model.network, views.batch(rows[start : start + BATCH])) for start in range(0, len(rows), BATCH)]
     return torch.cat(parts).double().numpy()
@@ -71,7 +85,17 @@ def _directions(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def write_relative(path: str | Path, dataset: Dataset, values: NDArray[np.float64]) -> None:
-    """Write the (N, a) similarities as `relative`, beside `nucleus`, to HDF5."""
+    """Write similarities as `relative`, beside `nucleus`, to HDF5.
+
+    Parameters
+    ----------
+    path : path
+        The file to write.
+    dataset : Dataset
+        Gives the names of the nuclei.
+    values : (N, a) float64
+        As `relative_features` returns them; stored as float32.
+    """
     with new_file(path) as file:
         write_array(file, "nucleus", dataset.nucleus)
         write_array(file, "relative", values.astype(np.float32))

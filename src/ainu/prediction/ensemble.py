@@ -30,6 +30,13 @@ UNLIKE, UNDECIDED = "unlike training", "undecided"
 def check_match(model: Model, dataset: Dataset) -> None:
     """Refuse images of another kind than the model was trained on.
 
+    Parameters
+    ----------
+    model : Model
+        Trained.
+    dataset : Dataset
+        The images.
+
     Raises
     ------
     AinuError

@@ -10,7 +10,22 @@ from numpy.typing import NDArray
 
 
 def with_probabilities(rows: pd.DataFrame, values: NDArray[np.float64], classes: Sequence[str]) -> pd.DataFrame:
-    """`rows` with `predicted` and a column `p_{class}` per class, from (n, k) probabilities."""
+    """Add the probabilities and the predicted class to a table.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        One row per prediction.
+    values : (n, k) float64
+        Probability of each class.
+    classes : sequence of str
+        In the order of the columns.
+
+    Returns
+    -------
+    DataFrame
+        `rows` with `predicted` and a column `p_{class}` per class.
+    """
     table = rows.assign(predicted=np.asarray(classes, object)[values.argmax(1)])
     return table.assign(**{f"p_{name}": values[:, index] for index, name in enumerate(classes)})
 

@@ -144,7 +144,22 @@ def clustering_sentence(path: Path | None) -> str:
 
 
 def ground_truth(path: Path | None, channels: Sequence[str], scorecard: Scorecard) -> dict[str, Any] | None:
-    """How far attribution finds the difference that was simulated."""
+    """How far attribution finds the difference that was simulated.
+
+    Parameters
+    ----------
+    path : path, optional
+        `truth.json`; None for measured data.
+    channels : sequence of str
+        In the order of the columns.
+    scorecard : Scorecard
+        Gives the order of the methods.
+
+    Returns
+    -------
+    dict or None
+        `table`, and `best`: value, method and channel of the highest enrichment.
+    """
     if path is None:
         return None
     found = read_result(path)
@@ -174,7 +189,25 @@ def map_methods(path: Path | None, scorecard: Scorecard) -> tuple[str, ...]:
 def class_means(
     path: Path | None, methods: Sequence[str], dataset: DatasetSummary, classes: Sequence[str], scorecard: Scorecard
 ) -> list[Picture]:
-    """The mean map of each class, a picture per method with its verdict."""
+    """The mean map of each class, a picture per method with its verdict.
+
+    Parameters
+    ----------
+    path : path, optional
+        The file of maps; without it there are no pictures.
+    methods : sequence of str
+        Methods to draw.
+    dataset : DatasetSummary
+        Gives class and channels.
+    classes : sequence of str
+        In the order of the picture.
+    scorecard : Scorecard
+        Gives the verdicts.
+
+    Returns
+    -------
+    list of Picture
+    """
     return [_class_mean(Path(path), method, dataset, classes, scorecard) for method in methods if path is not None]
 
 

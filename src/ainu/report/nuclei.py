@@ -101,7 +101,25 @@ def drawn_nuclei(
     sources: ReportSources,
     methods: Sequence[str],
 ) -> DrawnNuclei:
-    """The nuclei to look at, in the order of the predictions; of too many, errors and confident ones stay."""
+    """The nuclei to look at, in the order of the predictions; of too many, errors and confident ones stay.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As `read_predictions` reads it.
+    classes : sequence of str
+        Of the experiment.
+    dataset : DatasetSummary
+        Gives the channels.
+    sources : ReportSources
+        The files of images and maps.
+    methods : sequence of str
+        Attribution methods, best first.
+
+    Returns
+    -------
+    DrawnNuclei
+    """
     records = predictions.to_dict("records")
     with _open_images(sources, methods) as images:
         drawable = [index for index, record in enumerate(records) if record["nucleus"] in images]

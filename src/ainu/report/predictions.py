@@ -20,7 +20,21 @@ OUT_OF_DISTRIBUTION = "unlike training"
 
 
 def prediction_table(predictions: pd.DataFrame, classes: Sequence[str], nuclei: Sequence[Nucleus]) -> PageTable:
-    """The out-of-fold prediction of each nucleus, linked to its picture."""
+    """The out-of-fold prediction of each nucleus, linked to its picture.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As `read_predictions` reads it.
+    classes : sequence of str
+        In the order of the columns.
+    nuclei : sequence of Nucleus
+        Those with a picture.
+
+    Returns
+    -------
+    PageTable
+    """
     anchors = {nucleus.name: nucleus.anchor for nucleus in nuclei}
     shown = predictions[["nucleus", "replicate", "label", "predicted"]].copy()
     shown["correct"] = np.where(predictions["label"] == predictions["predicted"], "yes", "no")

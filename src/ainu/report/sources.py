@@ -116,7 +116,12 @@ def read_dataset(path: Path) -> DatasetSummary:
 
 
 def read_result(path: Path) -> Any:
-    """Content of a JSON file of the results.
+    """Read a JSON file of the results.
+
+    Parameters
+    ----------
+    path : path
+        The file.
 
     Returns
     -------
@@ -136,6 +141,11 @@ def read_result(path: Path) -> Any:
 
 def read_text_table(path: Path) -> pd.DataFrame:
     """Read a tab-separated table.
+
+    Parameters
+    ----------
+    path : path
+        The file.
 
     Returns
     -------

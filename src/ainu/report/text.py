@@ -61,5 +61,19 @@ def names_text(names: Iterable[Any]) -> Markup:
 
 
 def counted(number: int, one: str, several: str = "") -> str:
-    """A number with its noun: "1 nucleus", "12 nuclei"."""
+    """A number with its noun: "1 nucleus", "12 nuclei".
+
+    Parameters
+    ----------
+    number : int
+        How many.
+    one : str
+        The noun after 1.
+    several : str
+        The noun after other numbers; by default `one` with an s.
+
+    Returns
+    -------
+    str
+    """
     return f"{number_text(int(number))} {one if number == 1 else several or one + 's'}"

@@ -160,7 +160,24 @@ def bars(metrics: JsonObject) -> list[ScoreBar]:
 
 
 def warnings(metrics: JsonObject, qc: Path | None, scorecard: Scorecard, new: pd.DataFrame | None) -> list[str]:
-    """What a reader has to know before trusting anything below."""
+    """What a reader has to know before trusting anything below.
+
+    Parameters
+    ----------
+    metrics : mapping
+        `metrics.json`.
+    qc : path, optional
+        The table of the quality control.
+    scorecard : Scorecard
+        Verdicts of the attribution methods.
+    new : DataFrame, optional
+        Predictions of new samples.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
     said = [*_skipped(qc), *(metrics.get("warnings") or [])]
     alarming = [str(audit["says"]) for audit in audits_of(metrics) if audit.get("warning")]
     said += [says for says in alarming if not any(says in warning for warning in said)]
@@ -191,7 +208,24 @@ def _skipped(path: Path | None) -> list[str]:
 
 
 def checks(metrics: JsonObject, dataset: DatasetSummary, splits_checked: bool, scorecard: Scorecard) -> list[Check]:
-    """Why the verdict can be trusted, or cannot, a line each."""
+    """Why the verdict can be trusted, or cannot.
+
+    Parameters
+    ----------
+    metrics : mapping
+        `metrics.json`.
+    dataset : DatasetSummary
+        Gives the replicates.
+    splits_checked : bool
+        Whether the folds were given, and so checked.
+    scorecard : Scorecard
+        Verdicts of the attribution methods.
+
+    Returns
+    -------
+    list of Check
+        In the order of the page.
+    """
     return [
         _chance_check(metrics),
         _replicate_check(dataset, splits_checked),
