@@ -16,7 +16,7 @@ _HOME = {
     "estimate_drift": "drift.correction",
     "Quality": "quality.filters",
     "filter_quality": "quality.filters",
-    "Nuclei": "nuclei.find",
+    "Nuclei": "nuclei.table",
     "find_nuclei": "nuclei.find",
     "Render": "images.settings",
     "voxelize": "images.render",

@@ -26,9 +26,11 @@ from ainu.images.ome_tiff import export_images
 from ainu.images.render import Render, fit_canvas, voxelize_shard
 from ainu.localizations import export
 from ainu.localizations.table import Localizations
-from ainu.nuclei.find import find_shard, read_nuclei
+from ainu.nuclei.find import find_shard
+from ainu.nuclei.table import read_nuclei
 from ainu.quality.filters import filter_shard
-from ainu.quality.summary import gather, qc_shard
+from ainu.quality.gather import gather
+from ainu.quality.summary import qc_shard
 from ainu.shards import failures_in
 
 RENDER = Render(400, 12_800)
@@ -126,7 +128,7 @@ CASES = {
     "voxelize tiny": ("images.render", "voxelize", False),
     "fingerprint": ("folds.duplicate_recordings", "fingerprint", False),
     "measure_features": ("evaluation.features", "nucleus_features", True),
-    "qc": ("quality.summary", "summarise", True),
+    "qc": ("quality.summary", "summary_row", True),
 }
 """By stage: a function of its module, and whether the sample's nuclei are in the dataset all the same."""
 

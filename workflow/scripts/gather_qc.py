@@ -1,7 +1,7 @@
 """Join the quality summaries of all shards."""
 
 from ainu.errors import job
-from ainu.quality.summary import gather
+from ainu.quality.gather import gather
 
 with job(snakemake.log[0]):
     folders, stages = snakemake.input.folders, snakemake.input.stages

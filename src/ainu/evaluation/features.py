@@ -22,7 +22,7 @@ from ainu.evaluation.pair_correlation import Raster, pair_correlation, ripley_l
 from ainu.hdf5 import write_array
 from ainu.images.render import split_by_nucleus
 from ainu.localizations.table import Localizations, load
-from ainu.nuclei.find import Nuclei, read_nuclei
+from ainu.nuclei.table import Nuclei, read_nuclei
 from ainu.shards import write_shard
 
 Floats = NDArray[np.float64]

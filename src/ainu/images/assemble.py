@@ -20,7 +20,7 @@ from ainu.images.binning import planes_of
 from ainu.images.dataset import NUMBERS, SCHEMA, TEXT
 from ainu.images.render import canvas_pose, canvas_positions, new_images, split_by_nucleus
 from ainu.localizations.table import Localizations, load
-from ainu.nuclei.find import read_nuclei
+from ainu.nuclei.table import read_nuclei
 from ainu.shards import failure_lines, failures_in
 
 

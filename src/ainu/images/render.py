@@ -21,8 +21,8 @@ from ainu.images.binning import planes_of
 from ainu.images.gaussian import add_kernels, spread
 from ainu.images.settings import FITTED, Render
 from ainu.localizations.table import Localizations, load
-from ainu.nuclei.find import read_nuclei
 from ainu.nuclei.orientation import Pose
+from ainu.nuclei.table import read_nuclei
 from ainu.shards import write_shard
 
 BLOCK = 32_768

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,42 +15,17 @@ from scipy import ndimage
 
 from ainu.errors import AinuError
 from ainu.failures import open_sample
-from ainu.hdf5 import write_array
 from ainu.localizations.table import Localizations, load
 from ainu.nuclei.grid import Grid
 from ainu.nuclei.manual_outlines import NOT_DRAWN, Drawn, read_drawn
 from ainu.nuclei.measure import measure
 from ainu.nuclei.segmentation import closed, segment
 from ainu.nuclei.settings import Range, SearchSettings
+from ainu.nuclei.table import Nuclei, write_nuclei
 from ainu.shards import write_shard
 
 METHODS = ("density", "roi", "labels", "column", "whole")
 _NOWHERE = Localizations(np.zeros(0, np.float32), np.zeros(0, np.float32), np.zeros(0, np.uint8), channels=())
-
-
-@dataclass(frozen=True)
-class Nuclei:
-    """Nuclei of one field.
-
-    Attributes
-    ----------
-    label : (n,) uint16
-        Nucleus of each localization, 0 outside.
-    table : DataFrame
-        One row per nucleus: `nucleus` (its label), `x_nm`, `y_nm` (centroid), `area_um2`, `solidity` (area over that
-        of the convex hull), `roundness` (4 pi area / perimeter²), `localizations`, `border` (cut by the edge of the
-        field), `reach_nm` and `aligned_reach_nm` (half the edge of the square that holds it, with the axes of the field
-        and along its long axis).
-    mask : (Y, X) uint16
-        Label image.
-    grid : Grid
-        Where the label image lies.
-    """
-
-    label: NDArray[np.uint16]
-    table: pd.DataFrame
-    mask: NDArray[np.uint16]
-    grid: Grid
 
 
 def find_nuclei(
@@ -285,19 +259,4 @@ def _find_sample(
         keep = quality["reason"][()] == 0
     drawn = read_drawn(settings.method, *rois[sample]) if sample in rois else NOT_DRAWN
     table = load(inputs["raw"], sample, drift=inputs["drift"])
-    nuclei = locate_nuclei(table, settings, drawn, keep)
-    write_array(group, "label", nuclei.label)
-    write_array(group, "mask", nuclei.mask)
-    group["mask"].attrs.update(x_nm=nuclei.grid.x_nm, y_nm=nuclei.grid.y_nm, pixel_nm=nuclei.grid.pixel_nm)
-    columns = group.create_group("table")
-    for name, values in nuclei.table.items():
-        write_array(columns, str(name), values.to_numpy())
-
-
-def read_nuclei(path: str | Path, sample: str) -> Nuclei:
-    """Read the nuclei of a sample."""
-    with open_sample(path, sample) as group:
-        table = pd.DataFrame({name: values[()] for name, values in group["table"].items()})
-        mask = group["mask"][()]
-        place = {name: float(value) for name, value in group["mask"].attrs.items()}
-        return Nuclei(group["label"][()], table, mask, Grid(**place, shape=mask.shape))
+    write_nuclei(group, locate_nuclei(table, settings, drawn, keep))

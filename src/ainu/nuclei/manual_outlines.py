@@ -35,7 +35,7 @@ NOT_DRAWN = Drawn()
 def read_drawn(method: str, path: str, pixel_nm: float) -> Drawn:
     """Read a label image for the method "labels", else ImageJ ROIs; `pixel_nm` is the pixel of the image, nm."""
     if method == "labels":
-        return Drawn(labels=read_labels(path, pixel_nm))
+        return Drawn(labels=read_label_image(path, pixel_nm))
     return Drawn(rois=read_rois(path, pixel_nm))
 
 
@@ -72,7 +72,7 @@ def read_rois(path: str | Path, pixel_nm: float) -> list[NDArray[np.float64]]:
     return [outline for outline in outlines if len(outline) > 2]
 
 
-def read_labels(path: str | Path, pixel_nm: float) -> tuple[NDArray[np.int64], float]:
+def read_label_image(path: str | Path, pixel_nm: float) -> tuple[NDArray[np.int64], float]:
     """Read a label image.
 
     Parameters

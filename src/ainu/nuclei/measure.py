@@ -99,15 +99,3 @@ def _cut_off(mask: NDArray[Any], table: pd.DataFrame, grid: Grid, localizations:
     contact = np.max([np.bincount(side, minlength=size) for side in sides], axis=0)[table["nucleus"].astype(int)]
     diameter = 2 * np.sqrt(table["area_um2"].to_numpy(float) * 1e6 / np.pi) / grid.pixel_nm
     return contact > 0.4 * diameter
-
-
-def outlines(mask: NDArray[np.uint16], grid: Grid) -> list[NDArray[np.float64]]:
-    """Outline, (m, 2) float64 in nm, of each nucleus of a label image (Y, X)."""
-    from skimage.measure import find_contours
-
-    found = []
-    for number in range(1, int(mask.max(initial=0)) + 1):
-        contours = find_contours(np.pad(mask == number, 1).astype(float), 0.5)
-        longest = max(contours, key=len)[:, ::-1] - 0.5
-        found.append(longest * grid.pixel_nm + [grid.x_nm, grid.y_nm])
-    return found

@@ -22,7 +22,7 @@ from ainu.figures.names import short
 from ainu.figures.scale_bar import length_text, scale_bar
 from ainu.figures.style import absent, styled
 from ainu.localizations.fourier_ring import THRESHOLD
-from ainu.nuclei.measure import outlines
+from ainu.nuclei.table import mask_outlines
 from ainu.quality.filters import Quality
 from ainu.quality.frc import Resolution
 from ainu.quality.nena import Precision
@@ -143,7 +143,7 @@ def _numbers(summary: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _draw_overviews(page: _Page, sample: Sample) -> None:
-    kept, found = sample.kept, outlines(sample.nuclei.mask, sample.nuclei.grid)
+    kept, found = sample.kept, mask_outlines(sample.nuclei.mask, sample.nuclei.grid)
     wide = WIDTH / len(kept.channels)
     edge = min(wide - 0.3, OVERVIEW - 0.42)
     low, size = _field(kept.x, kept.y)

@@ -16,18 +16,18 @@ from ainu.failures import SampleFailure
 from ainu.figures.saving import save
 from ainu.files import write_table
 from ainu.localizations.table import Localizations, load
-from ainu.nuclei.find import read_nuclei
+from ainu.nuclei.table import read_nuclei
 from ainu.quality.filters import read_quality
 from ainu.quality.frc import ring_correlation
 from ainu.quality.nena import repeated_localization
 from ainu.quality.page import qc_page
 from ainu.quality.warnings import Sample, flags, worst_residual
-from ainu.shards import each_sample, failures_in, guarded
+from ainu.shards import each_sample, guarded
 
 Row = dict[str, str | int | float | None]
 
 
-def examine(inputs: Mapping[str, str], name: str) -> Sample:
+def measure_sample(inputs: Mapping[str, str], name: str) -> Sample:
     """Read the results of the stages for a sample, and measure its precision and resolution.
 
     Precision is measured before blinks are merged, since it needs emitters in several frames; resolution after.
@@ -56,7 +56,7 @@ def examine(inputs: Mapping[str, str], name: str) -> Sample:
     )
 
 
-def summarise(sample: Sample) -> Row:
+def summary_row(sample: Sample) -> Row:
     """Row of `qc/summary.tsv`: flags, counts in and out per reason, drift, precision, resolution, nuclei."""
     table, kept, quality = sample.table, sample.kept, sample.quality
     return {
@@ -119,7 +119,7 @@ def qc_shard(inputs: Mapping[str, str], folder: str | Path, samples: Sequence[st
     Parameters
     ----------
     inputs : mapping of str to path
-        As for `examine`.
+        As for `measure_sample`.
     folder : path
         `results/qc/{shard}`.
     samples : sequence of str
@@ -148,27 +148,7 @@ def _summary(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def _qc_sample(inputs: dict[str, str], folder: Path, name: str) -> Row:
-    sample = examine(inputs, name)
-    row: Row = {"sample": name, **summarise(sample)}
+    sample = measure_sample(inputs, name)
+    row: Row = {"sample": name, **summary_row(sample)}
     save(qc_page(sample, row), folder / f"{name}.png", dpi=90)
     return row
-
-
-def gather(summaries: Sequence[str | Path], output: str | Path, stages: Sequence[str | Path] = ()) -> None:
-    """Join the shards' summaries into one table.
-
-    Parameters
-    ----------
-    summaries : sequence of path
-        `summary.tsv` of each shard.
-    output : path
-        The joint table.
-    stages : sequence of path
-        Shard files of stages that the summaries do not cover: a sample that failed there has the reason under
-        `skipped` as well.
-    """
-    parts = [pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False) for path in summaries]
-    table, failed = pd.concat(parts, ignore_index=True).fillna(""), failures_in(stages)
-    known = table.pop("skipped") if "skipped" in table else [""] * len(table)
-    reasons = [[why, *map(str, failed.get(name, ()))] for name, why in zip(table["sample"], known, strict=True)]
-    write_table(output, table.assign(skipped=["; ".join(dict.fromkeys(filter(None, whys))) for whys in reasons]))

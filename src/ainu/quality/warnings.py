@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ainu.drift.correction import Drift
 from ainu.localizations.table import Localizations
-from ainu.nuclei.find import Nuclei
+from ainu.nuclei.table import Nuclei
 from ainu.quality.filters import REASONS, Quality, crowded_places
 from ainu.quality.frc import Resolution
 from ainu.quality.nena import Precision

@@ -18,7 +18,7 @@ from ainu.files import write_table
 from ainu.folds.label_permutation import PermutableLabels
 from ainu.images.dataset import Dataset, voxel_centres
 from ainu.images.thinning import equal_counts
-from ainu.nuclei.find import read_nuclei
+from ainu.nuclei.table import read_nuclei
 from ainu.training.cross_validation import CrossValidation
 from ainu.training.held_out import predict_held_out
 from ainu.training.recipe import Design

@@ -19,9 +19,10 @@ from ainu.localizations.ingest import ingest_shard
 from ainu.localizations.settings import AlignmentSettings, CrosstalkSettings, ReadingSettings
 from ainu.localizations.table import Localizations
 from ainu.nuclei.find import find_shard
-from ainu.quality import summary as qc
 from ainu.quality.filters import filter_shard, read_quality
+from ainu.quality.gather import gather
 from ainu.quality.spot_widths import filtered_columns
+from ainu.quality.summary import qc_shard
 from ainu.settings.check import check
 from ainu.shards import failures_in
 from ainu.typed import plain, typed
@@ -118,8 +119,8 @@ def test_a_skipped_sample_goes_through_all_stages_and_into_the_summary(tmp_path,
     find_shard(inputs, path["nuclei"], samples, search_settings(), {})
     inputs["nuclei"] = str(path["nuclei"])
     voxelize_shard(inputs, path["voxels"], samples, typed(Render, config["renders"]["overview200"]), ["PolII", "DNA"])
-    qc.qc_shard(inputs, tmp_path / "qc", samples)
-    qc.gather([tmp_path / "qc/summary.tsv"], tmp_path / "summary.tsv")
+    qc_shard(inputs, tmp_path / "qc", samples)
+    gather([tmp_path / "qc/summary.tsv"], tmp_path / "summary.tsv")
     rows = [{"sample": name, "shard": "s", "replicate": name, "label": name} for name in samples]
     found = assemble({"s": path["voxels"]}, rows, ["PolII", "DNA"], tmp_path / "dataset.h5")
     assert found == 1

@@ -9,9 +9,9 @@ import tifffile
 
 from ainu.errors import AinuError
 from ainu.localizations.table import Localizations
-from ainu.nuclei.find import Nuclei, find_nuclei
-from ainu.nuclei.manual_outlines import read_labels, read_rois
-from ainu.nuclei.measure import outlines
+from ainu.nuclei.find import find_nuclei
+from ainu.nuclei.manual_outlines import read_label_image, read_rois
+from ainu.nuclei.table import Nuclei, mask_outlines
 from ainu.simulation.conditions import Condition
 from ainu.simulation.fields import simulate
 from ainu.simulation.truth import Truth
@@ -116,7 +116,7 @@ def test_a_label_image_says_which_localizations_belong_together(tmp_path):
     found = find_nuclei(
         table,
         method="labels",
-        labels=read_labels(tmp_path / "labels.tif", 100.0),
+        labels=read_label_image(tmp_path / "labels.tif", 100.0),
         area_um2=(1, None),
         min_localizations=1,
     )
@@ -128,7 +128,7 @@ def test_a_label_image_says_which_localizations_belong_together(tmp_path):
 def test_an_image_that_holds_no_labels_is_refused(tmp_path, image):
     tifffile.imwrite(tmp_path / "labels.tif", image, photometric="minisblack")
     with pytest.raises(AinuError, match=r"labels\.tif.*whole numbers"):
-        read_labels(tmp_path / "labels.tif", 100.0)
+        read_label_image(tmp_path / "labels.tif", 100.0)
 
 
 def test_drawn_outlines_become_nuclei(tmp_path):
@@ -157,5 +157,5 @@ def test_the_square_of_the_table_holds_all_localizations_of_a_nucleus():
 
 def test_an_outline_surrounds_the_nucleus():
     found = find_nuclei(disc(40_000, (10_000, 10_000), 4000))
-    (outline,) = outlines(found.mask, found.grid)
+    (outline,) = mask_outlines(found.mask, found.grid)
     assert np.hypot(*(outline - 10_000).T) == pytest.approx(4000, abs=350)

@@ -24,9 +24,10 @@ from ainu.localizations.table import load
 from ainu.nuclei.find import find_shard
 from ainu.quality.filters import filter_shard
 from ainu.quality.frc import ring_correlation
+from ainu.quality.gather import gather
 from ainu.quality.nena import repeated_localization
 from ainu.quality.page import qc_page
-from ainu.quality.summary import examine, gather, qc_shard, summarise
+from ainu.quality.summary import measure_sample, qc_shard, summary_row
 from ainu.quality.warnings import Sample, flags
 from ainu.simulation.conditions import CONDITIONS
 
@@ -73,7 +74,7 @@ def joined(one: Localizations, x, y, frame) -> Localizations:
 
 def texts(examined: Sample, **changes) -> str:
     """All that a page says."""
-    page = qc_page(examined, {"sample": "fov1"} | summarise(examined) | changes)
+    page = qc_page(examined, {"sample": "fov1"} | summary_row(examined) | changes)
     root = ElementTree.fromstring(encode(page, "svg"))
     return "\n".join("".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text"))
 
@@ -113,7 +114,7 @@ def test_large_and_residual_drift_are_flagged():
 def test_a_refused_correction_is_reported_and_its_residual_is_not():
     nothing = np.zeros((4000, 3), np.float32)
     refused = {"verdict": "failed", "residual_nm": 0.4, "warning": "a drift of 90 nm was found, but"}
-    row = summarise(examined(simulated(), Drift(nothing, "rcc", refused)))
+    row = summary_row(examined(simulated(), Drift(nothing, "rcc", refused)))
     assert (row["drift_verdict"], row["drift_residual_nm"]) == ("failed", None)
     assert row["drift_warning"] == "a drift of 90 nm was found, but"
 
@@ -123,7 +124,7 @@ def test_a_drift_in_z_that_was_not_corrected_is_flagged():
     notes = {"verdict": "corrected", "warning": None, "verdict_z": "worse", "warning_z": "it blurs"}
     drift = Drift(walk, "aim", notes | {"residual_z_nm": 2.0})
     assert flagged(simulated(), drift) == "drift in z not corrected (worse)"
-    row = summarise(examined(simulated(), drift))
+    row = summary_row(examined(simulated(), drift))
     assert (row["drift_verdict"], row["drift_verdict_z"], row["drift_warning"]) == ("corrected", "worse", "it blurs")
     assert row["drift_residual_z_nm"] is None
 
@@ -132,7 +133,7 @@ def test_the_page_shows_the_warning_of_the_drift():
     warning = "frames 6000-6999 share little structure with the others; their drift may be wrong"
     walk = np.linspace(0, 100, 4000, dtype=np.float32)[:, None] * np.ones(2, np.float32)
     sample = examined(simulated(), Drift(walk, "aim", {"verdict": "corrected", "warning": warning}))
-    assert f"Drift: {warning}." in texts(sample, **summarise(sample))
+    assert f"Drift: {warning}." in texts(sample, **summary_row(sample))
 
 
 def test_early_bleaching_is_flagged():
@@ -198,14 +199,14 @@ def test_nothing_left_is_the_only_flag():
 
 @pytest.mark.parametrize("settings", [{}, {"photons": (1e9, None)}, {"merge": {"radius_nm": 20, "dark_frames": 0}}])
 def test_a_row_adds_up(settings):
-    row = summarise(examined(simulated(), **settings))
+    row = summary_row(examined(simulated(), **settings))
     assert row["kept"] + sum(value for name, value in row.items() if name.startswith("dropped_")) == row["rows"]
     assert row["kept_PolII"] + row["kept_DNA"] == row["kept"]
 
 
 def test_a_page_shows_numbers_reasons_flags_and_thresholds():
     sample = examined(simulated(), photons=("q0.1", None), extra={"background": (10, 30)})
-    row = summarise(sample)
+    row = summary_row(sample)
     shown = texts(sample, flags="no nucleus; bleached early", drift_verdict="applied")
     for text in ("fov1", "Flags: no nucleus; bleached early.", "drift verdict: applied", "drift (nm)", "per frame"):
         assert text in shown
@@ -296,7 +297,7 @@ def test_merged_blinks_reach_those_who_load_the_sample(tmp_path):
     table = simulated()
     paths = stages(tmp_path, {"fov1": table})
     kept = load(paths["raw"], "fov1", drift=paths["drift"], quality=paths["quality"], nuclei=paths["nuclei"])
-    sample = examine(paths, "fov1")
+    sample = measure_sample(paths, "fov1")
     with h5py.File(paths["quality"]) as file:
         counts = json.loads(file["fov1"].attrs["counts"])
     assert len(kept) == counts["kept"] == len(sample.kept)
@@ -319,7 +320,7 @@ def test_summaries_of_shards_with_other_channels_are_joined(tmp_path):
 
 def test_the_same_sample_gives_the_same_page():
     sample = examined(simulated())
-    row = summarise(sample)
+    row = summary_row(sample)
     first, second = (encode(qc_page(sample, row), "png", dpi=90) for _ in range(2))
     assert first == second
 

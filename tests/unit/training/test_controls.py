@@ -12,7 +12,7 @@ from ainu import Render, find_nuclei, simulate, voxelize
 from ainu.files import read_table
 from ainu.hdf5 import new_file, write_array
 from ainu.images.dataset import Dataset
-from ainu.nuclei.find import Nuclei
+from ainu.nuclei.table import Nuclei
 from ainu.training.controls import control_dataset, train_controls, train_permuted
 from ainu.training.cross_validation import CrossValidation
 
