@@ -22,7 +22,17 @@ STORAGE: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffl
 
 
 def write_array(group: h5py.Group, name: str, values: NDArray[Any]) -> None:
-    """Store an array of any shape `(...)`, compactly and reproducibly (strings as UTF-8)."""
+    """Store an array compactly and reproducibly (strings as UTF-8).
+
+    Parameters
+    ----------
+    group : h5py.Group
+        Where it is stored.
+    name : str
+        Of the dataset.
+    values : (...) numbers or strings
+        Of any shape.
+    """
     values = np.asarray(values)
     if values.dtype.kind in "UO":
         group.create_dataset(name, data=values.astype(object), dtype=h5py.string_dtype(), track_times=False)

@@ -230,7 +230,24 @@ def failure_lines(failed: Mapping[str, Sequence[SampleFailure]]) -> str:
 
 
 def each(function: Callable[[Any], T], items: Sequence[Any], threads: int, title: str) -> list[T]:
-    """`[function(item) for item in items]` over processes, with a progress bar."""
+    """`[function(item) for item in items]` over processes, with a progress bar.
+
+    Parameters
+    ----------
+    function : callable
+        Of one item; both travel to other processes.
+    items : sequence
+        Whatever the function takes.
+    threads : int
+        Processes at most.
+    title : str
+        Of the progress bar.
+
+    Returns
+    -------
+    list
+        The results, in the order of the items.
+    """
     with _processes(min(threads, len(items))) as pool:
         found = pool.map(function, items)
         return list(tqdm(found, total=len(items), desc=title, file=sys.stderr, mininterval=2))

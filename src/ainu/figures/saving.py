@@ -56,6 +56,15 @@ def save(figure: Figure, path: str | Path, *, dpi: int = 150) -> None:
     """Write a figure in the format that the name ends in (.svg, .png or .pdf); the file appears when it is whole.
 
     An SVG, for the screen, gets a PDF beside it, for papers.
+
+    Parameters
+    ----------
+    figure : Figure
+        To be drawn.
+    path : path
+        Of the file.
+    dpi : int
+        Dots per inch of what is drawn as pixels.
     """
     path = Path(path)
     for name in (path, path.with_suffix(".pdf")) if path.suffix.lower() == ".svg" else (path,):

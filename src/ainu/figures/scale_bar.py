@@ -13,6 +13,11 @@ from ainu.errors import AinuError
 def scale_bar_nm(width_nm: float) -> float:
     """Length of the scale bar of a picture.
 
+    Parameters
+    ----------
+    width_nm : float
+        Width of the picture, nm.
+
     Returns
     -------
     float

@@ -131,6 +131,11 @@ def fingerprint(table: Localizations) -> NDArray[np.float32]:
 
     Frame t counts into bin t modulo `BINS`, so that long recordings have fingerprints of the same length.
 
+    Parameters
+    ----------
+    table : Localizations
+        Of one recording, (n,).
+
     Returns
     -------
     (BINS,) float32
@@ -176,6 +181,11 @@ def similar_pairs(recordings: Sequence[Recording]) -> list[tuple[int, int]]:
     Frames may be counted from 0 in one file and from 1 in the other. What all recordings share, such as a rhythm of the
     lasers, is subtracted where there are enough of them (20) to estimate it.
 
+    Parameters
+    ----------
+    recordings : sequence of Recording
+        Of all samples.
+
     Returns
     -------
     list of (int, int)
@@ -207,6 +217,11 @@ def shared_fraction(one: Localizations, other: Localizations) -> float:
 
     Localizations of the same frame are compared in pairs: offsets between the same emitters pile up in one place, those
     between different ones spread over the field.
+
+    Parameters
+    ----------
+    one, other : Localizations
+        Two recordings, (n,) and (m,).
 
     Returns
     -------
@@ -372,5 +387,17 @@ def check_recordings(
     raw: Mapping[str, str | Path],
     output: str | Path,
 ) -> None:
-    """Write the result of `refuse_duplicates` as JSON, or stop as it does."""
+    """Write the result of `refuse_duplicates` as JSON, or stop as it does.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        `sample`, `replicate`, `label` and `role` of the experiment's samples.
+    fingerprints : sequence of path
+        As `fingerprint_shard` writes them.
+    raw : mapping of str to path
+        Localization file of each sample.
+    output : path
+        The JSON file.
+    """
     write_json(output, refuse_duplicates(rows, fingerprints, raw))

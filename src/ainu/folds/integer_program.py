@@ -125,7 +125,7 @@ def lowest_deviation(
     work : int
         Limit: nodes times variables.
     deadline : float
-        Limit, by `time.monotonic`.
+        Limit, by `time.monotonic`, s.
 
     Returns
     -------
@@ -168,14 +168,44 @@ def _next_attainable(problem: Problem, bound: float, best: Fraction) -> Fraction
 
 
 def better(problem: Problem, known: Counts, found: Counts | None) -> Counts:
-    """The better of two (T, F) assignments; `known` where both are as good."""
+    """The better of two (T, F) assignments; `known` where both are as good.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is assigned.
+    known : (T, F) int64
+        One assignment.
+    found : (T, F) int64, optional
+        Another one; None where there is none.
+
+    Returns
+    -------
+    (T, F) int64
+        One of the two.
+    """
     if found is None or problem.quality(found) >= problem.quality(known):
         return known
     return found
 
 
 def evened_out(problem: Problem, start: Counts, deadline: float) -> Counts:
-    """(T, F) assignment with the smallest sum of deviations among those whose largest deviation is no larger."""
+    """(T, F) assignment with the smallest sum of deviations among those whose largest deviation is no larger.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is assigned.
+    start : (T, F) int64
+        An assignment; its largest deviation is the limit.
+    deadline : float
+        Limit, by `time.monotonic`, s.
+
+    Returns
+    -------
+    (T, F) int64
+        `start` where nothing better was found.
+    """
     with _quiet():
         program, total = _capped(problem, problem.quality(start)[1], start)
         program.model.setObjective(total)
@@ -184,7 +214,24 @@ def evened_out(problem: Problem, start: Counts, deadline: float) -> Counts:
 
 
 def other_optimum(problem: Problem, start: Counts, rng: np.random.Generator, deadline: float) -> Counts:
-    """(T, F) assignment as good as `start`, chosen among all such by random costs."""
+    """(T, F) assignment as good as `start`, chosen among all such by random costs.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is assigned.
+    start : (T, F) int64
+        An optimal assignment.
+    rng : Generator
+        For the costs.
+    deadline : float
+        Limit, by `time.monotonic`, s.
+
+    Returns
+    -------
+    (T, F) int64
+        `start` where no other was found.
+    """
     import pulp
 
     _, worst, spread = problem.quality(start)

@@ -103,6 +103,13 @@ class PermutableLabels:
 def p_value(value: float, null: list[float]) -> dict[str, Any]:
     """The p-value of a score against the n scores reached with permuted labels.
 
+    Parameters
+    ----------
+    value : float
+        The score.
+    null : list of float
+        The n scores with permuted labels.
+
     Returns
     -------
     dict

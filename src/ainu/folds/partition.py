@@ -83,7 +83,22 @@ def _batches(nuclei: pd.DataFrame) -> pd.DataFrame:
 
 
 def deal(replicates: Replicates, assignment: Counts, rng: np.random.Generator) -> dict[str, int]:
-    """The part of each replicate, drawn at random among those of its kind, from a (T, F) assignment."""
+    """The part of each replicate, drawn at random among those of its kind, from a (T, F) assignment.
+
+    Parameters
+    ----------
+    replicates : Replicates
+        By kind.
+    assignment : (T, F) int64
+        How many replicates of each kind a part gets.
+    rng : Generator
+        For the draw.
+
+    Returns
+    -------
+    dict of str to int
+        Part of each replicate by its name, from 0.
+    """
     parts = np.arange(assignment.shape[1])
     numbers = rng.permutation(parts) if replicates.problem.equal_shares else parts
     dealt: dict[str, int] = {}
@@ -121,7 +136,7 @@ def best_assignment(problem: Problem, seed: int, deadline: float, work: int) -> 
     seed : int
         Of the local search for the start.
     deadline : float
-        Limit, by `time.monotonic`.
+        Limit, by `time.monotonic`, s.
     work : int
         Limit of the integer program: nodes times variables.
 
@@ -142,7 +157,26 @@ def best_assignment(problem: Problem, seed: int, deadline: float, work: int) -> 
 
 
 def another(problem: Problem, best: Best, rng: np.random.Generator, work: int, deadline: float) -> Counts:
-    """(T, F) assignment no worse than the best known: another optimum, or the result of another local search."""
+    """(T, F) assignment no worse than the best known: another optimum, or the result of another local search.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is assigned.
+    best : Best
+        The best assignment known.
+    rng : Generator
+        For the random choices.
+    work : int
+        Limit of the local search.
+    deadline : float
+        Limit, by `time.monotonic`, s.
+
+    Returns
+    -------
+    (T, F) int64
+        How many replicates of each kind a part gets.
+    """
     if best.proven:
         return other_optimum(problem, best.assignment, rng, deadline)
     return better(problem, best.assignment, _search(problem, _greedy(problem), best.floor, rng, work, deadline))

@@ -32,6 +32,11 @@ def write_folds(table: pd.DataFrame, path: str | Path) -> None:
 def read_folds(path: str | Path) -> pd.DataFrame:
     """Read and check `folds.tsv`.
 
+    Parameters
+    ----------
+    path : path
+        Of the file.
+
     Returns
     -------
     DataFrame
@@ -55,12 +60,38 @@ def read_folds(path: str | Path) -> pd.DataFrame:
 
 
 def training_rows(table: pd.DataFrame, repeat: int, fold: int) -> NDArray[Any]:
-    """(n,) str: the nuclei to train on when `fold` of `repeat` is held out, in the order of the table."""
+    """The nuclei to train on when `fold` of `repeat` is held out.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `read_folds` gives it.
+    repeat, fold : int
+        From 0.
+
+    Returns
+    -------
+    (n,) str
+        Names of the nuclei, in the order of the table.
+    """
     return _nuclei_where(table, repeat, fold, held_out=False)
 
 
 def test_rows(table: pd.DataFrame, repeat: int, fold: int) -> NDArray[Any]:
-    """(n,) str: the nuclei held out in `fold` of `repeat`, in the order of the table."""
+    """The nuclei held out in `fold` of `repeat`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `read_folds` gives it.
+    repeat, fold : int
+        From 0.
+
+    Returns
+    -------
+    (n,) str
+        Names of the nuclei, in the order of the table.
+    """
     return _nuclei_where(table, repeat, fold, held_out=True)
 
 
@@ -81,6 +112,11 @@ def _nuclei_where(table: pd.DataFrame, repeat: int, fold: int, *, held_out: bool
 
 def check_nuclei(nuclei: pd.DataFrame) -> None:
     """Refuse a table of nuclei that cannot be assigned to folds.
+
+    Parameters
+    ----------
+    nuclei : DataFrame
+        A row per nucleus: nucleus, sample, replicate, label (str).
 
     Raises
     ------

@@ -84,7 +84,21 @@ class Moves:
 
     @classmethod
     def draw(cls, n: int, augmentation: Augmentation, rng: np.random.Generator) -> Moves:
-        """Draw them for n nuclei."""
+        """Draw them for n nuclei.
+
+        Parameters
+        ----------
+        n : int
+            Number of nuclei.
+        augmentation : Augmentation
+            How they may be moved.
+        rng : Generator
+            For the draw.
+
+        Returns
+        -------
+        Moves
+        """
         turn = rng.random(n)
         quarters = np.floor(4 * turn) / 4
         angle = 2 * np.pi * {"any": turn, "right": quarters, "none": 0 * turn}[augmentation.rotate]
@@ -95,7 +109,22 @@ class Moves:
 
 
 def thin_counts(counts: NDArray[Any], augmentation: Augmentation, rng: np.random.Generator) -> NDArray[Any]:
-    """(N, C, ...) counts from which localizations were dropped at random: those left in a voxel are binomial."""
+    """Drop localizations of counts at random: those left in a voxel are binomial.
+
+    Parameters
+    ----------
+    counts : (N, C, Y, X) or (N, C, Z, Y, X) numbers
+        Localizations per voxel.
+    augmentation : Augmentation
+        `thin` is the largest share that is dropped.
+    rng : Generator
+        For the draw.
+
+    Returns
+    -------
+    (N, C, Y, X) or (N, C, Z, Y, X)
+        int64; `counts` themselves where `thin` is 0.
+    """
     if not augmentation.thin:
         return counts
     kept = 1 - augmentation.thin * rng.random((len(counts),) + (1,) * (counts.ndim - 1))

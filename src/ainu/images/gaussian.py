@@ -21,7 +21,22 @@ TAILS = 3.0
 
 
 def spread(localizations: Localizations, render: Render, axis: int) -> NDArray[np.float64]:
-    """(n,) standard deviation of the kernel along an axis, in voxels."""
+    """Standard deviation of the kernel along an axis.
+
+    Parameters
+    ----------
+    localizations : Localizations
+        (n,).
+    render : Render
+        Its voxel, and the precision of localizations without one.
+    axis : int
+        Of the image: 0 is z in 3 dimensions.
+
+    Returns
+    -------
+    (n,) float64
+        In voxels.
+    """
     precision = np.maximum(_precision(localizations, render), 0.1)
     if render.dimensions == 3 and axis == 0:
         return AXIAL_RATIO * precision / (render.voxel_z_nm or 1.0)

@@ -34,7 +34,21 @@ def write_ome_tiff(
     voxel_size_nm: float,
     voxel_z_nm: float | None = None,
 ) -> None:
-    """Write an image (C, Y, X) or (C, Z, Y, X) with its channels' names and its voxel in nm."""
+    """Write an image with its channels' names and its voxel.
+
+    Parameters
+    ----------
+    image : (C, Y, X) or (C, Z, Y, X)
+        Of any number type.
+    path : path
+        Of the file.
+    channels : sequence of str
+        Names of the C channels.
+    voxel_size_nm : float
+        Edge of a voxel along x and y, nm.
+    voxel_z_nm : float, optional
+        Height of a voxel, nm.
+    """
     import tifffile
 
     metadata: dict[str, Any] = {

@@ -207,7 +207,23 @@ def _voxelize_sample(
 
 
 def new_images(group: h5py.Group, shape: tuple[int, ...], dtype: Any, count: int) -> h5py.Dataset:
-    """An empty dataset `image` (count, *shape) that can grow, one chunk per nucleus."""
+    """An empty dataset `image` (count, *shape) that can grow, one chunk per nucleus.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        Where it is made.
+    shape : tuple of int
+        Of one image: (C, Y, X) or (C, Z, Y, X).
+    dtype : dtype
+        Of the values.
+    count : int
+        Images at first.
+
+    Returns
+    -------
+    h5py.Dataset
+    """
     return group.create_dataset("image", (count, *shape), dtype, maxshape=(None, *shape), chunks=(1, *shape), **STORAGE)
 
 

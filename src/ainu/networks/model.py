@@ -178,6 +178,11 @@ def save_model(folder: str | Path, weights: dict[str, torch.Tensor], info: dict[
 def load_model(folder: str | Path) -> Model:
     """Read a model written by `save_model`.
 
+    Parameters
+    ----------
+    folder : path
+        With `model.json` and `model.safetensors`.
+
     Returns
     -------
     Model

@@ -38,7 +38,20 @@ class Halve(nn.Module):
 
 
 def stage(before: int, after: int, dimensions: int) -> nn.Sequential:
-    """Two convolutions with batch normalisation."""
+    """Two convolutions with batch normalisation.
+
+    Parameters
+    ----------
+    before, after : int
+        Maps that it takes and gives.
+    dimensions : int
+        2 or 3.
+
+    Returns
+    -------
+    nn.Sequential
+        (N, before, ...) maps to (N, after, ...).
+    """
     parts: list[nn.Module] = []
     for width in (before, after):
         parts += [CONV[dimensions](width, after, 3, padding=1, bias=False), NORM[dimensions](after), nn.ReLU()]

@@ -33,7 +33,21 @@ NOT_DRAWN = Drawn()
 
 
 def read_drawn(method: str, path: str, pixel_nm: float) -> Drawn:
-    """Read a label image for the method "labels", else ImageJ ROIs; `pixel_nm` is the pixel of the image, nm."""
+    """Read nuclei that were drawn by hand or labelled on an image.
+
+    Parameters
+    ----------
+    method : str
+        "labels": a label image; else ImageJ ROIs.
+    path : path
+        Of the file.
+    pixel_nm : float
+        Pixel of the image, nm.
+
+    Returns
+    -------
+    Drawn
+    """
     if method == "labels":
         return Drawn(labels=read_label_image(path, pixel_nm))
     return Drawn(rois=read_rois(path, pixel_nm))

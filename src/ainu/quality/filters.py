@@ -296,7 +296,21 @@ def filter_shard(
     settings: QualitySettings,
     threads: int = 1,
 ) -> None:
-    """Filter a shard's samples: `/{sample}/reason` and `merged`, with counts and applied thresholds as attributes."""
+    """Filter a shard's samples: `/{sample}/reason` and `merged`, with counts and applied thresholds as attributes.
+
+    Parameters
+    ----------
+    raw, drift : path
+        The shard's files of localizations and of drift.
+    output : path
+        The shard's file of the filter.
+    samples : list of str
+        Names.
+    settings : QualitySettings
+        Which filters, and their thresholds.
+    threads : int
+        Processes.
+    """
     work = partial(_filter_sample, str(raw), str(drift), settings)
     write_shard(output, samples, work, threads=threads, title="filter_quality")
 

@@ -69,7 +69,22 @@ def _chromatin(
 
 
 def at_depths(rng: np.random.Generator, points: NDArray[np.float64], condition: Condition) -> NDArray[np.float64]:
-    """(n, 2) points with a depth each, uniform over the section; as they are where nothing is seen of depth."""
+    """Give points a depth each, uniform over the section.
+
+    Parameters
+    ----------
+    rng : Generator
+        For the depths.
+    points : (n, 2) float64
+        nm.
+    condition : Condition
+        Thickness of the section, `depth_nm`; 0: nothing is seen of depth.
+
+    Returns
+    -------
+    (n, 3) float64
+        nm; (n, 2), the points as they are, where nothing is seen of depth.
+    """
     if not condition.depth_nm:
         return points
     return np.column_stack([points, rng.uniform(-condition.depth_nm / 2, condition.depth_nm / 2, len(points))])

@@ -97,7 +97,22 @@ def _apart(one: Ellipse, other: Ellipse, gap_nm: float) -> bool:
 
 
 def place_nucleoli(rng: np.random.Generator, condition: Condition, nucleus: Ellipse) -> tuple[Ellipse, ...]:
-    """The nucleoli of a nucleus, apart from each other; fewer than drawn where there is no room."""
+    """The nucleoli of a nucleus, apart from each other; fewer than drawn where there is no room.
+
+    Parameters
+    ----------
+    rng : Generator
+        For number, places and sizes.
+    condition : Condition
+        Their number and size.
+    nucleus : Ellipse
+        That holds them.
+
+    Returns
+    -------
+    tuple of Ellipse
+        The nucleoli, nm.
+    """
     found: list[Ellipse] = []
     wanted = rng.integers(condition.nucleoli[0], condition.nucleoli[1] + 1)
     inner = replace(nucleus, a=nucleus.a * 0.65, b=nucleus.b * 0.65)

@@ -178,7 +178,22 @@ def of_text(table: delimited_text.Columns, columns: Arrays, keep: Sequence[str],
 
 
 def own_correction(columns: str, used: bool, shifts: Sequence[NDArray[Any]]) -> dict[str, Any]:
-    """What is recorded of a file's own correction: shifts, (n,) nm per axis; empty where all of them are 0."""
+    """What is recorded of a file's own correction.
+
+    Parameters
+    ----------
+    columns : str
+        Names of the file's columns that hold the correction.
+    used : bool
+        Whether the corrected positions are read.
+    shifts : sequence of (n,) float
+        Of the localizations along each axis, nm.
+
+    Returns
+    -------
+    dict
+        `columns`, `used`, `rms_nm`, `max_nm`; empty where all shifts are 0.
+    """
     squares = np.sum([np.square(shift, dtype=np.float64) for shift in shifts], axis=0)
     squares = squares[np.isfinite(squares)]
     if not squares.any():

@@ -61,13 +61,43 @@ def first_line(head: bytes) -> str:
 
 
 def column_names(path: str | Path, delimiter: str = ",", quoted: bool = True) -> list[str]:
-    """Column names of a file whose first line is its header."""
+    """Column names of a file whose first line is its header.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+    delimiter : str
+        Between columns.
+    quoted : bool
+        Whether names may stand in quotation marks.
+
+    Returns
+    -------
+    list of str
+        In the order of the file.
+    """
     with open(path, "rb") as file:
         return header(first_line(file.read(HEAD_BYTES)), delimiter, quoted)
 
 
 def header(line: str, delimiter: str, quoted: bool = True) -> list[str]:
-    """Column names of a header line."""
+    """Column names of a header line.
+
+    Parameters
+    ----------
+    line : str
+        The header.
+    delimiter : str
+        Between columns.
+    quoted : bool
+        Whether names may stand in quotation marks.
+
+    Returns
+    -------
+    list of str
+        In the order of the line; empty where it is no such line.
+    """
     if not quoted:
         return [name.strip() for name in line.split(delimiter)]
     try:

@@ -159,6 +159,13 @@ def measured(values: NDArray[Any]) -> bool:
 def need_rows(rows: int, where: str | Path) -> None:
     """Refuse a file, or a table in it, without rows.
 
+    Parameters
+    ----------
+    rows : int
+        How many there are.
+    where : path
+        Start of the message: the file, or the table in it.
+
     Raises
     ------
     AinuError

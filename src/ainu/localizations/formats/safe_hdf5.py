@@ -137,6 +137,20 @@ def numbers(path: str | Path, group: h5py.Group, name: str) -> NDArray[Any] | No
 
 
 def number_of(attributes: h5py.AttributeManager, name: str, default: float = 0.0) -> float:
-    """A number among attributes, or the default where there is none of that name."""
+    """A number among attributes, or the default where there is none of that name.
+
+    Parameters
+    ----------
+    attributes : h5py.AttributeManager
+        Of a group or dataset.
+    name : str
+        Of the attribute.
+    default : float
+        Where there is none of that name, or it is not one number.
+
+    Returns
+    -------
+    float
+    """
     value = np.asarray(attributes.get(name, default))
     return float(value) if value.size == 1 and value.dtype.kind in "iufb" else default

@@ -165,6 +165,13 @@ def write_nstorm(localizations: Localizations, path: str | Path) -> None:
     """Write a Nikon N-STORM molecule list as text: 24 columns, 26 with z; channels by name, frames from 1.
 
     What the table lacks is written as 0, which the reader takes for not measured.
+
+    Parameters
+    ----------
+    localizations : Localizations
+        (n,).
+    path : path
+        Of the file.
     """
     columns = _nstorm_columns(localizations)
     header = NSTORM_HEADER_2D + ("\tZw\tZwc" if localizations.z is not None else "")
