@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from experiment_files import EXPERIMENT, HOSTILE, make_sources, with_everything
+from experiment_files import EXPERIMENT, HOSTILE, SETTINGS, make_sources, with_everything
 
 from ainu.report import page
 
@@ -29,7 +29,7 @@ def chromium() -> Iterator:
 
 def _written(folder: Path, **what) -> Path:
     sources = with_everything(make_sources(folder, **what))
-    page.write(folder / "report.html", page.build(EXPERIMENT, sources))
+    page.write(folder / "report.html", page.build(EXPERIMENT, SETTINGS, sources))
     return folder / "report.html"
 
 

@@ -7,6 +7,7 @@ from ainu.drift.settings import DriftSettings
 from ainu.images.augmentation import Augmentation
 from ainu.nuclei.settings import SearchSettings
 from ainu.quality.settings import QualitySettings
+from ainu.report.settings import ReportedExperiment, ReportSettings
 from ainu.settings.defaults import section
 from ainu.training.recipe import Design, Recipe, Transfer
 from ainu.typed import typed
@@ -54,6 +55,21 @@ def search_settings(**changes: Any) -> SearchSettings:
     """`nuclei`, but for the pixel of drawn outlines."""
     filled = section("nuclei", **changes)
     return typed(SearchSettings, {key: value for key, value in filled.items() if key != "roi_pixel_nm"})
+
+
+def reported_experiment(**changes: Any) -> ReportedExperiment:
+    """Settings of an experiment that its report describes; those of sections as mappings of what is changed."""
+    keys = {"render": "standard", "network": "ainu-small", "intensity": "share", "folds": 2, "repeats": 1}
+    keys |= {"init_from": None, "sweep": None} | changes
+    filled = {name: section(name, **changes.get(name, {})) for name in ("training", "augmentation")}
+    own = section("attribution", **{"methods": ()} | changes.get("attribution", {}))
+    return ReportedExperiment.of(keys | filled | {"attribution": own})
+
+
+def report_settings(**changes: Any) -> ReportSettings:
+    """Settings of a run that its reports describe; those of sections as mappings of what is changed."""
+    filled = {name: section(name, **changes.get(name, {})) for name in ("drift", "quality", "nuclei")}
+    return typed(ReportSettings, {"seed": 7, "renders": {"standard": {"voxel_nm": 200, "canvas_nm": 3200}}} | filled)
 
 
 def attribution(**changes: Any) -> AttributionSettings:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from defaults import report_settings, reported_experiment
 
 from ainu.evaluation.confusion import confusion
 from ainu.evaluation.training_curves import training_curves
@@ -110,18 +111,13 @@ def make_sources(
             folder / "scorecard.json", {"methods": [{"name": "grad_cam", "agreement": 0.7}], "compartments": []}
         ),
         truth=write_json(folder / "truth.json", {"enrichment": {"grad_cam": {"PolII": 3.25, "DNA": 0.5}}}),
-        config={"seed": 7, "quality": {"photons": [300, None]}, "drift": {"method": "rcc", "segment_frames": 500}},
     )
 
 
-EXPERIMENT = {
-    "classes": ["somatic", "hiPSC"],
-    "network": "densenet121",
-    "folds": 2,
-    "repeats": 1,
-    "training": {"epochs": 5, "batch_size": 8, "learning_rate": 0.001, "weight_decay": 0.01},
-    "augmentation": {"flip": True, "rotate": "any"},
-}
+SETTINGS = report_settings(quality={"photons": [300, None]}, drift={"method": "rcc"})
+EXPERIMENT = reported_experiment(
+    network="densenet121", training={"epochs": 5, "batch_size": 8}, augmentation={"flip": True, "rotate": "any"}
+)
 
 
 HOSTILE = [

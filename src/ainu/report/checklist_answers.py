@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from ainu.figures.names import method_name
 from ainu.intervals import Interval
 from ainu.prose import listed
@@ -27,11 +29,9 @@ def sizes(facts: ExperimentFacts) -> str:
 
 def splits(facts: ExperimentFacts) -> str:
     """How nuclei were divided into training and test."""
-    folds, repeats = facts.experiment.get("folds"), facts.experiment.get("repeats", 1)
-    if not folds:
-        return BY_AUTHORS
-    times = f", repeated {repeats} times" if repeats != 1 else ""
-    kept = f"{folds}-fold cross-validation{times} over {counted(facts.n_replicates, 'replicate')}"
+    experiment = facts.experiment
+    times = f", repeated {experiment.repeats} times" if experiment.repeats != 1 else ""
+    kept = f"{experiment.folds}-fold cross-validation{times} over {counted(facts.n_replicates, 'replicate')}"
     return f"{kept}; the epoch of each model was chosen on validation replicates of its training folds."
 
 
@@ -45,16 +45,13 @@ def independence(facts: ExperimentFacts) -> str:
 
 def algorithm(facts: ExperimentFacts) -> str:
     """Network and optimizer."""
-    network = facts.experiment.get("network")
-    if not network:
-        return BY_AUTHORS
-    optimizer = optimizer_name(facts.experiment.get("training") or {})
-    return f"{network}, {optimizer}, one-cycle learning rate; {counted(len(facts.models), 'model')}."
+    optimizer = optimizer_name(facts.experiment.training)
+    return f"{facts.experiment.network}, {optimizer}, one-cycle learning rate; {counted(len(facts.models), 'model')}."
 
 
 def initial(facts: ExperimentFacts) -> str:
     """Where the weights started."""
-    initial = facts.experiment.get("init_from")
+    initial = facts.experiment.init_from
     return f"Weights start from those of {initial}." if initial else "No; weights start at random."
 
 
@@ -69,13 +66,9 @@ def encoding(facts: ExperimentFacts) -> str:
 
 def parameters(facts: ExperimentFacts) -> str:
     """Settings of the training."""
-    training = facts.experiment.get("training") or {}
-    named = [
-        f"{words(key)} {training[key]}"
-        for key in ("epochs", "batch_size", "learning_rate", "weight_decay")
-        if key in training
-    ]
-    return f"Of the architecture named above. Settings: {', '.join(named)}." if named else BY_AUTHORS
+    training = asdict(facts.experiment.training)
+    named = [f"{words(key)} {training[key]}" for key in ("epochs", "batch_size", "learning_rate", "weight_decay")]
+    return f"Of the architecture named above. Settings: {', '.join(named)}."
 
 
 def features(facts: ExperimentFacts) -> str:
@@ -85,22 +78,18 @@ def features(facts: ExperimentFacts) -> str:
 
 def fitting(facts: ExperimentFacts) -> str:
     """Which epoch was taken."""
-    if (facts.experiment.get("training") or {}).get("validation_fraction", 1) == 0:
+    if facts.experiment.training.validation_fraction == 0:
         return "The last epoch of each model was used."
     return "The epoch of each model was chosen on validation replicates; curves under Training."
 
 
 def regularization(facts: ExperimentFacts) -> str:
     """What was done against overfitting."""
-    training, augmentation = facts.experiment.get("training") or {}, facts.experiment.get("augmentation") or {}
-    used = [f"weight decay {training['weight_decay']}"] if training.get("weight_decay") else []
-    used += [f"early stopping after {training['patience']} epochs"] if training.get("patience") else []
-    used += (
-        [f"augmentation ({', '.join(words(key) for key, value in augmentation.items() if value)})"]
-        if augmentation
-        else []
-    )
-    return f"{'; '.join(used).capitalize()}." if used else BY_AUTHORS
+    training, augmentation = facts.experiment.training, asdict(facts.experiment.augmentation)
+    used = [f"weight decay {training.weight_decay}"] if training.weight_decay else []
+    used += [f"early stopping after {training.patience} epochs"] if training.patience else []
+    used += [f"augmentation ({', '.join(words(key) for key, value in augmentation.items() if value)})"]
+    return f"{'; '.join(used).capitalize()}."
 
 
 def interpretable(facts: ExperimentFacts) -> str:
@@ -150,8 +139,7 @@ def environment(facts: ExperimentFacts) -> str:
 
 def reproduce(facts: ExperimentFacts) -> str:
     """The command that makes this report."""
-    seed = facts.config.get("seed")
-    return f"snakemake results/experiments/{facts.name}/report.html" + (f", seed {seed}." if seed is not None else ".")
+    return f"snakemake results/experiments/{facts.name}/report.html, seed {facts.settings.seed}."
 
 
 def missing(facts: ExperimentFacts) -> str:
@@ -172,14 +160,14 @@ def broken(facts: ExperimentFacts) -> str:
 
 def hyperparameters(facts: ExperimentFacts) -> str:
     """How settings were chosen."""
-    if facts.experiment.get("sweep"):
+    if facts.experiment.sweep:
         return "Compared in a sweep: sweep.tsv has the score of every run, and of choosing the run within each fold."
     return f"Set in the config before training. Reasons: {BY_AUTHORS}"
 
 
 def legitimate(facts: ExperimentFacts) -> str:
     """Whether anything but the image enters."""
-    share = facts.experiment.get("intensity") == "share"
+    share = facts.experiment.intensity == "share"
     seen = " Images are normalised by their number of localizations." if share else ""
     return f"The image alone; no metadata enters.{seen} Scores of counts and area alone: see Audits."
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ainu.report.attribution import Scorecard, map_methods, read_scorecard
+from ainu.report.settings import ReportedExperiment, ReportSettings
 from ainu.report.sources import DatasetSummary, JsonObject, ReportSources, read_dataset, read_result
 from ainu.report.training import model_infos
 from ainu.report.verdict import count_skipped
@@ -18,8 +19,10 @@ class ExperimentFacts:
     Attributes
     ----------
     name : str
-    experiment, config : mapping
-        The experiment's entry of the config, and the parts of the config that hold for all experiments.
+    experiment : ReportedExperiment
+        Its settings.
+    settings : ReportSettings
+        Settings of the run.
     metrics : mapping
         `metrics.json`.
     dataset : DatasetSummary
@@ -34,8 +37,8 @@ class ExperimentFacts:
     """
 
     name: str
-    experiment: JsonObject
-    config: JsonObject
+    experiment: ReportedExperiment
+    settings: ReportSettings
     metrics: JsonObject
     dataset: DatasetSummary
     models: Sequence[JsonObject]
@@ -49,13 +52,27 @@ class ExperimentFacts:
         return self.dataset.table["replicate"].nunique()
 
 
-def read_facts(experiment: JsonObject, sources: ReportSources) -> ExperimentFacts:
-    """Read the files of an experiment."""
+def read_facts(experiment: ReportedExperiment, settings: ReportSettings, sources: ReportSources) -> ExperimentFacts:
+    """Read the files of an experiment.
+
+    Parameters
+    ----------
+    experiment : ReportedExperiment
+        Its settings.
+    settings : ReportSettings
+        Settings of the run.
+    sources : ReportSources
+        The files.
+
+    Returns
+    -------
+    ExperimentFacts
+    """
     scorecard = read_scorecard(sources.scorecard)
     return ExperimentFacts(
         name=sources.name,
         experiment=experiment,
-        config=sources.config,
+        settings=settings,
         metrics=read_result(sources.metrics),
         dataset=read_dataset(sources.dataset),
         models=model_infos(sources.models),

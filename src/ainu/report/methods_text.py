@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
 from markupsafe import Markup
 
+from ainu.drift.settings import DriftSettings
 from ainu.figures.names import method_name
 from ainu.intervals import as_number
 from ainu.prose import listed
+from ainu.quality.settings import CrowdedSettings, IsolatedSettings, Limits, MergeSettings, QualitySettings
 from ainu.report.facts import ExperimentFacts
+from ainu.report.settings import ReportedExperiment, ReportSettings
 from ainu.report.sources import DatasetSummary, JsonObject
 from ainu.report.text import counted, heading, name_text, names_text, number_text, words
+from ainu.training.recipe import Recipe
 from ainu.version import __version__
 
 DOI = "10.1038/s42256-024-00883-x"
@@ -32,6 +37,8 @@ _NUCLEI = {
     "column": "by a segmentation in the localization files",
     "whole": "as whole fields of view, one nucleus each",
 }
+_OPTIMIZERS = {"adamw": "AdamW", "adam": "Adam", "sgd": "stochastic gradient descent with Nesterov momentum"}
+_LIMITS = ("photons", "precision_nm", "sigma_nm", "sigma_ratio", "frames")
 
 
 def versions(models: Sequence[JsonObject]) -> dict[str, str]:
@@ -43,51 +50,42 @@ def versions(models: Sequence[JsonObject]) -> dict[str, str]:
 def paragraphs(facts: ExperimentFacts) -> list[Markup]:
     """The methods, a paragraph per stage; what no setting says is left out rather than guessed."""
     stages = (
-        _localizations(facts.config),
-        _images(facts.experiment, facts.config, facts.dataset),
+        _localizations(facts.settings.drift, facts.settings.quality),
+        _images(facts.experiment, facts.settings, facts.dataset),
         _training(facts.experiment, facts.metrics, facts.models),
         _evaluation(facts.metrics),
         _attribution(facts.experiment, facts.map_methods),
-        _software(facts.config, facts.models),
+        _software(facts.settings.seed, facts.models),
     )
     return [Markup(" ").join(sentences) for stage in stages if (sentences := list(stage))]
 
 
-def _localizations(config: JsonObject) -> Iterator[Markup]:
-    drift, quality = config.get("drift") or {}, config.get("quality") or {}
-    if method := drift.get("method"):
-        yield _drift(method, drift)
-    if kept := [_range(name, limits) for name, limits in quality.items() if _is_range(limits)]:
+def _localizations(drift: DriftSettings, quality: QualitySettings) -> Iterator[Markup]:
+    yield _drift(drift)
+    limits = {name: getattr(quality, name) for name in _LIMITS}
+    if kept := [_range(name, ends) for name, ends in limits.items() if any(end not in (None, 0) for end in ends)]:
         yield Markup("Localizations were kept within these limits: {}.").format(Markup("; ").join(kept))
-    if crowded := quality.get("crowded"):
-        yield _sentence("Localizations in crowded places (fiducials, aggregates) were dropped", crowded)
-    if isolated := quality.get("isolated"):
-        yield _sentence("Isolated localizations were dropped as background", isolated)
-    if merge := quality.get("merge"):
-        yield _sentence("Repeated localizations of one emitter (blinks) were merged", merge)
+    if quality.crowded:
+        yield _sentence("Localizations in crowded places (fiducials, aggregates) were dropped", quality.crowded)
+    if quality.isolated:
+        yield _sentence("Isolated localizations were dropped as background", quality.isolated)
+    if quality.merge:
+        yield _sentence("Repeated localizations of one emitter (blinks) were merged", quality.merge)
 
 
-def _drift(method: str, drift: JsonObject) -> Markup:
-    if method == "none":
+def _drift(drift: DriftSettings) -> Markup:
+    if drift.method == "none":
         return Markup("Drift was not corrected.")
-    segments = (
-        f", segments of {drift['segment_frames']} frames" if method == "rcc" and "segment_frames" in drift else ""
-    )
-    return Markup("Drift was corrected by {} ({}{}).").format(_DRIFT.get(method, method), method, segments)
+    segments = f", segments of {drift.segment_frames} frames" if drift.method == "rcc" else ""
+    return Markup("Drift was corrected by {} ({}{}).").format(_DRIFT[drift.method], drift.method, segments)
 
 
-def _sentence(start: str, settings: Any) -> Markup:
-    if not isinstance(settings, Mapping):
-        return Markup("{}.").format(start)
-    inside = ", ".join(_named(str(key), value) for key, value in settings.items())
+def _sentence(start: str, settings: CrowdedSettings | IsolatedSettings | MergeSettings) -> Markup:
+    inside = ", ".join(_named(name, value) for name, value in asdict(settings).items())
     return Markup("{} ({}).").format(start, inside)
 
 
-def _is_range(limits: Any) -> bool:
-    return isinstance(limits, list | tuple) and len(limits) == 2 and any(limit not in (None, 0) for limit in limits)
-
-
-def _range(name: str, limits: Sequence[Any]) -> Markup:
+def _range(name: str, limits: Limits) -> Markup:
     low, high = limits
     title, unit = _title_and_unit(name)
     ends = (
@@ -108,67 +106,59 @@ def _title_and_unit(name: str) -> tuple[str, str]:
     return title, f" {unit.rstrip(')')}" if unit else ""
 
 
-def _images(experiment: JsonObject, config: JsonObject, dataset: DatasetSummary) -> Iterator[Markup]:
-    found = config.get("nuclei") or {}
-    render = (config.get("renders") or {}).get(experiment.get("render")) or {}
-    if method := found.get("method"):
-        area = found.get("area_um2")
-        between = f", of {area[0]} to {area[1]} µm²" if area and None not in area else ""
-        yield Markup("Nuclei were found {}{}.").format(_NUCLEI.get(method, words(str(method))), between)
-    counted_as = "were spread by their precision over" if render.get("kernel") == "gaussian" else "were counted in"
+def _images(experiment: ReportedExperiment, settings: ReportSettings, dataset: DatasetSummary) -> Iterator[Markup]:
+    area = settings.nuclei.area_um2
+    between = "" if None in area else f", of {area[0]} to {area[1]} µm²"
+    yield Markup("Nuclei were found {}{}.").format(_NUCLEI[settings.nuclei.method], between)
+    spread = settings.renders[experiment.render].kernel == "gaussian"
+    counted_as = "were spread by their precision over" if spread else "were counted in"
     yield Markup("Localizations {} voxels of {} nm on a canvas of {} µm, one image channel each for {}.").format(
         counted_as, number_text(dataset.voxel_nm), number_text(dataset.width_nm / 1000), names_text(dataset.channels)
     )
-    if experiment.get("intensity") == "share":
+    if experiment.intensity == "share":
         yield Markup(
             "The network sees the square root of each channel's counts over their mean, so that the number of "
             "localizations does not enter directly."
         )
-    elif experiment.get("intensity") == "log":
+    elif experiment.intensity == "log":
         yield Markup("The network sees the logarithm of one plus the counts.")
 
 
-def _training(experiment: JsonObject, metrics: JsonObject, models: Sequence[JsonObject]) -> Iterator[Markup]:
-    settings, n = experiment.get("training") or {}, len(models)
-    network = Markup("A network of type {}").format(name_text(experiment.get("network", "not recorded")))
+def _training(experiment: ReportedExperiment, metrics: JsonObject, models: Sequence[JsonObject]) -> Iterator[Markup]:
+    n = len(models)
+    network = Markup("A network of type {}").format(name_text(experiment.network))
     start = Markup("{} was trained to distinguish {}").format(network, names_text(metrics["classes"]))
-    if experiment.get("folds"):
-        repeats = experiment.get("repeats", 1)
-        times = f", repeated {repeats} times" if repeats != 1 else ""
-        made = f" ({counted(n, 'model')})" if n else ""
-        start += Markup(" in {}-fold cross-validation{}{}").format(experiment["folds"], times, made)
+    times = f", repeated {experiment.repeats} times" if experiment.repeats != 1 else ""
+    made = f" ({counted(n, 'model')})" if n else ""
+    start += Markup(" in {}-fold cross-validation{}{}").format(experiment.folds, times, made)
     yield start + ", with every replicate in one fold only."
-    if initial := experiment.get("init_from"):
+    if experiment.init_from:
         yield Markup(
             "Weights started from those of experiment {}, of models that had not seen the held-out replicates."
-        ).format(name_text(initial))
-    if settings.get("epochs"):
-        yield _schedule(settings)
+        ).format(name_text(experiment.init_from))
+    yield _schedule(experiment.training)
     if mixed := sum(info.get("precision") == "bfloat16" for info in models):
         yield Markup("{} trained in mixed precision (bfloat16).").format(
             "All models were" if mixed == n else f"Of {n} models {mixed} were"
         )
-    if used := {key: value for key, value in (experiment.get("augmentation") or {}).items() if value}:
-        named = (words(key) if value is True else _named(key, value) for key, value in used.items())
-        yield Markup("Augmentation: {}.").format(", ".join(named))
+    used = {key: value for key, value in asdict(experiment.augmentation).items() if value}
+    named = (words(key) if value is True else _named(key, value) for key, value in used.items())
+    yield Markup("Augmentation: {}.").format(", ".join(named))
 
 
-def optimizer_name(training: JsonObject) -> str:
+def optimizer_name(training: Recipe) -> str:
     """Name of the optimizer of a training."""
-    name = training.get("optimizer", "adamw")
-    return {"adamw": "AdamW", "adam": "Adam", "sgd": "stochastic gradient descent with Nesterov momentum"}[name]
+    return _OPTIMIZERS[training.optimizer]
 
 
-def _schedule(settings: JsonObject) -> Markup:
-    optimizer = ""
-    if "learning_rate" in settings:
-        optimizer = f", by {optimizer_name(settings)} with a one-cycle learning rate of at most "
-        optimizer += str(settings["learning_rate"])
-        optimizer += f" and a weight decay of {settings['weight_decay']}" if "weight_decay" in settings else ""
-    batch = f" in batches of {settings['batch_size']}" if "batch_size" in settings else ""
-    share = settings.get("validation_fraction", "")
-    chosen = "the last epoch was used" if share == 0 else "the best epoch was chosen on validation replicates"
-    return Markup("Training took up to {} epochs{}{}; {}.").format(settings["epochs"], batch, optimizer, chosen)
+def _schedule(training: Recipe) -> Markup:
+    optimizer = f"by {optimizer_name(training)} with a one-cycle learning rate of at most {training.learning_rate}"
+    decay = f"a weight decay of {training.weight_decay}"
+    last = training.validation_fraction == 0
+    chosen = "the last epoch was used" if last else "the best epoch was chosen on validation replicates"
+    return Markup("Training took up to {} epochs in batches of {}, {} and {}; {}.").format(
+        training.epochs, training.batch_size, optimizer, decay, chosen
+    )
 
 
 def _evaluation(metrics: JsonObject) -> Iterator[Markup]:
@@ -182,19 +172,17 @@ def _evaluation(metrics: JsonObject) -> Iterator[Markup]:
         yield Markup("Samples of a held-out test set were used for the final evaluation only.")
 
 
-def _attribution(experiment: JsonObject, map_methods: Sequence[str]) -> Iterator[Markup]:
+def _attribution(experiment: ReportedExperiment, map_methods: Sequence[str]) -> Iterator[Markup]:
     if map_methods:
-        steps = (experiment.get("attribution") or {}).get("steps")
-        of_steps = {"integrated_gradients": f" ({steps} steps)"} if steps else {}
+        of_steps = {"integrated_gradients": f" ({experiment.attribution.steps} steps)"}
         names = listed(method_name(name) + of_steps.get(name, "") for name in map_methods)
         yield Markup(
             "Decisions were attributed to voxels by {}, each nucleus by models that had not seen its replicate."
         ).format(names)
 
 
-def _software(config: JsonObject, models: Sequence[JsonObject]) -> Iterator[Markup]:
-    if config.get("seed") is not None:
-        yield Markup("Seed {}.").format(config["seed"])
+def _software(seed: int, models: Sequence[JsonObject]) -> Iterator[Markup]:
+    yield Markup("Seed {}.").format(seed)
     if seeds := [str(info["seed"]) for info in models if info.get("seed") is not None]:
         yield Markup("Seeds of the models, derived from it: {}.").format(", ".join(seeds))
     pairs = ", ".join(f"{name} {number}" for name, number in versions(models).items())

@@ -32,7 +32,8 @@ from ainu.report import (
     verdict,
 )
 from ainu.report.facts import ExperimentFacts, read_facts
-from ainu.report.sources import JsonObject, ReportSources, read_new_predictions, read_predictions
+from ainu.report.settings import ReportedExperiment, ReportSettings
+from ainu.report.sources import ReportSources, read_new_predictions, read_predictions
 from ainu.report.text import number_text
 
 LOADED_AT_RUN_TIME = ("templates/*",)
@@ -53,13 +54,15 @@ SECTIONS = {
 """Sections below the verdict, in the order of the page; each has a template of its name."""
 
 
-def build(experiment: JsonObject, sources: ReportSources) -> str:
+def build(experiment: ReportedExperiment, settings: ReportSettings, sources: ReportSources) -> str:
     """The report of an experiment as one HTML page.
 
     Parameters
     ----------
-    experiment : mapping
-        The experiment's entry of the config, defaults filled in.
+    experiment : ReportedExperiment
+        Settings of the experiment.
+    settings : ReportSettings
+        Settings of the run.
     sources : ReportSources
         The files it made. A file that is missing or cannot be understood is an `AinuError`.
 
@@ -68,7 +71,7 @@ def build(experiment: JsonObject, sources: ReportSources) -> str:
     str
         HTML with everything embedded.
     """
-    facts = read_facts(experiment, sources)
+    facts = read_facts(experiment, settings, sources)
     content = {
         "name": facts.name,
         "sections": SECTIONS,

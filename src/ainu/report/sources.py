@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ from ainu.files import read_json
 from ainu.hdf5 import open_file
 
 JsonObject = Mapping[str, Any]
-"""What a JSON file or a part of the config holds: values by their names."""
+"""What a JSON file holds: values by their names."""
 
 WHO = ("nucleus", "sample", "replicate", "label")
 """Columns that identify a nucleus and its class."""
+
+_SEVERAL = ("figures", "attribution_figures")
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,6 @@ class ReportSources:
         Pictures of the attribution, SVG or PNG.
     new_predictions : path, optional
         `results/predictions/{experiment}.tsv`: samples without a label and those of role `test`.
-    config : mapping
-        The run's config: `seed`, `drift`, `quality`, `nuclei`, `renders` go into the methods paragraph.
     """
 
     name: str
@@ -68,7 +68,29 @@ class ReportSources:
     truth: Path | None = None
     attribution_figures: tuple[Path, ...] = ()
     new_predictions: Path | None = None
-    config: JsonObject = field(default_factory=dict)
+
+    @classmethod
+    def of_job(cls, name: str, inputs: Mapping[str, Any], models: Sequence[str]) -> ReportSources:
+        """From the files of a job of the rule `report`.
+
+        Parameters
+        ----------
+        name : str
+            Name of the experiment.
+        inputs : mapping of str to path or sequence of paths
+            By the name of the attribute; an empty sequence where the experiment has no such file.
+        models : sequence of path
+            Folders of the models.
+
+        Returns
+        -------
+        ReportSources
+        """
+        several = {key: tuple(map(Path, inputs[key])) for key in _SEVERAL}
+        files = {key: [path] if isinstance(path, str) else path for key, path in inputs.items() if key not in several}
+        single = {key: Path(paths[0]) for key, paths in files.items() if paths}
+        values: dict[str, Any] = several | single
+        return cls(name=name, models=tuple(map(Path, models)), **values)
 
 
 @dataclass(frozen=True)

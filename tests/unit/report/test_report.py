@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from experiment_files import EXPERIMENT, HOSTILE, make_sources, score, with_everything, write_json
+from defaults import reported_experiment
+from experiment_files import EXPERIMENT, HOSTILE, SETTINGS, make_sources, score, with_everything, write_json
 
 from ainu.errors import AinuError
 from ainu.hdf5 import write_array
@@ -58,14 +59,14 @@ def sources(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(sources):
-    return Page(build(EXPERIMENT, sources))
+    return Page(build(EXPERIMENT, SETTINGS, sources))
 
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory):
     """The page of an experiment that was audited in every way."""
     sources = with_everything(make_sources(tmp_path_factory.mktemp("audited")))
-    return Page(build(EXPERIMENT, sources))
+    return Page(build(EXPERIMENT, SETTINGS, sources))
 
 
 def test_the_verdict_comes_first_and_names_score_interval_nuclei_replicates_baseline_and_chance(page):
@@ -96,7 +97,7 @@ def test_the_verdict_follows_from_interval_chance_and_baseline(tmp_path, score_c
     metrics["metrics"]["balanced_accuracy"] = {"value": 0.75, "ci": score_ci}
     metrics["baselines"] = {} if baseline is None else {"confounders": {"balanced_accuracy": score(baseline, 0.3, 0.7)}}
     write_json(sources.metrics, metrics)
-    assert verdict in Page(build(EXPERIMENT, replace(sources, maps=None))).text
+    assert verdict in Page(build(EXPERIMENT, SETTINGS, replace(sources, maps=None))).text
 
 
 @pytest.mark.parametrize(
@@ -114,14 +115,14 @@ def test_the_verdict_follows_from_interval_chance_and_baseline(tmp_path, score_c
 def test_permuted_labels_and_the_held_out_test_set_can_overturn_the_verdict(tmp_path, found, verdict):
     sources = replace(make_sources(tmp_path), maps=None)
     write_json(sources.metrics, json.loads(sources.metrics.read_text()) | found)
-    assert verdict in Page(build(EXPERIMENT, sources)).text
+    assert verdict in Page(build(EXPERIMENT, SETTINGS, sources)).text
 
 
 def test_a_measure_that_no_sample_has_is_left_out_of_the_quality(tmp_path):
     sources = make_sources(tmp_path)
     summary = pd.read_csv(sources.qc, sep="\t").assign(photons_median="", precision_nm_median="")
     summary.to_csv(sources.qc, sep="\t", index=False)
-    text = Page(build(EXPERIMENT, replace(sources, maps=None))).text
+    text = Page(build(EXPERIMENT, SETTINGS, replace(sources, maps=None))).text
     assert "Range over 12 samples" in text
     assert "photons" not in between(text, "Range over", "Every sample")
 
@@ -130,7 +131,7 @@ def test_what_the_comparison_of_all_recordings_found_is_said(tmp_path):
     sources = make_sources(tmp_path)
     twice = [{"samples": ["s1", "s2"], "how": "identical files (SHA-256)"}]
     leakage = write_json(tmp_path / "leakage.json", {"recordings": 12, "pairs": 66, "within_a_replicate": twice})
-    text = Page(build(EXPERIMENT, replace(sources, maps=None, leakage=leakage))).text
+    text = Page(build(EXPERIMENT, SETTINGS, replace(sources, maps=None, leakage=leakage))).text
     assert "12 recordings were compared with one another (66 pairs)" in text
     assert "s1 and s2 (identical files (SHA-256))" in text
 
@@ -140,7 +141,7 @@ def test_whether_the_localizations_of_highest_attribution_cluster_is_said(tmp_pa
     ratio = score(1.8, 1.5, 2.1) | {"p": 0.01, "nuclei": 12}
     content = {"share": 0.05, "near_nm": 200.0, "far_nm": 500.0, "ratio": ratio}
     gathering = write_json(tmp_path / "gathering.json", content)
-    text = Page(build(EXPERIMENT, replace(sources, maps=None, gathering=gathering))).text
+    text = Page(build(EXPERIMENT, SETTINGS, replace(sources, maps=None, gathering=gathering))).text
     assert "The 5 % of a nucleus's localizations with the highest attribution form 1.80 (95 % interval" in text
     assert "200 to 500 nm apart" in text
 
@@ -154,7 +155,7 @@ def test_figures_of_several_panels_have_the_whole_width(page):
 def test_warnings_stand_before_the_verdict(tmp_path):
     sources = make_sources(tmp_path)
     write_json(sources.metrics, json.loads(sources.metrics.read_text()) | {"warnings": ["counts explain this"]})
-    text = Page(build(EXPERIMENT, replace(sources, maps=None))).text
+    text = Page(build(EXPERIMENT, SETTINGS, replace(sources, maps=None))).text
     assert text.index("counts explain this") < text.index("balanced accuracy of")
 
 
@@ -163,7 +164,7 @@ def test_skipped_samples_are_listed_before_the_verdict(tmp_path):
     summary = pd.read_csv(sources.qc, sep="\t").assign(skipped="")
     summary.loc[len(summary)] = ["lost", 0, 0, "ingest: lost.bin: truncated"]
     summary.to_csv(sources.qc, sep="\t", index=False)
-    text = Page(build(EXPERIMENT, replace(sources, maps=None))).text
+    text = Page(build(EXPERIMENT, SETTINGS, replace(sources, maps=None))).text
     assert (
         text.index("Sample lost was skipped") < text.index("lost.bin: truncated") < text.index("balanced accuracy of")
     )
@@ -171,7 +172,7 @@ def test_skipped_samples_are_listed_before_the_verdict(tmp_path):
 
 
 def test_the_same_files_give_the_same_bytes(sources):
-    assert build(EXPERIMENT, sources) == build(EXPERIMENT, sources)
+    assert build(EXPERIMENT, SETTINGS, sources) == build(EXPERIMENT, SETTINGS, sources)
 
 
 def test_nothing_is_requested_from_outside(page):
@@ -185,7 +186,7 @@ def test_the_security_policy_allows_the_pages_own_script_and_no_other(page, sour
     import hashlib
 
     (policy,) = [m["content"] for m in page.all("meta") if m.get("http-equiv") == "Content-Security-Policy"]
-    script = re.search(r"<script>(.*)</script>", build(EXPERIMENT, sources), re.DOTALL).group(1)
+    script = re.search(r"<script>(.*)</script>", build(EXPERIMENT, SETTINGS, sources), re.DOTALL).group(1)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert "default-src 'none'" in policy
     assert f"script-src 'sha256-{digest}'" in policy
@@ -197,7 +198,13 @@ def hostile_page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     hostile = make_sources(folder, classes=tuple(HOSTILE), tag=HOSTILE[2], n=2 * len(HOSTILE))
     write_json(hostile.metrics, json.loads(hostile.metrics.read_text()) | {"warnings": HOSTILE})
-    return Page(build({"network": HOSTILE[0]}, replace(with_everything(hostile), name=HOSTILE[1], maps=None)))
+    return Page(
+        build(
+            reported_experiment(network=HOSTILE[0]),
+            SETTINGS,
+            replace(with_everything(hostile), name=HOSTILE[1], maps=None),
+        )
+    )
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -213,7 +220,7 @@ def test_hostile_names_add_no_element_and_no_handler(hostile_page, full):
 
 
 def test_labels_that_look_missing_stay_labels(tmp_path):
-    text = Page(build({}, replace(make_sources(tmp_path, classes=("NA", "None")), maps=None))).text
+    text = Page(build(EXPERIMENT, SETTINGS, replace(make_sources(tmp_path, classes=("NA", "None")), maps=None))).text
     assert "Can NA and None be distinguished" in text
     assert "Most confident, correct: NA" in text
 
@@ -247,13 +254,13 @@ def test_predictions_of_several_repeats_are_averaged(tmp_path):
     once = pd.read_csv(sources.predictions, sep="\t")
     flipped = once.assign(repeat=1, p_somatic=once["p_hiPSC"], p_hiPSC=once["p_somatic"])
     pd.concat([once, flipped]).to_csv(sources.predictions, sep="\t", index=False)
-    text = Page(build(EXPERIMENT, replace(sources, maps=None))).text
+    text = Page(build(EXPERIMENT, SETTINGS, replace(sources, maps=None))).text
     assert "p(somatic) 0.50p(hiPSC) 0.50" in text
 
 
 def test_what_is_missing_is_said(sources):
     bare = ReportSources("bare", sources.metrics, sources.predictions, sources.dataset)
-    text = Page(build({}, bare)).text
+    text = Page(build(EXPERIMENT, SETTINGS, bare)).text
     for what in ("quality summary", "folds", "training curves", "evaluation figures"):
         assert re.search(rf"No {what} (was|were) given", text)
     assert "No attribution was computed" in text
@@ -266,9 +273,9 @@ def test_for_simulated_data_the_page_says_how_far_attribution_finds_the_differen
 
 
 def test_the_methods_name_the_optimizer(sources):
-    sgd = EXPERIMENT | {"training": EXPERIMENT["training"] | {"optimizer": "sgd"}}
+    sgd = reported_experiment(training={"optimizer": "sgd"})
     for experiment, name in ((EXPERIMENT, "AdamW"), (sgd, "stochastic gradient descent with Nesterov momentum")):
-        text = Page(build(experiment, replace(sources, maps=None))).text
+        text = Page(build(experiment, SETTINGS, replace(sources, maps=None))).text
         assert f"by {name} with a one-cycle learning rate" in text
         assert f"{name}, one-cycle learning rate" in text
 
@@ -291,18 +298,18 @@ def test_training_without_validation_replicates_is_said(tmp_path):
     for folder in sources.models:
         history = pd.read_csv(folder / "history.tsv", sep="\t")
         history[["epoch", "train_loss", "learning_rate"]].to_csv(folder / "history.tsv", sep="\t", index=False)
-    assert "No validation replicates" in Page(build(EXPERIMENT, replace(sources, maps=None))).text
+    assert "No validation replicates" in Page(build(EXPERIMENT, SETTINGS, replace(sources, maps=None))).text
 
 
 def test_volumes_are_shown_as_projections(tmp_path):
     sources = make_sources(tmp_path, n=8, shape=(2, 4, 16, 16))
-    assert "4 × 16 × 16 voxels" in Page(build(EXPERIMENT, sources)).text
+    assert "4 × 16 × 16 voxels" in Page(build(EXPERIMENT, SETTINGS, sources)).text
 
 
 def test_pictures_of_many_nuclei_stay_within_their_budget_and_errors_stay(tmp_path, monkeypatch):
     sources = make_sources(tmp_path, n=40)
     monkeypatch.setattr(nuclei, "PICTURE_BYTES", 30_000)
-    html = build(EXPERIMENT, sources)
+    html = build(EXPERIMENT, SETTINGS, sources)
     page = Page(html)
     shown = [figure for figure in page.all("figure") if "id" in figure]
     assert 1 <= len(shown) < 40
@@ -312,7 +319,7 @@ def test_pictures_of_many_nuclei_stay_within_their_budget_and_errors_stay(tmp_pa
 
 def test_a_report_of_349_nuclei_stays_under_10_mb(tmp_path):
     sources = make_sources(tmp_path, n=349, shape=(2, 64, 64))
-    page = build(EXPERIMENT, sources)
+    page = build(EXPERIMENT, SETTINGS, sources)
     assert len(page.encode()) < 10_000_000
 
 
@@ -322,14 +329,14 @@ def test_a_replicate_in_two_folds_stops_the_report(tmp_path):
     folds.loc[0, "fold"] = 1 - folds.loc[0, "fold"]
     folds.to_csv(sources.folds, sep="\t", index=False)
     with pytest.raises(AinuError, match=r"folds\.tsv: replicate 'srep0' is in 2 folds of repeat 0"):
-        build(EXPERIMENT, sources)
+        build(EXPERIMENT, SETTINGS, sources)
 
 
 def test_a_broken_file_is_named(tmp_path):
     sources = make_sources(tmp_path)
     sources.metrics.write_text("{")
     with pytest.raises(AinuError, match=r"metrics\.json: cannot be read as JSON"):
-        build(EXPERIMENT, sources)
+        build(EXPERIMENT, SETTINGS, sources)
 
 
 def test_a_missing_probability_column_is_named(tmp_path):
@@ -338,7 +345,7 @@ def test_a_missing_probability_column_is_named(tmp_path):
         sources.predictions, sep="\t", index=False
     )
     with pytest.raises(AinuError, match=r"predictions\.tsv: column 'p_hiPSC' is missing"):
-        build(EXPERIMENT, sources)
+        build(EXPERIMENT, SETTINGS, sources)
 
 
 def test_nuclei_without_maps_are_left_out_of_the_pictures(tmp_path):
@@ -347,7 +354,7 @@ def test_nuclei_without_maps_are_left_out_of_the_pictures(tmp_path):
         names = file["nucleus"].asstr()[()]
         del file["nucleus"]
         write_array(file, "nucleus", np.array(["elsewhere/0", *names[1:]], dtype=object))
-    page = Page(build(EXPERIMENT, sources))
+    page = Page(build(EXPERIMENT, SETTINGS, sources))
     assert "s0/0" not in [figure.get("data-name") for figure in page.all("figure")]
     assert "11 of 12 nuclei" in page.text
 
@@ -458,7 +465,7 @@ def test_no_passing_method_is_a_warning(tmp_path):
     for row in scorecard["methods"]:
         row["verdict"] = "fails"
     write_json(sources.scorecard, scorecard)
-    text = Page(build(EXPERIMENT, replace(sources, maps=None))).text
+    text = Page(build(EXPERIMENT, SETTINGS, replace(sources, maps=None))).text
     assert text.index("No attribution method passes its checks") < text.index("balanced accuracy of")
 
 
@@ -478,7 +485,7 @@ def test_many_new_nuclei_out_of_distribution_are_a_warning(tmp_path):
     sources = with_everything(make_sources(tmp_path))
     table = pd.read_csv(sources.new_predictions, sep="\t", keep_default_na=False)
     table.assign(unlike_training=[True, True, True, False]).to_csv(sources.new_predictions, sep="\t", index=False)
-    text = Page(build(EXPERIMENT, replace(sources, maps=None))).text
+    text = Page(build(EXPERIMENT, SETTINGS, replace(sources, maps=None))).text
     assert text.index("75 % of the new nuclei are out of distribution") < text.index("balanced accuracy of")
 
 
@@ -500,7 +507,7 @@ def test_where_all_maps_have_no_room_the_best_methods_are_drawn_for_every_nucleu
     ranks = [{"method": f"method_{number}", "rank": number, "verdict": "passes"} for number in range(3, 9)]
     write_json(sources.scorecard, {"methods": [{"method": "grad_cam", "rank": 1}, *ranks]})
     monkeypatch.setattr(nuclei, "PICTURE_BYTES", 40_000)
-    page = Page(build(EXPERIMENT, sources))
+    page = Page(build(EXPERIMENT, SETTINGS, sources))
     drawn = re.findall(r"method (\d)", next(image["alt"] for image in page.all("img") if "Nucleus" in image["alt"]))
     assert 1 <= len(drawn) < 6
     assert drawn == [str(3 + place) for place in range(len(drawn))]
