@@ -10,11 +10,16 @@ from textwrap import indent
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "src" / "ainu"
+LEFT_OUT = ("drift", "record", "settings", "training")
+"""Packages whose functions of many arguments lack their parameters as yet."""
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
 ARRAY = re.compile(r"\b(NDArray|ndarray|Tensor|Indices)\b")
-SHAPE = re.compile(r"\((?:[A-Za-z_0-9+*/ .]+|\.\.\.|\*\w+)(?:,|\))")
-"""`(n,)`, `(N, C, Y, X)`, `(..., 2)`, `(n)`."""
+AXIS = r"(?:\w+|\.\.\.|\*\w+)"
+LENGTH = rf"{AXIS}(?:(?: or | ?(?://|[-+*/]) ?){AXIS})*"
+BRACKETS = re.compile(rf"\(({LENGTH}(?:, {LENGTH})*,?)\)")
+KNOWN_AXIS = re.compile(r"\b[A-Zkmn]\b|\b[A-Z_]{2,}\b|\.\.\.")
+"""Single letters, names of constants, and any number of axes."""
 SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.M)
 
 
@@ -72,28 +77,46 @@ def raised(node: ast.AST) -> set[str]:
         if isinstance(child, ast.FunctionDef | ast.Lambda):
             continue
         if isinstance(child, ast.Raise) and child.exc is not None:
-            error = child.exc.func if isinstance(child.exc, ast.Call) else child.exc
-            found |= {error.id} if isinstance(error, ast.Name) and error.id[0].isupper() else set()
+            found |= class_of(child.exc)
         found |= raised(child)
     return found
 
 
+def class_of(error: ast.expr) -> set[str]:
+    """Name of the class of a raised error, without its module; empty where it is a variable."""
+    error = error.func if isinstance(error, ast.Call) else error
+    name = error.attr if isinstance(error, ast.Attribute) else error.id if isinstance(error, ast.Name) else ""
+    return {name} if name[:1].isupper() else set()
+
+
+def gives_shape(docstring: str) -> bool:
+    """Whether brackets hold a shape: `(n,)`, `(N, C, Y, X)`, `(edge // 2, ...)`, `(n)`, but not `(x, y)` or `(0)`."""
+    return any(
+        KNOWN_AXIS.search(inner) or inner.endswith(",") or ("," in inner and re.search(r"\d", inner))
+        for inner in BRACKETS.findall(docstring)
+    )
+
+
 def unsaid_errors(function: Function) -> list[str]:
-    section = function.section.get("Raises", "")
-    return [
-        f"raises {name}, which Raises does not name" for name in sorted(raised(function.node)) if name not in section
-    ]
+    told = re.findall(r"^\w.*$", function.section.get("Raises", ""), re.M)
+    known = {name.rpartition(".")[2] for line in told for name in re.split(r",\s*", line.strip())}
+    return [f"raises {name}, which Raises does not name" for name in sorted(raised(function.node) - known)]
 
 
 def unsaid_shapes(function: Function) -> list[str]:
     annotations = [*(argument.annotation for argument in function.parameters), function.node.returns]
     arrays = any(ARRAY.search(ast.unparse(annotation)) for annotation in annotations if annotation)
-    return ["takes or returns arrays and gives no shape"] if arrays and not SHAPE.search(function.docstring) else []
+    return ["takes or returns arrays and gives no shape"] if arrays and not gives_shape(function.docstring) else []
+
+
+def needs_parameters(function: Function) -> bool:
+    number, long = len(function.parameters), "\n" in function.docstring.strip()
+    return number >= 3 or (number > 0 and long)
 
 
 def unsaid_parameters(function: Function) -> list[str]:
     if "Parameters" not in function.section:
-        return []
+        return ["no Parameters, though it has several lines or three arguments"] if needs_parameters(function) else []
     lines = re.findall(r"^(\*{0,2}\w[\w, *]*)(?: :.*)?$", function.section["Parameters"], re.M)
     told = [name.strip().lstrip("*") for line in lines for name in line.split(",")]
     own = [argument.arg for argument in function.parameters]
@@ -117,7 +140,10 @@ def findings(source: str) -> list[str]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_docstrings_say_errors_shapes_and_parameters(module):
-    assert findings((PACKAGE / module).read_text(encoding="utf-8")) == []
+    found = findings((PACKAGE / module).read_text(encoding="utf-8"))
+    if module.startswith(LEFT_OUT):
+        found = [finding for finding in found if ": no Parameters" not in finding]
+    assert found == []
 
 
 # --- the check itself
@@ -138,7 +164,18 @@ PARAMETERS = "Add.\n\nParameters\n----------\n{}\n"
             function("f()", "Stop.\n\nRaises\n------\nKeyError\n    Never.", "raise ValueError('x')"),
             "raises ValueError",
         ),
+        (function("f()", "Stop.", "raise module.OddError('x')"), "raises OddError"),
+        (function("f()", "Stop.\n\nRaises\n------\nOddError\n    Or Error.", "raise Error"), "raises Error"),
+        (function("f()", "Stop.\n\nRaises\n------\nKeyError\n    No\n    Error.", "raise Error"), "raises Error"),
         (function("f(x: NDArray)", "Sum of values."), "no shape"),
+        (function("f(x: NDArray)", "Sum of values (nm)."), "no shape"),
+        (function("f(x: NDArray)", "Sum of values (a batch of one has none)."), "no shape"),
+        (function("f(x: NDArray)", "Sum of values (x, y)."), "no shape"),
+        (function("f(x: NDArray)", "Sum of values, none (0)."), "no shape"),
+        (function("f(a, b, c)", "Add them."), "no Parameters"),
+        (function("f(a, *, b, c=1)", "Add them."), "no Parameters"),
+        (function("f(a)", "Add.\n\nNothing else."), "no Parameters"),
+        ("class A:\n" + indent(function("f(self, a, b, c)", "Sum."), "    "), "no Parameters"),
         (function("f() -> torch.Tensor", "Some values."), "no shape"),
         (function("f(a, b)", PARAMETERS.format("a : int\n    First.")), "lack b"),
         (function("f(a, *, b)", PARAMETERS.format("a : int\n    First.")), "lack b"),
@@ -155,10 +192,19 @@ def test_wrong_docstrings_are_found(source, finding):
     "source",
     [
         function("f()", "Stop.\n\nRaises\n------\nValueError\n    Always.", "raise ValueError('x')"),
+        function("f()", "Stop.\n\nRaises\n------\nOddError, KeyError\n    Always.", "raise module.OddError('x')"),
+        function("f()", "Stop.\n\nRaises\n------\nmodule.OddError\n    Always.", "raise OddError"),
+        function("f()", "Again.", "raise error"),
         function("f(x: NDArray)", "Sum of values (n,)."),
+        function("f(x: NDArray)", "Sum of values (n)."),
+        function("f(x: NDArray)", "Sum of values (edge // 2,)."),
+        function("f(x: NDArray)", "Sum of values (frames, 2 or 3)."),
+        function("f(x: NDArray)", "Sum of values (...)."),
+        function("f(x: NDArray)", "Sum of values (BINS)."),
         function("f(x: NDArray)", "Sum of values (N, C, Y, X)."),
         function("f(a, b, *c)", PARAMETERS.format("a, b : int\n    Both.\n*c : int\n    Others.")),
         function("f(a, b)", "Add them."),
+        function("f()", "Nothing.\n\nTakes nothing."),
         function("f(a, *, b, c)", PARAMETERS.format("a, c : int\n    Two.\nb : int\n    Another.")),
         function("_f(x: NDArray)", "Private.", "raise ValueError('x')"),
         "class _A:\n    def f(self, x: NDArray):\n        '''Private.'''\n",

@@ -211,7 +211,7 @@ class Run:
         return self.epoch >= self.recipe.epochs or patience_lost
 
     def batches_of(self, epoch: int) -> list[Indices]:
-        """Shuffled batches of nearly equal size (a batch of one would break batch normalisation)."""
+        """Shuffled batches, (n,) rows each, of nearly equal size (a batch of one would break batch normalisation)."""
         order = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
         return np.array_split(order, math.ceil(len(order) / self.recipe.batch_size))
 
