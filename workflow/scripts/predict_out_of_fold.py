@@ -6,7 +6,7 @@ from ainu.folds.table import read_folds
 from ainu.images.dataset import read
 from ainu.networks.model import load_model
 from ainu.prediction.embedding import relative_features, write_relative
-from ainu.prediction.ensemble import out_of_fold
+from ainu.prediction.out_of_fold import out_of_fold
 from ainu.prediction.thinned import thinned_predictions
 
 with job(snakemake.log[0]):

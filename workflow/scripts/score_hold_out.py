@@ -8,10 +8,9 @@ from ainu.images.dataset import read
 from ainu.prediction.ensemble import read_ensemble
 
 with job(snakemake.log[0]):
-    paths, params, out = snakemake.input, snakemake.params, snakemake.output
-    refuse_duplicates(params.rows, paths.fingerprints, params.raw)
-    limits = {"coverage": params.coverage, "ood_quantile": params.ood_quantile}
-    ensemble = read_ensemble(params.models, paths.dataset, paths.folds, paths.predictions, **limits)
-    table, score = evaluate_hold_out(ensemble, params.models, read(paths.unseen), params.record, params.seed)
+    files, params, out = dict(snakemake.input.items()), snakemake.params, snakemake.output
+    refuse_duplicates(params.rows, files["fingerprints"], params.raw)
+    ensemble = read_ensemble(params.models, files, params.coverage, params.ood_quantile)
+    table, score = evaluate_hold_out(ensemble, params.models, read(files["unseen"]), params.record, params.seed)
     write_table(out.predictions, table)
     write_json(out.score, score)

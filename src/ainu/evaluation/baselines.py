@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ainu.folds.table import test_rows, training_rows
 from ainu.images.dataset import Dataset
-from ainu.prediction.out_of_fold import with_probabilities
+from ainu.prediction.table import with_probabilities
 
 TREES = 100
 MakeModel = Callable[[int], Any]
@@ -92,7 +92,7 @@ def cross_validated(
     Returns
     -------
     DataFrame
-        In the form of `prediction.out_of_fold`.
+        As `prediction.out_of_fold.out_of_fold` gives them.
     """
     truth = dataset.codes(classes)
     parts = []

@@ -20,7 +20,7 @@ from ainu.figures.names import short
 from ainu.figures.saving import save
 from ainu.figures.style import styled
 from ainu.files import read_json, read_table, write_table
-from ainu.prediction.out_of_fold import pooled_truth
+from ainu.prediction.table import pooled_truth
 
 METRIC = "balanced_accuracy"
 NESTED = "chosen within each fold"

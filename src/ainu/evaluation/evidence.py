@@ -11,7 +11,7 @@ import pandas as pd
 from ainu.evaluation.bootstrap import differences, with_intervals
 from ainu.evaluation.scores import scores
 from ainu.images.dataset import Dataset
-from ainu.prediction.out_of_fold import pooled_truth
+from ainu.prediction.table import pooled_truth
 
 MAIN = "balanced_accuracy"
 """The score that audits and permutation tests compare."""

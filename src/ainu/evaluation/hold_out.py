@@ -20,7 +20,7 @@ from ainu.evaluation.bootstrap import with_intervals
 from ainu.files import read_json, sha256, write_json
 from ainu.images.dataset import Dataset
 from ainu.intervals import Interval
-from ainu.prediction.out_of_fold import pooled_truth
+from ainu.prediction.table import pooled_truth
 
 if TYPE_CHECKING:
     from ainu.prediction.ensemble import Ensemble

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ainu.evaluation.baselines import logistic_regression, splits
 from ainu.evaluation.evidence import Evidence
-from ainu.prediction.out_of_fold import with_probabilities
+from ainu.prediction.table import with_probabilities
 
 DRAWS = 5
 """Of replicates, for each number of them."""

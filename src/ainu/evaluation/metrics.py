@@ -17,7 +17,7 @@ from ainu.evaluation.hold_out import hold_out_warnings
 from ainu.evaluation.learning_curve import learning_curve
 from ainu.evaluation.permutation_tests import permutations
 from ainu.evaluation.scores import Floats, per_class, scores
-from ainu.prediction.out_of_fold import codes, pooled_truth
+from ainu.prediction.table import codes, pooled_truth
 
 Tree = dict[str, Any]
 
@@ -28,7 +28,7 @@ def evaluate(predictions: pd.DataFrame, classes: Sequence[str], seed: int) -> Tr
     Parameters
     ----------
     predictions : DataFrame
-        As `prediction.out_of_fold` gives them.
+        As `prediction.out_of_fold.out_of_fold` gives them.
     classes : sequence of str
         In the order of the probabilities.
     seed : int

@@ -14,7 +14,7 @@ def choose(inner: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> dict[tu
     Parameters
     ----------
     inner : mapping of str to DataFrame
-        By run: `outer_repeat`, `outer_fold` and the columns of `out_of_fold.with_probabilities`, of the inner folds.
+        By run: `outer_repeat`, `outer_fold` and the columns of `table.with_probabilities`, of the inner folds.
     classes : sequence of str
         In the order of the probabilities.
 

@@ -13,7 +13,7 @@ from ainu.evaluation.baselines import confounders as confounders_of
 from ainu.evaluation.baselines import ridge_calls
 from ainu.evaluation.evidence import Evidence
 from ainu.folds.label_permutation import PermutableLabels, p_value
-from ainu.prediction.out_of_fold import pooled_truth
+from ainu.prediction.table import pooled_truth
 
 FIXED_PERMUTATIONS = 2000
 """Of the labels under the existing predictions."""

@@ -21,7 +21,7 @@ from ainu.figures.saving import save
 from ainu.files import read_json, read_table, write_json, write_table
 from ainu.folds.table import read_folds
 from ainu.images.dataset import read
-from ainu.prediction.out_of_fold import pooled_truth
+from ainu.prediction.table import pooled_truth
 
 Paths = Mapping[str, Any]
 

@@ -67,6 +67,35 @@ class Origin:
     metrics: Mapping[str, Any]
     ood_quantile: float
 
+    @classmethod
+    def read(
+        cls,
+        experiment: str,
+        files: Mapping[str, str | Path],
+        render: Render,
+        preparation: Mapping[str, Any],
+        ood_quantile: float,
+    ) -> Origin:
+        """From the files of an experiment.
+
+        Parameters
+        ----------
+        experiment : str
+            Its name.
+        files : mapping of str to path
+            `dataset` and `metrics`: `dataset.h5` and `metrics.json`.
+        render, preparation, ood_quantile
+            As in the attributes.
+
+        Returns
+        -------
+        Origin
+        """
+        from ainu.images.dataset import read_labels
+
+        nuclei = {str(name): n for name, n in read_labels(files["dataset"])["label"].value_counts().items()}
+        return cls(experiment, render, preparation, nuclei, read_json(files["metrics"]), ood_quantile)
+
 
 def describe(ensemble: Ensemble, origin: Origin) -> dict[str, Any]:
     """The content of `ainu-model.json`, in plain values."""

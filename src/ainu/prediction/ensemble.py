@@ -1,8 +1,8 @@
-"""Predictions of trained models: out of fold, and of new nuclei by the ensemble, calibrated."""
+"""Predictions of new nuclei by the calibrated ensemble of an experiment's models."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from ainu.images.views import Indices, augmentation_of, trained_views, views_of
 from ainu.networks.model import Model, features, first_filters, load_model
 from ainu.prediction.calibration import Calibration, CalibrationSet, calibrate
 from ainu.prediction.out_of_distribution import Reference
-from ainu.prediction.out_of_fold import pooled_truth, with_probabilities
+from ainu.prediction.table import pooled_truth, with_probabilities
 
 BATCH = 32
 UNLIKE, UNDECIDED = "unlike training", "undecided"
@@ -81,42 +81,6 @@ def probabilities(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.f
             logits = model.network(views.batch(rows[part], rng))
             total[part] += logits.double().softmax(1).numpy() / len(draws)
     return total
-
-
-def out_of_fold(dataset: Dataset, folds: pd.DataFrame, models: Iterable[Model]) -> pd.DataFrame:
-    """Predict every nucleus by the models that held its replicate out.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        All nuclei of the folds.
-    folds : DataFrame
-        As `folds.table.read_folds` gives them.
-    models : iterable of Model
-        One for each fold of each repeat.
-
-    Returns
-    -------
-    DataFrame
-        The rows of `folds` with `predicted` and a column `p_{class}` per class.
-
-    Raises
-    ------
-    AinuError
-        A model was trained on a replicate that it is to predict.
-    """
-    places = pd.Series(np.arange(len(dataset)), index=dataset.nucleus)
-    parts = []
-    for model in models:
-        check_match(model, dataset)
-        repeat, fold = model.info["repeat"], model.info["fold"]
-        chosen = folds[(folds["repeat"] == repeat) & (folds["fold"] == fold)]
-        seen = set(model.info["training_replicates"]) & set(chosen["replicate"])
-        if seen:
-            raise AinuError(f"model of repeat {repeat}, fold {fold} was trained on test replicates: {sorted(seen)}")
-        rows = places[chosen["nucleus"]].to_numpy()
-        parts.append(with_probabilities(chosen, probabilities(model, dataset, rows), model.classes))
-    return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -230,13 +194,7 @@ def fit_ensemble(
 
 
 def read_ensemble(
-    models: Sequence[str | Path],
-    dataset: str | Path,
-    folds: str | Path,
-    predictions: str | Path,
-    *,
-    coverage: float,
-    ood_quantile: float,
+    models: Sequence[str | Path], files: Mapping[str, str | Path], coverage: float, ood_quantile: float
 ) -> Ensemble:
     """Make the ensemble of an experiment from its files, as `fit_ensemble` does.
 
@@ -244,8 +202,8 @@ def read_ensemble(
     ----------
     models : sequence of path
         The folders of all its models.
-    dataset, folds, predictions : path
-        `dataset.h5`, `folds.tsv` and the out-of-fold predictions.
+    files : mapping of str to path
+        `dataset`, `folds` and `predictions`: `dataset.h5`, `folds.tsv` and the out-of-fold predictions.
     coverage, ood_quantile : float
         As for `fit_ensemble`.
 
@@ -254,8 +212,8 @@ def read_ensemble(
     Ensemble
     """
     loaded = [load_model(folder) for folder in models]
-    known = calibration_set(read_table(predictions), loaded[0].classes)
-    return fit_ensemble(loaded, read(dataset), read_folds(folds), known, coverage, ood_quantile)
+    known = calibration_set(read_table(files["predictions"]), loaded[0].classes)
+    return fit_ensemble(loaded, read(files["dataset"]), read_folds(files["folds"]), known, coverage, ood_quantile)
 
 
 def calibration_set(predictions: pd.DataFrame, classes: Sequence[str]) -> CalibrationSet:

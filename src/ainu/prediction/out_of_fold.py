@@ -1,83 +1,50 @@
-"""The table of out-of-fold predictions: one row per nucleus and repeat, from models that did not see its replicate."""
+"""Out-of-fold predictions: every nucleus by the models that did not see its replicate."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+
+from ainu.errors import AinuError
+from ainu.images.dataset import Dataset
+from ainu.networks.model import Model
+from ainu.prediction.ensemble import check_match, probabilities
+from ainu.prediction.table import with_probabilities
 
 
-def with_probabilities(rows: pd.DataFrame, values: NDArray[np.float64], classes: Sequence[str]) -> pd.DataFrame:
-    """Add the probabilities and the predicted class to a table.
+def out_of_fold(dataset: Dataset, folds: pd.DataFrame, models: Iterable[Model]) -> pd.DataFrame:
+    """Predict every nucleus by the models that held its replicate out.
 
     Parameters
     ----------
-    rows : DataFrame
-        One row per prediction.
-    values : (n, k) float64
-        Probability of each class.
-    classes : sequence of str
-        In the order of the columns.
+    dataset : Dataset
+        All nuclei of the folds.
+    folds : DataFrame
+        As `folds.table.read_folds` gives them.
+    models : iterable of Model
+        One for each fold of each repeat.
 
     Returns
     -------
     DataFrame
-        `rows` with `predicted` and a column `p_{class}` per class.
+        The rows of `folds` with `predicted` and a column `p_{class}` per class.
+
+    Raises
+    ------
+    AinuError
+        A model was trained on a replicate that it is to predict.
     """
-    table = rows.assign(predicted=np.asarray(classes, object)[values.argmax(1)])
-    return table.assign(**{f"p_{name}": values[:, index] for index, name in enumerate(classes)})
-
-
-def pooled(predictions: pd.DataFrame, classes: Sequence[str]) -> tuple[pd.DataFrame, NDArray[np.float64]]:
-    """Predictions pooled over the repeats.
-
-    Parameters
-    ----------
-    predictions : DataFrame
-        `nucleus`, `sample`, `replicate`, `label` and `p_{class}`.
-    classes : sequence of str
-        In the order of the probabilities.
-
-    Returns
-    -------
-    rows : DataFrame
-        `nucleus`, `sample`, `replicate`, `label`, one row per nucleus in order of first appearance.
-    probabilities : (N, k) float64
-        Averaged over the repeats.
-    """
-    columns = [f"p_{name}" for name in classes]
-    grouped = predictions.groupby("nucleus", sort=False)
-    rows = grouped[["sample", "replicate", "label"]].first().reset_index()
-    return rows, grouped[columns].mean().to_numpy()
-
-
-def pooled_truth(
-    predictions: pd.DataFrame, classes: Sequence[str]
-) -> tuple[pd.DataFrame, NDArray[np.int64], NDArray[np.float64]]:
-    """Predictions pooled over the repeats, with the true classes.
-
-    Parameters
-    ----------
-    predictions : DataFrame
-        `nucleus`, `sample`, `replicate`, `label` and `p_{class}`.
-    classes : sequence of str
-        In the order of the probabilities.
-
-    Returns
-    -------
-    rows : DataFrame
-        One row per nucleus, as `pooled` gives them.
-    truth : (N,) int64
-        Index of each true class.
-    probabilities : (N, k) float64
-        Averaged over the repeats.
-    """
-    rows, probabilities = pooled(predictions, classes)
-    return rows, codes(rows["label"], classes), probabilities
-
-
-def codes(labels: pd.Series, classes: Sequence[str]) -> NDArray[np.int64]:
-    """(n,) int64 index of each label in `classes`."""
-    return np.array([list(classes).index(label) for label in labels], np.int64)
+    places = pd.Series(np.arange(len(dataset)), index=dataset.nucleus)
+    parts = []
+    for model in models:
+        check_match(model, dataset)
+        repeat, fold = model.info["repeat"], model.info["fold"]
+        chosen = folds[(folds["repeat"] == repeat) & (folds["fold"] == fold)]
+        seen = set(model.info["training_replicates"]) & set(chosen["replicate"])
+        if seen:
+            raise AinuError(f"model of repeat {repeat}, fold {fold} was trained on test replicates: {sorted(seen)}")
+        rows = places[chosen["nucleus"]].to_numpy()
+        parts.append(with_probabilities(chosen, probabilities(model, dataset, rows), model.classes))
+    return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)

@@ -10,7 +10,7 @@ import pandas as pd
 from ainu.images.dataset import Dataset
 from ainu.images.thinning import thinned
 from ainu.networks.model import Model
-from ainu.prediction.ensemble import out_of_fold
+from ainu.prediction.out_of_fold import out_of_fold
 
 SHARES = (0.5, 0.25, 0.1)
 """Of the localizations that are kept."""
@@ -33,8 +33,8 @@ def thinned_predictions(dataset: Dataset, folds: pd.DataFrame, models: Sequence[
     Returns
     -------
     DataFrame
-        As `ensemble.out_of_fold` gives them for each of `SHARES`, with a column `share`; without rows where the images
-        are densities.
+        As `out_of_fold` gives them for each of `SHARES`, with a column `share`; without rows where the images are
+        densities.
     """
     columns = [*folds.columns, "predicted", *(f"p_{name}" for name in models[0].classes)]
     if not dataset.counted:

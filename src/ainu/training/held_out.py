@@ -8,7 +8,7 @@ import pandas as pd
 
 from ainu.networks.model import Model
 from ainu.prediction.ensemble import probabilities
-from ainu.prediction.out_of_fold import with_probabilities
+from ainu.prediction.table import with_probabilities
 from ainu.training.cross_validation import Fit, rows_of
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from audited import CLASSES, informative, predictions
 
 from ainu.evaluation.metrics import evaluate, unseen_batches
-from ainu.prediction.out_of_fold import pooled
+from ainu.prediction.table import pooled
 
 
 def test_metrics_are_whole_and_reproducible():

@@ -15,7 +15,8 @@ from ainu.files import read_json, write_json
 from ainu.images.settings import Render
 from ainu.networks.model import load_model, make_network, save_model
 from ainu.prediction import bundle
-from ainu.prediction.ensemble import calibration_set, fit_ensemble, out_of_fold
+from ainu.prediction.ensemble import calibration_set, fit_ensemble
+from ainu.prediction.out_of_fold import out_of_fold
 
 IMAGES = Render(100, 1600)
 RENDER = asdict(IMAGES)

@@ -15,9 +15,9 @@ from ainu.prediction.ensemble import (
     check_match,
     fit_ensemble,
     ood_features,
-    out_of_fold,
     probabilities,
 )
+from ainu.prediction.out_of_fold import out_of_fold
 
 
 def test_test_time_augmentation_averages_over_copies_and_is_the_same_every_time():

@@ -6,7 +6,7 @@ import pytest
 from defaults import design
 from spots import CLASSES, cross_validation
 
-from ainu.evaluation.learning_study import summarize, write_study
+from ainu.evaluation.study_summary import summarize, write_study
 from ainu.files import read_json, read_table
 from ainu.networks.model import load_model
 from ainu.training.cross_validation import CrossValidation, Fit, train_fold

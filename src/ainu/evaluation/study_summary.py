@@ -14,7 +14,7 @@ from ainu.figures.colours import CLASS_COLOURS
 from ainu.figures.saving import save
 from ainu.figures.style import styled
 from ainu.files import read_table, write_table
-from ainu.prediction.out_of_fold import pooled_truth
+from ainu.prediction.table import pooled_truth
 
 MODE_NAMES = {"finetune": "fine-tuned", "frozen": "last layer only", "scratch": "from scratch"}
 MARKERS = {"finetune": "o", "frozen": "s", "scratch": "^"}
