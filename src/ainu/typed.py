@@ -41,13 +41,15 @@ def typed(kind: type[Kind], settings: Mapping[str, Any]) -> Kind:
         raise AinuError(f"{kind.__name__}: {error}; settings of another version of ainu may have other keys") from None
 
 
-def plain(settings: Any) -> Any:
+def plain(settings: Any, kind: type | None = None) -> Any:
     """Settings as the mapping that `typed` makes them of, for Snakemake, which compares parameters by their text.
 
     Parameters
     ----------
     settings : object
         A dataclass, or mappings, tuples and lists of such.
+    kind : type, optional
+        A dataclass that `settings` extends: its fields alone.
 
     Returns
     -------
@@ -55,7 +57,7 @@ def plain(settings: Any) -> Any:
         Mappings, lists, numbers and texts.
     """
     if is_dataclass(settings) and not isinstance(settings, type):
-        return {field.name: plain(getattr(settings, field.name)) for field in fields(settings)}
+        return {field.name: plain(getattr(settings, field.name)) for field in fields(kind or settings)}
     if isinstance(settings, Mapping):
         return {name: plain(value) for name, value in settings.items()}
     return [plain(value) for value in settings] if isinstance(settings, list | tuple) else settings

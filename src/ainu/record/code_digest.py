@@ -20,6 +20,8 @@ from ainu.errors import AinuError
 
 PACKAGE = Path(__file__).parents[1]
 DECLARATION = "LOADED_AT_RUN_TIME"
+LOADERS = ("import_module", "__import__", "exec", "PackageLoader", "__file__")
+"""Names by which a module loads others, or files beside itself."""
 
 
 @cache
@@ -123,32 +125,63 @@ def _is_text_alone(node: object) -> bool:
 def _used_by(file: Path) -> tuple[Path, ...]:
     """What a file itself imports and declares, with the packages that these are in."""
     found: list[Path] = []
+    declared = False
     for node in _run_statements(_tree(file)):
         if isinstance(node, ast.ImportFrom):
             found += _imported_from(node, file)
         elif isinstance(node, ast.Import):
-            for alias in node.names:
-                found += _chain(alias.name, file) if alias.name.split(".")[0] == PACKAGE.name else []
-        elif isinstance(node, ast.Assign) and any(getattr(to, "id", None) == DECLARATION for to in node.targets):
-            for text in ast.literal_eval(node.value):
+            found += _imported(node, file)
+        elif texts := _declaration(node, file):
+            declared = True
+            for text in texts:
                 found += _declared(text, file)
+    if not declared:
+        _refuse_silent_loading(file)
     return tuple(found)
 
 
 def _run_statements(node: ast.AST) -> Iterator[ast.stmt]:
     """Every statement but those under `if TYPE_CHECKING`, which no job runs."""
     for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        if name == "body" and isinstance(node, ast.If) and getattr(node.test, "id", None) == "TYPE_CHECKING":
+            continue
         for part in getattr(node, name, ()):
-            if isinstance(part, ast.If) and getattr(part.test, "id", None) == "TYPE_CHECKING":
-                continue
             if isinstance(part, ast.stmt):
                 yield part
             yield from _run_statements(part)
 
 
+def _declaration(node: ast.stmt, file: Path) -> tuple[str, ...]:
+    """What a statement declares as loaded at run time; nothing for any other statement."""
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    if not any(getattr(target, "id", None) == DECLARATION for target in targets):
+        return ()
+    if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+        return tuple(ast.literal_eval(node.value))
+    raise AinuError(f"{file}, line {node.lineno}: {DECLARATION} is assigned once, as a tuple of texts")
+
+
+def _refuse_silent_loading(file: Path) -> None:
+    """A module that loads others by name, or files beside itself, has to declare them."""
+    if not file.is_relative_to(PACKAGE) or file == PACKAGE / "__init__.py":  # whose names no module of the package uses
+        return
+    meaning = _meaning(file)
+    for name in LOADERS:
+        if f"Name(id={name!r}," in meaning:
+            raise AinuError(f"{file}: uses {name} without {DECLARATION}")
+
+
+def _imported(node: ast.Import, file: Path) -> list[Path]:
+    names = [alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE.name]
+    if PACKAGE.name in names:
+        raise AinuError(f"{file}, line {node.lineno}: import the module that is used, not all of {PACKAGE.name}")
+    return [path for name in names for path in _chain(name, file)]
+
+
 def _imported_from(node: ast.ImportFrom, file: Path) -> list[Path]:
+    where = f"{file}, line {node.lineno}"
     if node.level:
-        raise AinuError(f"{file}, line {node.lineno}: a relative import; write the full name of the module")
+        raise AinuError(f"{where}: a relative import; write the full name of the module")
     if node.module is None or node.module.split(".")[0] != PACKAGE.name:
         return []
     found = _chain(node.module, file)
@@ -157,8 +190,33 @@ def _imported_from(node: ast.ImportFrom, file: Path) -> list[Path]:
         if inner:
             found.append(inner)
         elif node.module == PACKAGE.name:
-            raise AinuError(f"{file}, line {node.lineno}: import {alias.name!r} from the module that it is in")
+            raise AinuError(f"{where}: import {alias.name!r} from the module that it is in")
+        elif alias.name not in _bound(found[-1]):
+            raise AinuError(f"{where}: {node.module} has no {alias.name!r}")
     return found
+
+
+@cache
+def _bound(file: Path) -> frozenset[str]:
+    """Names that a module binds at its top level, also under `if`, `try` and `with`."""
+    names = set()
+    for node in _top_level(_tree(file)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        else:
+            names |= {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    return frozenset(names)
+
+
+def _top_level(node: ast.AST) -> Iterator[ast.stmt]:
+    for name in ("body", "orelse", "finalbody", "handlers"):
+        for part in getattr(node, name, ()):
+            if isinstance(part, ast.If | ast.Try | ast.With | ast.ExceptHandler):
+                yield from _top_level(part)
+            elif isinstance(part, ast.stmt):
+                yield part
 
 
 def _declared(text: str, file: Path) -> list[Path]:

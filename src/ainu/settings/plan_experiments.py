@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -165,10 +165,10 @@ class ExperimentPlan(ShardPlan):
 
     def control_design(self, experiment: str) -> dict[str, Any]:
         """What is said of an experiment's control networks: another architecture starts from random weights."""
-        own, network = self.design(experiment), self.control_network(experiment)
-        if network == own["network"]:
-            return own
-        return own | {"network": network, "transfer": own["transfer"] | {"mode": "scratch", "weights": None}}
+        own, network = self.experiment(experiment).design, self.control_network(experiment)
+        if network == own.network:
+            return plain(own)
+        return plain(replace(own, network=network, transfer=replace(own.transfer, mode="scratch", weights=None)))
 
     def control_initial_files(self, experiment: str) -> list[str]:
         """Files that the initial weights of the control networks come from, if any."""

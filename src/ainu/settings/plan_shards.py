@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ainu.localizations.settings import ReadingSettings
+from ainu.nuclei.settings import SearchSettings
 from ainu.quality.spot_widths import filtered_columns
 from ainu.settings.check import Settings
 from ainu.settings.config import Config, Experiment
@@ -60,7 +62,7 @@ class ShardPlan:
 
     def ingest_settings(self) -> dict[str, Any]:
         """What `ingest` needs of the config; what becomes of a file that cannot be read is decided by `assemble`."""
-        return {key: value for key, value in plain(self.config.ingest).items() if key != "on_bad_file"}
+        return plain(self.config.ingest, ReadingSettings)
 
     def columns_to_keep(self) -> list[str]:
         """Columns without which a file cannot be used."""
@@ -72,7 +74,7 @@ class ShardPlan:
 
     def nuclei_settings(self) -> dict[str, Any]:
         """What `find_nuclei` needs of the config, beside the ROIs."""
-        return {key: value for key, value in plain(self.config.nuclei).items() if key != "roi_pixel_nm"}
+        return plain(self.config.nuclei, SearchSettings)
 
     def rois(self, shard: str) -> dict[str, tuple[str, float]]:
         """ROI file or label image of each sample of a shard that has one, with the pixel (nm) of the image."""

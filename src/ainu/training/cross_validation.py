@@ -25,6 +25,7 @@ from ainu.training.checkpoint import ResumeFile
 from ainu.training.loop import Trained, choose_device, make_deterministic, nondeterminism, train
 from ainu.training.recipe import Design
 from ainu.training.transfer import initialise
+from ainu.typed import typed
 
 
 @dataclass(frozen=True)
@@ -53,33 +54,39 @@ class CrossValidation:
     initial: Sequence[str | Path] = ()
 
     @classmethod
-    def read(
-        cls,
-        dataset: str | Path,
-        folds: str | Path,
-        design: Design,
-        *,
-        seed: int,
-        threads: int,
-        initial: Sequence[str | Path] = (),
-    ) -> CrossValidation:
-        """From the files of an experiment; `dataset` and `folds` are their paths."""
-        nuclei = read(dataset, memory_gb=design.training.memory_gb)
-        return cls(nuclei, read_folds(folds), design, seed, threads, initial)
+    def of_job(cls, paths: Any, params: Any, threads: int) -> CrossValidation:
+        """From what Snakemake hands to a script.
+
+        Parameters
+        ----------
+        paths : snakemake.iocontainers.InputFiles
+            `dataset` and `folds`.
+        params : snakemake.iocontainers.Params
+            `experiment` (a `Design` as a mapping), `seed` and perhaps `initial`.
+        threads : int
+            CPU threads of the job.
+
+        Returns
+        -------
+        CrossValidation
+        """
+        design = typed(Design, params.experiment)
+        nuclei = read(paths.dataset, memory_gb=design.training.memory_gb)
+        return cls(nuclei, read_folds(paths.folds), design, params.seed, threads, params.get("initial", ()))
 
     def fit(self, repeat: int, fold: int) -> Fit:
         """The network of one fold of a repeat: trained on all nuclei but those held out there."""
         own = (self.folds["repeat"] == repeat) & (self.folds["fold"] == fold)
         return Fit(
-            self.dataset,
-            self.design,
-            rows_of(self.dataset, training_rows(self.folds, repeat, fold)),
-            frozenset(self.folds.loc[own, "replicate"]),
-            own_seed(self.seed, repeat, fold),
-            self.threads,
-            self.initial,
-            repeat,
-            fold,
+            dataset=self.dataset,
+            design=self.design,
+            rows=rows_of(self.dataset, training_rows(self.folds, repeat, fold)),
+            held_out=frozenset(self.folds.loc[own, "replicate"]),
+            seed=own_seed(self.seed, repeat, fold),
+            threads=self.threads,
+            initial=self.initial,
+            repeat=repeat,
+            fold=fold,
         )
 
     def held_out(self, repeat: int, fold: int) -> pd.DataFrame:
@@ -93,7 +100,7 @@ class CrossValidation:
         return sorted(int(fold) for fold in self.folds.loc[self.folds["repeat"] == 0, "fold"].unique())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fit:
     """One network to train: on which nuclei, and from which start.
 

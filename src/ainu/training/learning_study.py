@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ainu.files import write_table
 from ainu.images.views import Indices
 from ainu.training.cross_validation import CrossValidation, Fit, own_seed
 from ainu.training.held_out import predict_held_out
@@ -91,6 +92,20 @@ def predict_from_few(
         parts.append(predict_held_out(few(own.fit(0, fold), size, draw), own.held_out(0, fold), kept))
     table = pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
     return table.assign(mode=mode, size=str(size), draw=draw)
+
+
+def study_part(validation: CrossValidation, *, mode: str, size: int | str, draw: int, output: str | Path) -> None:
+    """Write what `predict_from_few` predicts; a job that dies goes on with the fold that it was at.
+
+    Parameters
+    ----------
+    validation, mode, size, draw
+        As for `predict_from_few`.
+    output : path
+        Table of predictions; trainings under way lie beside it until it is whole.
+    """
+    write_table(output, predict_from_few(validation, mode=mode, size=size, draw=draw, resume=output))
+    forget(output)
 
 
 def forget(resume: str | Path) -> None:

@@ -13,8 +13,9 @@ from ainu.files import read_table
 from ainu.hdf5 import new_file, write_array
 from ainu.images.dataset import Dataset
 from ainu.nuclei.table import Nuclei
-from ainu.training.controls import control_dataset, train_controls, train_permuted
+from ainu.training.controls import control_dataset, train_controls
 from ainu.training.cross_validation import CrossValidation
+from ainu.training.permuted import train_permuted
 
 TRAINING = {
     "epochs": 2,
