@@ -79,6 +79,11 @@ def write_record(
 def differences(record: str | Path) -> list[str]:
     """How the files that a record names differ from it: a line for each that is gone or has other bytes.
 
+    Parameters
+    ----------
+    record : path
+        The `ro-crate-metadata.json` of a run.
+
     Returns
     -------
     list of str
@@ -108,6 +113,11 @@ def differences(record: str | Path) -> list[str]:
 
 def verify(record: str | Path) -> int:
     """Number of files that a record names and that are as it says.
+
+    Parameters
+    ----------
+    record : path
+        The `ro-crate-metadata.json` of a run.
 
     Returns
     -------

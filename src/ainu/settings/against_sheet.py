@@ -31,7 +31,21 @@ def _missing_outlines(sheet: Sheet, method: str) -> list[str]:
 
 
 def config_mistakes(config: Tree, given: Tree, sheet: Sheet) -> list[str]:
-    """What the config asks for and the sheet does not have."""
+    """What the config asks for and the sheet does not have.
+
+    Parameters
+    ----------
+    config : dict
+        The config with every key.
+    given : dict
+        The config as the user wrote it, expanded.
+    sheet : Sheet
+        As it was read.
+
+    Returns
+    -------
+    list of str
+    """
     if not sheet.usable:
         return []
     lines = [*_channels_of_no_file(config, sheet)]

@@ -23,7 +23,21 @@ AUTOMATIC_SHARD = re.compile(r"s[0-9]{4,}")
 
 
 def cell_mistakes(table: pd.DataFrame, header: list[str], root: Path) -> Iterator[str]:
-    """What is wrong in the columns of the header, each text told once with all of its rows."""
+    """What is wrong in the columns of the header, each text told once with all of its rows.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The sheet, all text, by row number.
+    header : list of str
+        Columns that the file has.
+    root : Path
+        The folder that paths are relative to.
+
+    Yields
+    ------
+    str
+    """
     for column in table.columns.intersection(header):
         tell = _teller(str(column), root)
         for text, rows in rows_by_text(dict(zip(table.index, table[column], strict=True))).items():

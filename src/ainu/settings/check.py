@@ -57,6 +57,11 @@ class Settings:
     def rows(self, sample: str) -> list[dict[str, str]]:
         """The sheet's rows of a sample, one per file.
 
+        Parameters
+        ----------
+        sample : str
+            A name of the sheet.
+
         Returns
         -------
         list of dict of str to str
@@ -70,6 +75,11 @@ class Settings:
 
     def experiment(self, name: str) -> Experiment:
         """All settings of an experiment.
+
+        Parameters
+        ----------
+        name : str
+            A name of the config.
 
         Returns
         -------

@@ -11,7 +11,21 @@ from ainu.settings.schemas import Tree
 
 
 def model_mistakes(config: Tree, given: Tree, root: Path) -> Iterator[str]:
-    """Bundles that cannot be read or were trained on other images than this config makes; and nothing to do at all."""
+    """Bundles that cannot be read or were trained on other images than this config makes; and nothing to do at all.
+
+    Parameters
+    ----------
+    config : dict
+        The config with every key.
+    given : dict
+        The config as the user wrote it, expanded.
+    root : Path
+        The folder that paths are relative to.
+
+    Yields
+    ------
+    str
+    """
     models, told = config["predict"]["models"], "experiments" in given and given["experiments"] is None
     if not (config["experiments"] or models or told):
         found = "found {}" if "experiments" in given else "missing"

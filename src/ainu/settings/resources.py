@@ -52,7 +52,20 @@ class JobResources:
     plan: Plan
 
     def shard_memory(self, factor: float, least: float = 1000, tables: Sequence[str] = ()) -> Amount:
-        """Memory in MB of a shard's job, from the size of its input or of that named in `tables`."""
+        """Memory in MB of a shard's job, from the size of its input or of that named in `tables`.
+
+        Parameters
+        ----------
+        factor, least : float
+            How many times the size of the input, and the least, MB.
+        tables : sequence of str
+            Names of the inputs that count; all by default.
+
+        Returns
+        -------
+        callable
+            For `resources: mem_mb=`.
+        """
 
         def needed(wildcards: Any, input: Any, attempt: int) -> int:
             files = [input[name] for name in tables] if tables else input
@@ -83,12 +96,40 @@ class JobResources:
         return {}
 
     def training_memory(self, wildcards: Any, input: Any, attempt: int) -> int:
-        """Memory in MB of a training: its unpacked data, but from `memory_gb` on these are memory-mapped."""
+        """Memory in MB of a training: its unpacked data, but from `memory_gb` on these are memory-mapped.
+
+        Parameters
+        ----------
+        wildcards : snakemake.iocontainers.Wildcards
+            With `experiment`.
+        input : snakemake.iocontainers.InputFiles
+            Of the job.
+        attempt : int
+            From 1.
+
+        Returns
+        -------
+        int
+        """
         most = 4000 + 1500 * self.plan.experiment(wildcards.experiment).training.memory_gb
         return int(min(max(4000, 20 * size_mb([input.dataset])), most) * attempt)
 
     def attribution_memory(self, wildcards: Any, input: Any, attempt: int) -> int:
-        """Memory in MB: the images and their maps, one per method, and what is worked on at a time."""
+        """Memory in MB: the images and their maps, one per method, and what is worked on at a time.
+
+        Parameters
+        ----------
+        wildcards : snakemake.iocontainers.Wildcards
+            With `experiment`.
+        input : snakemake.iocontainers.InputFiles
+            Of the job.
+        attempt : int
+            From 1.
+
+        Returns
+        -------
+        int
+        """
         own = self.plan.experiment(wildcards.experiment).attribution
         images = 10 * (2 + len(own.methods)) * size_mb(input)
         return int((2500 + 1000 * own.memory_gb + images) * attempt)

@@ -26,6 +26,11 @@ def schema(name: str) -> Tree:
 def schema_of(name: str) -> Tree:
     """The same, read once and shared: not to be changed.
 
+    Parameters
+    ----------
+    name : str
+        "config" or "samples".
+
     Returns
     -------
     dict

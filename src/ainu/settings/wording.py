@@ -48,7 +48,19 @@ def numbered(rows: Sequence[int]) -> str:
 
 
 def place_of(name: str, key: str, given: Mapping[str, Any]) -> str:
-    """Path of an experiment's key, with where its value comes from."""
+    """Path of an experiment's key, with where its value comes from.
+
+    Parameters
+    ----------
+    name, key : str
+        Of the experiment and of its key.
+    given : mapping
+        The config as the user wrote it, expanded.
+
+    Returns
+    -------
+    str
+    """
     own = key in (given["experiments"][name] or {})
     inherited = not own and key in (given.get("defaults") or {})
     return f"experiments.{name}.{key}{f' (from defaults.{key})' if inherited else ''}"

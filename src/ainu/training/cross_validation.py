@@ -248,6 +248,13 @@ def train_fold(fit: Fit, folder: str | Path, speed: str | Path) -> None:
 
     While it trains, `resume.pt` lies there too. `speed` is JSON of its own, since it is never the same twice:
     `seconds_per_epoch`, the median over the epochs of this attempt (None if it had none left).
+
+    Parameters
+    ----------
+    fit : Fit
+        The network.
+    folder, speed : path
+        Where the model, and how long an epoch took, are written.
     """
     folder = Path(folder)
     trained, info = fit.run(folder / "resume.pt")

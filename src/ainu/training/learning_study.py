@@ -21,7 +21,22 @@ LONGER = 10
 
 
 def draw_nuclei(labels: Sequence[str], size: int | str, rng: np.random.Generator) -> Indices:
-    """(m,) places of `size` nuclei of each class, drawn without replacement; all of a class that has no more."""
+    """(m,) places of `size` nuclei of each class, drawn without replacement; all of a class that has no more.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Of n nuclei.
+    size : int or "all"
+        Nuclei of each class.
+    rng : Generator
+        Draws them.
+
+    Returns
+    -------
+    (m,) int
+        In rising order.
+    """
     if size == ALL:
         return np.arange(len(labels))
     places = [np.flatnonzero(np.asarray(labels) == name) for name in sorted(set(labels))]

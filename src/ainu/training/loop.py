@@ -76,6 +76,11 @@ def make_deterministic(threads: int) -> None:
     """The same weights from the same seed, on one kind of machine and number of threads.
 
     On a GPU, operations that have no deterministic kernel (pooling in 3-D) warn; `nondeterminism` collects that.
+
+    Parameters
+    ----------
+    threads : int
+        CPU threads of torch.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
@@ -318,7 +323,21 @@ class Run:
 
 
 def faster(network: nn.Module, recipe: Recipe, device: torch.device) -> nn.Module:
-    """The network in the memory order that suits it, compiled if wanted, on all GPUs of the job."""
+    """The network in the memory order that suits it, compiled if wanted, on all GPUs of the job.
+
+    Parameters
+    ----------
+    network : Module
+        Changed in place.
+    recipe : Recipe
+        Whether to compile it.
+    device : torch.device
+        Where it is trained.
+
+    Returns
+    -------
+    Module
+    """
     if any(isinstance(module, nn.Conv2d) for module in network.modules()):
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if recipe.compile:
@@ -337,7 +356,15 @@ def seed_dropout(seed: int, device: torch.device) -> None:
 
 @torch.no_grad()
 def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move the average of the weights towards the weights."""
+    """Move the average of the weights towards the weights.
+
+    Parameters
+    ----------
+    average, network : Module
+        Of the same architecture; `average` is changed in place.
+    decay : float
+        How much of the average stays.
+    """
     for own, new in zip(average.parameters(), network.parameters(), strict=True):
         own.lerp_(new, 1 - decay)
     for kept, seen in zip(average.buffers(), network.buffers(), strict=True):
@@ -352,13 +379,47 @@ def class_weights(labels: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def logits_of(network: nn.Module, inputs: Views, rows: Indices, batch_size: int, device: torch.device) -> Tensor:
-    """(n, k) logits of nuclei as they are, batch by batch, in evaluation mode."""
+    """(n, k) logits of nuclei as they are, batch by batch, in evaluation mode.
+
+    Parameters
+    ----------
+    network : Module
+        Left in evaluation mode.
+    inputs : Views
+        Of N nuclei.
+    rows : (n,) int
+        Which of them.
+    batch_size : int
+        Nuclei at a time.
+    device : torch.device
+        Where the network is.
+
+    Returns
+    -------
+    (n, k) float32
+    """
     network.eval()
     return torch.cat([network(seen) for seen in seen_by(inputs, rows, batch_size, device)])
 
 
 def seen_by(inputs: Views, rows: Indices, batch_size: int, device: torch.device) -> Iterator[Tensor]:
-    """Batches (n, C, ...) float32 of nuclei (N,) as they are, in order, of at most `batch_size` each."""
+    """Batches (n, C, ...) float32 of nuclei (N,) as they are, in order, of at most `batch_size` each.
+
+    Parameters
+    ----------
+    inputs : Views
+        Of N nuclei.
+    rows : (n,) int
+        Which of them.
+    batch_size : int
+        Nuclei at a time.
+    device : torch.device
+        Where they are wanted.
+
+    Yields
+    ------
+    (b, C, ...) float32 Tensor
+    """
     for part in np.array_split(rows, max(1, math.ceil(len(rows) / batch_size))):
         yield inputs.batch(part).to(device)
 

@@ -188,7 +188,22 @@ def stages(network: nn.Module) -> dict[str, int]:
 
 
 def parameter_groups(network: nn.Module, rate: float, transfer: Transfer) -> list[dict[str, Any]]:
-    """What an optimizer takes: the parameters that move, with a learning rate per stage where they differ."""
+    """What an optimizer takes: the parameters that move, with a learning rate per stage where they differ.
+
+    Parameters
+    ----------
+    network : Module
+        What is to be trained.
+    rate : float
+        Highest learning rate of its last stage.
+    transfer : Transfer
+        How the rate falls towards the first stage.
+
+    Returns
+    -------
+    list of dict
+        `params` and `lr` of each group.
+    """
     moving = {name: values for name, values in network.named_parameters() if values.requires_grad}
     if transfer.layer_decay == 1:
         return [{"params": list(moving.values()), "lr": rate}]

@@ -160,6 +160,7 @@ def test_a_module_that_loads_by_name_has_to_declare_what(copied, tmp_path, loade
             code_digest(used)
     finally:
         (copied / "drift/settings.py").write_text(text)
+        forget()
 
 
 def test_a_script_that_is_missing_is_an_error(tmp_path):
