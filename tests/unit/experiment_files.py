@@ -36,14 +36,7 @@ def metrics_of(classes: list[str], n: int) -> dict[str, object]:
         "metrics": {"balanced_accuracy": score(0.93, 0.88, 0.97)} | {name: score(0.9, 0.8, 0.95) for name in names},
         "per_fold": [{"repeat": 0, "fold": k, "n": 6, "balanced_accuracy": 0.9, "auroc": None} for k in range(2)],
         "per_replicate": [{"replicate": f"r{k}", "n": 3, "balanced_accuracy": 1.0} for k in range(4)],
-        "baselines": {
-            "confounders": {
-                "balanced_accuracy": score(0.61, 0.5, 0.7),
-                "auroc": score(0.64, 0.5, 0.75),
-                "features": ["localizations PolII", "area_um2"],
-            },
-            "features": None,
-        },
+        "audits": [audit("confounders", "Counts, area and recording alone", 0.61)],
         "confusion": [[6, 0], [1, 5]],
         "warnings": [],
     }

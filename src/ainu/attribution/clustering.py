@@ -98,7 +98,7 @@ def measure_clustering(
     """How much more clustered the top localizations of nuclei are than random ones.
 
     Counted are pairs farther apart than two voxels: localizations of one voxel, or of one molecule, share their
-    attribution, and would be found together whatever the network looks at. Random ones are matched in number and
+    attribution, and would be found together whatever the network relies on. Random ones are matched in number and
     channel within each nucleus.
 
     Parameters

@@ -46,7 +46,7 @@ def find_compartments(
     voxel_nm : float
         Edge of a voxel in the plane, nm.
     nucleoli : NucleoliSettings
-        How nucleoli look.
+        How nucleoli are recognised.
     rim_nm : float
         What lies closer to the outline, and in no nucleolus, is the rim, nm.
 

@@ -62,7 +62,7 @@ def explain(
     Returns
     -------
     (C, Y, X) or (C, Z, Y, X) float32
-        Positive where the voxel speaks for the target, negative where against it.
+        Positive where the voxel is evidence for the target, negative where against it.
     """
     inputs = model.inputs(image[None])
     if target is None:
@@ -122,22 +122,25 @@ def attribute(
 
 
 @dataclass(frozen=True)
-class _Found:
-    """Maps (n, C, ...) of some nuclei by one model; the values of their localizations, of a network that reads these;
-    how far the sums are off, of a method that promises them."""
+class _Attributions:
+    """Attributions of some nuclei by one model.
+
+    Maps (n, C, ...); values of the localizations of each nucleus, if the network reads these; completeness errors, if
+    the method is complete.
+    """
 
     maps: NDArray[np.float32]
     exact: list[NDArray[np.float32]]
     errors: list[float]
 
 
-def _of_images(explainer: Explainer, dataset: Dataset, rows: NDArray[np.intp], method: str) -> _Found:
+def _of_images(explainer: Explainer, dataset: Dataset, rows: NDArray[np.intp], method: str) -> _Attributions:
     model = explainer.model
     inputs, target = model.inputs(dataset.image[rows]), torch.as_tensor(dataset.codes(model.classes)[rows])
     maps = explainer.maps(method, inputs, target, list(dataset.nucleus[rows]))
     if not method_of(method).complete:
-        return _Found(maps, [], [])
-    return _Found(maps, [], completeness(maps, explainer.explained(inputs, target)))
+        return _Attributions(maps, [], [])
+    return _Attributions(maps, [], completeness(maps, explainer.explained(inputs, target)))
 
 
 def completeness(maps: NDArray[np.float32], explained: NDArray[np.float64]) -> list[float]:
@@ -146,7 +149,7 @@ def completeness(maps: NDArray[np.float32], explained: NDArray[np.float64]) -> l
     return (np.abs(flat.sum(1) - explained) / np.maximum(np.abs(flat).sum(1), 1e-12)).tolist()
 
 
-def _of_points(explainer: Explainer, dataset: Dataset, rows: NDArray[np.intp], method: str) -> _Found:
+def _of_points(explainer: Explainer, dataset: Dataset, rows: NDArray[np.intp], method: str) -> _Attributions:
     model, settings = explainer.model, explainer.settings
     assert dataset.points is not None
     sets = Neighbours(dataset.points, len(dataset.channels), augmentation_of(model.info))
@@ -157,7 +160,7 @@ def _of_points(explainer: Explainer, dataset: Dataset, rows: NDArray[np.intp], m
         maps[place] = on_canvas(values, dataset, int(row))
         exact.append(values)
         errors.append(error)
-    return _Found(maps, exact, errors if method_of(method).complete else [])
+    return _Attributions(maps, exact, errors if method_of(method).complete else [])
 
 
 def _slice_of(dataset: Dataset, row: int) -> slice:

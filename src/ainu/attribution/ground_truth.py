@@ -58,8 +58,8 @@ def compare(dataset: Dataset, maps: str | Path, truth: str | Path) -> dict[str, 
 
     The cause is planted where the first channel is denser in the nucleoli than in the rest of the nucleus, and only a
     nucleus that has it can be explained by it; in the others there are no localizations to point at. Evidence is the
-    positive part of a map: what speaks for the class. (The negative part speaks for other classes and points away from
-    the cause.)
+    positive part of a map: evidence for the class. (The negative part is evidence for other classes and points away
+    from the cause.)
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the config says of attribution. This module needs no torch, so that settings can be checked without it."""
+"""Settings of attribution. This module needs no torch, so that settings can be checked without it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class NucleoliSettings:
-    """How nucleoli look.
+    """How nucleoli are recognised.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class AttributionSettings(MapSettings):
     threads : int
         CPU threads of an attribution job.
     sanity_nuclei : int
-        Nuclei on which the methods are checked; 0 leaves them unjudged.
+        Nuclei on which the methods are checked; 0: they are not checked.
     nucleoli : NucleoliSettings
     rim_nm : float
         What lies closer to the outline of the nucleus is the rim, nm.

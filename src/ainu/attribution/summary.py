@@ -42,7 +42,7 @@ def summarise(
     classes : sequence of str
         In the order of the figures.
     settings : AttributionSettings
-        How nucleoli look, and the width of the rim.
+        How nucleoli are recognised, and the width of the rim.
     seed : int
         Of the bootstrap.
     paths : mapping

@@ -77,7 +77,7 @@ def _of_features(own: Interval, gain: Interval) -> str:
 
 
 def _best_model(evidence: Evidence, values: pd.DataFrame) -> Audit:
-    """The better of the cheap classifiers, so that the network has the harder opponent.
+    """The better of the cheap classifiers, so that the network is compared with the stronger one.
 
     Returns
     -------
@@ -196,14 +196,14 @@ def replicate_audit(evidence: Evidence) -> Audit:
 
 
 def _of_replicates(by: dict[str, float], follow: bool) -> str:
-    listed = "; ".join(f"{name} ({100 * share:.0f} % of its variance)" for name, share in by.items())
+    columns = "; ".join(f"{name} ({100 * share:.0f} % of its variance)" for name, share in by.items())
     follows = (
         "since every replicate has one class only, differences between preparations may be mistaken for differences "
         "between classes"
         if follow
         else "each replicate has several classes and lies in one fold, so this alone cannot raise the score"
     )
-    return f"most by {listed}; {follows}"
+    return f"most by {columns}; {follows}"
 
 
 @dataclass(frozen=True)
@@ -292,7 +292,7 @@ def _above_chance(scores: Mapping[str, Any], evidence: Evidence) -> bool:
 
 
 def _rest(difference: Mapping[str, Any], network: str = "the network") -> str:
-    """How a network compares with a shortcut."""
+    """How a network compares with a classifier of confounders."""
     gain = _interval(difference)
     if _is_positive(gain):
         return f", and {network} is better by {gain}"

@@ -53,8 +53,8 @@ def evaluate_hold_out(
     classes = ensemble.models[0].classes
     nuclei = labelled(unseen, classes)
     predictions = ensemble.predict(nuclei)
-    looks = record(path, digest_of_models(folders), digest_of_nuclei(nuclei))
-    return predictions, score(predictions, classes, seed, looks)
+    evaluations = record(path, digest_of_models(folders), digest_of_nuclei(nuclei))
+    return predictions, score(predictions, classes, seed, evaluations)
 
 
 def labelled(dataset: Dataset, classes: Sequence[str]) -> Dataset:
@@ -62,7 +62,9 @@ def labelled(dataset: Dataset, classes: Sequence[str]) -> Dataset:
     return dataset[np.flatnonzero(np.isin(dataset.label, list(classes)))]
 
 
-def score(predictions: pd.DataFrame, classes: Sequence[str], seed: int, looks: list[dict[str, str]]) -> dict[str, Any]:
+def score(
+    predictions: pd.DataFrame, classes: Sequence[str], seed: int, evaluations: list[dict[str, str]]
+) -> dict[str, Any]:
     """Score of the held-out test set, for `test` of `metrics.json`.
 
     Parameters
@@ -73,7 +75,7 @@ def score(predictions: pd.DataFrame, classes: Sequence[str], seed: int, looks: l
         In the order of the probabilities.
     seed : int
         Of the bootstrap over replicates.
-    looks : list
+    evaluations : list
         The record of evaluations, the present one last.
 
     Returns
@@ -86,8 +88,8 @@ def score(predictions: pd.DataFrame, classes: Sequence[str], seed: int, looks: l
     found: dict[str, Any] = {
         "n": len(rows),
         "replicates": int(rows["replicate"].nunique()),
-        "models": looks[-1]["models"],
-        "looks": len(looks),
+        "models": evaluations[-1]["models"],
+        "looks": len(evaluations),
     }
     if absent:
         return found | {
@@ -138,11 +140,11 @@ def record(path: str | Path, models: str, nuclei: str) -> list[dict[str, str]]:
     list of dict
         All evaluations so far, the present one last: `when`, `models`, `nuclei`.
     """
-    looks = read_json(path) if Path(path).exists() else []
-    same = [look for look in looks if (look["models"], look["nuclei"]) == (models, nuclei)]
-    others = [look for look in looks if look not in same]
+    evaluations = read_json(path) if Path(path).exists() else []
+    same = [known for known in evaluations if (known["models"], known["nuclei"]) == (models, nuclei)]
+    others = [known for known in evaluations if known not in same]
     now = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "models": models, "nuclei": nuclei}
     kept = [*others, *(same[:1] or [now])]
-    if kept != looks:
+    if kept != evaluations:
         write_json(path, kept)
     return kept

@@ -1,4 +1,4 @@
-"""Score against the number of replicates to learn from, by a cheap classifier."""
+"""Score against the number of training replicates, by a cheap classifier."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DRAWS = 5
 def learning_curve(evidence: Evidence) -> dict[str, Any]:
     """Balanced accuracy of hand-made features by logistic regression against the number of training replicates.
 
-    It tells cheaply whether more replicates would help at all; the network's own curve (`study`) takes many trainings.
+    A fast estimate of whether more replicates would help; the network's own curve (`study`) takes many trainings.
     Replicates are drawn at random, such that every class is there; first repeat.
 
     Parameters

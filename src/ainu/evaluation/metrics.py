@@ -86,7 +86,12 @@ def evaluate_audited(
     audits = all_audits(evidence)
     baselines = {audit["audit"]: audit["scores"] for audit in audits if audit["audit"] in ("confounders", "features")}
     table = evidence.dataset.table
-    said = [*found["warnings"], *unseen_batches(table, evidence.folds), *_shortcuts(audits), *hold_out_warnings(test)]
+    said = [
+        *found["warnings"],
+        *unseen_batches(table, evidence.folds),
+        *_audit_warnings(audits),
+        *hold_out_warnings(test),
+    ]
     return found | {
         "audits": audits,
         "baselines": baselines,
@@ -125,7 +130,7 @@ def unseen_batches(nuclei: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
     ]
 
 
-def _shortcuts(audits: Sequence[Audit]) -> list[str]:
+def _audit_warnings(audits: Sequence[Audit]) -> list[str]:
     """Warnings of the audits, one sentence each."""
     return [f"{audit['title']}: {audit['says']}" for audit in audits if audit["warning"]]
 
@@ -190,7 +195,7 @@ def score_by_count(evidence: Evidence, by_count: pd.DataFrame) -> Tree | None:
 
 
 def _warnings(found: dict[str, Tree], rows: pd.DataFrame, classes: Sequence[str]) -> list[str]:
-    """What limits the trust in the scores."""
+    """Warnings about the scores."""
     said = []
     chance = 1 / len(classes)
     interval = found["balanced_accuracy"]["ci"]

@@ -1,4 +1,4 @@
-"""What the config says of audits. This module imports no others, so that settings can be checked without them."""
+"""Settings of audits. This module imports no others, so that settings can be checked without them."""
 
 from __future__ import annotations
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ainu.intervals import Interval
+from ainu.prose import listed
 
 MEASURES = {"balanced_accuracy": "Balanced accuracy", "auroc": "AUROC", "mcc": "Matthews correlation"}
 
@@ -18,7 +19,7 @@ def model_card(info: Mapping[str, Any]) -> str:
 
 
 def _purpose(info: Mapping[str, Any]) -> list[str]:
-    classes, channels = _joined(info["classes"]), _joined(info["channels"])
+    classes, channels = listed(info["classes"]), listed(info["channels"])
     return [
         f"# {info['experiment']}: {classes}",
         f"{len(info['models'])} networks ({info['network']}), trained by ainu {info['versions']['ainu']}, that "
@@ -117,10 +118,6 @@ def _use(info: Mapping[str, Any]) -> list[str]:
         f"`snakemake predict` writes `results/predictions/{info['experiment']}.tsv`. Files are checked against "
         "`SHA256SUMS` first.",
     ]
-
-
-def _joined(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
 
 def _plain(value: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ainu.intervals import as_number
+from ainu.prose import listed
 
 _ACRONYMS = {"auroc": "AUROC", "ece": "ECE", "frc": "FRC", "mcc": "MCC", "f1": "F1", "nena": "NeNA", "p": "p"}
 _UNITS = {"nm": "nm", "um": "µm", "um2": "µm²", "px": "px"}
@@ -56,8 +57,7 @@ def name_text(name: Any) -> Markup:
 
 def names_text(names: Iterable[Any]) -> Markup:
     """Users' names in a sentence."""
-    *first, last = [name_text(name) for name in names] or [Markup("–")]
-    return Markup("{} and {}").format(Markup(", ").join(first), last) if first else last
+    return Markup(listed(name_text(name) for name in names))
 
 
 def counted(number: int, one: str, several: str = "") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,23 +66,9 @@ class ScoreBar:
 
 
 def audits_of(metrics: JsonObject) -> list[JsonObject]:
-    """The audits in the order of the page; baselines of metrics.json count as audits where these are missing."""
-    found = list(metrics.get("audits") or [])
-    have = {audit.get("audit") for audit in found}
-    for name, entry in (metrics.get("baselines") or {}).items():
-        if name not in have and isinstance(entry, Mapping):
-            found.append(_as_audit(name, entry))
-    order = list(TITLES)
-    return sorted(found, key=lambda audit: order.index(audit["audit"]) if audit["audit"] in order else len(order))
-
-
-def _as_audit(name: str, entry: JsonObject) -> dict[str, Any]:
-    scores = {key: value for key, value in entry.items() if key in METRICS}
-    features = [words(str(feature)) for feature in entry.get("features") or []]
-    sees = listed(features) if features else "counts and area" if name == "confounders" else words(name)
-    reaches = Interval.of(entry.get("balanced_accuracy"))
-    says = f"A classifier of {sees} alone reaches a balanced accuracy of {reaches} on the same folds."
-    return {"audit": name, "title": TITLES.get(name, words(name)), "says": says, "warning": False, "scores": scores}
+    """The audits in the order of the page."""
+    known = {name: place for place, name in enumerate(TITLES)}
+    return sorted(metrics["audits"], key=lambda audit: known.get(audit["audit"], len(known)))
 
 
 def audit_title(audit: JsonObject) -> str:
@@ -129,7 +115,7 @@ def verdict(metrics: JsonObject) -> Headline:
 
 
 def _doubts(metrics: JsonObject, why: str) -> Headline | None:
-    """What speaks against a result whose interval lies above chance level and above the confounder baseline."""
+    """Reasons to doubt a result whose interval lies above chance level and above the confounder baseline."""
     chance, p = chance_level(metrics), (metrics.get("permutation") or {}).get("p")
     if p is not None and p > SIGNIFICANT:
         why = f"Equally high scores occur with permuted labels (p = {number_text(p)})."

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from defaults import reported_experiment
-from experiment_files import EXPERIMENT, HOSTILE, SETTINGS, make_sources, score, with_everything, write_json
+from experiment_files import EXPERIMENT, HOSTILE, SETTINGS, audit, make_sources, score, with_everything, write_json
 
 from ainu.errors import AinuError
 from ainu.hdf5 import write_array
@@ -95,7 +95,7 @@ def test_the_verdict_follows_from_interval_chance_and_baseline(tmp_path, score_c
     sources = make_sources(tmp_path)
     metrics = json.loads(sources.metrics.read_text())
     metrics["metrics"]["balanced_accuracy"] = {"value": 0.75, "ci": score_ci}
-    metrics["baselines"] = {} if baseline is None else {"confounders": {"balanced_accuracy": score(baseline, 0.3, 0.7)}}
+    metrics["audits"] = [] if baseline is None else [audit("confounders", "Counts, area and recording alone", baseline)]
     write_json(sources.metrics, metrics)
     assert verdict in Page(build(EXPERIMENT, SETTINGS, replace(sources, maps=None))).text
 
