@@ -1,5 +1,6 @@
 """The package without its clone: a wheel in an empty folder, used from another one."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -97,7 +98,49 @@ def test_the_wheel_has_the_templates_and_the_version(installed, tmp_path):
 
 
 def test_no_module_looks_above_the_package():
-    for file in (ROOT / "src" / "ainu").rglob("*.py"):
-        levels = len(file.relative_to(ROOT / "src" / "ainu").parts) - 1
-        above = [f"parents[{n}]" for n in range(levels + 1, 9)]
-        assert not [text for text in above if text in file.read_text()], file
+    package = ROOT / "src" / "ainu"
+    for file in package.rglob("*.py"):
+        assert levels_up(file.read_text()) <= len(file.relative_to(package).parts), file
+
+
+@pytest.mark.parametrize(
+    ("code", "levels"),
+    [
+        ("from a import b", 0),
+        ("HERE = Path(__file__).parent", 1),
+        ("HERE = Path(__file__).resolve().parents[1]", 2),
+        ("HERE = Path(__file__).parent.parent", 2),
+        ("HERE = Path(__file__).parents[1].parent / 'a'", 3),
+        ("HERE = Path(__file__).parent\ndef above():\n    return HERE.parent.parent", 3),
+        ("def part(path):\n    return path.parent.parent", 0),
+    ],
+)
+def test_levels_up_are_counted_over_all_steps(code, levels):
+    assert levels_up(code) == levels
+
+
+def levels_up(code: str) -> int:
+    """How far a module goes up from its own file at most, by `.parent` and `.parents[n]`."""
+    tree, known = ast.parse(code), {}
+
+    def up(node: ast.AST) -> int | None:
+        match node:
+            case ast.Call(func=ast.Name("Path"), args=[ast.Name("__file__")]):
+                return 0
+            case ast.Call(func=ast.Attribute(inner, "resolve" | "absolute")):
+                return up(inner)
+            case ast.Name(name):
+                return known.get(name)
+            case ast.Attribute(inner, "parent"):
+                steps = 1
+            case ast.Subscript(ast.Attribute(inner, "parents"), ast.Constant(int(n))):
+                steps = n + 1
+            case _:
+                return None
+        start = up(inner)
+        return None if start is None else start + steps
+
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            known |= {to.id: up(node.value) for to in node.targets if isinstance(to, ast.Name)}
+    return max(up(node) or 0 for node in ast.walk(tree))

@@ -151,6 +151,7 @@ def decode(path, table=None, unit="px", n=None):
         data["frame_ix"], data["phot"], data["bg"] = t.frame.astype("i8"), t.photons, t.background
         data["phot_cr"] = h5py.Empty("f4")
         meta.attrs["px_size"], meta.attrs["xy_unit"] = np.array([127, 117], "f4"), unit
+        file.create_group("decode").attrs["version"] = "0.10.0"
     return path
 
 

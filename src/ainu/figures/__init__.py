@@ -1,1 +1,1 @@
-"""What figures of several stages are drawn with."""
+"""Figures: their style, saving, and the parts that several stages draw."""

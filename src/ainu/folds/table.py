@@ -179,8 +179,8 @@ def _check_replicates(table: pd.DataFrame, where: str | Path) -> None:
     split = places[places.map(len) > 1]
     if len(split):
         repeat, name = split.index.to_list()[0]
-        listed = " and ".join(str(fold) for fold in sorted(split.iloc[0]))
-        raise AinuError(f"{where}: replicate {name!r} is in folds {listed} of repeat {repeat}; it must be in one")
+        folds = " and ".join(str(fold) for fold in sorted(split.iloc[0]))
+        raise AinuError(f"{where}: replicate {name!r} is in folds {folds} of repeat {repeat}; it must be in one")
 
 
 def _check_each_nucleus_once(table: pd.DataFrame, where: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""What the config says of images. Nothing slow is imported here, so that settings are checked fast."""
+"""Settings of images. Nothing slow is imported here, so that settings are checked fast."""
 
 from __future__ import annotations
 

@@ -248,13 +248,15 @@ def test_picasso_metadata_inside_the_file_are_used_where_no_yaml_lies_beside_it(
 # --- in step with locan
 
 
+DECODE_PIXEL, DECODE_EDGE = {"x": 127, "y": 117}, {"x": -63.5, "y": -58.5}
+"""Pixel of both DECODE files, nm; their positions count from the middle of the first pixel."""
 LOCAN = {
     "oni/Nanoimager_dstorm_data.csv": ("load_Nanoimager_file", {}),
     "zeiss_elyra/Elyra_dstorm_data.txt": ("load_Elyra_file", {"frame": 1}),
     "smap/smap_dstorm_data.mat": ("load_SMAP_file", {"frame": 1}),
     "rapidstorm/rapidSTORM_dstorm_data.txt": ("load_rapidSTORM_file", {}),
     "smlm/SMLM_dstorm_data.smlm": ("load_SMLM_file", {}),
-    "decode/decode_dstorm_data.h5": ("load_decode_file", {"x": -63.5, "y": -58.5}),
+    "decode/decode_dstorm_data.h5": ("load_decode_file", DECODE_EDGE),
 }
 
 
@@ -271,22 +273,23 @@ def assert_as_locan(path, loader, offset, scale):
 @pytest.mark.parametrize("file", LOCAN)
 def test_real_files_agree_with_locan(shared_data, file):
     loader, offset = LOCAN[file]
-    assert_as_locan(shared_data / "formats" / file, loader, offset, {"x": 127, "y": 117} if "decode" in file else {})
+    assert_as_locan(shared_data / "formats" / file, loader, offset, DECODE_PIXEL if "decode" in file else {})
 
 
 @pytest.mark.parametrize(
-    ("name", "loader", "first_frame"),
+    ("name", "loader", "offset"),
     [
-        ("oni", "load_Nanoimager_file", 0),
-        ("elyra", "load_Elyra_file", 1),
-        ("smap", "load_SMAP_file", 1),
-        ("rapidstorm", "load_rapidSTORM_file", 0),
-        ("smlm", "load_SMLM_file", 0),
-        ("thunderstorm", "load_thunderstorm_file", 1),
+        ("oni", "load_Nanoimager_file", {}),
+        ("elyra", "load_Elyra_file", {"frame": 1}),
+        ("smap", "load_SMAP_file", {"frame": 1}),
+        ("rapidstorm", "load_rapidSTORM_file", {}),
+        ("smlm", "load_SMLM_file", {}),
+        ("decode", "load_decode_file", DECODE_EDGE),
+        ("thunderstorm", "load_thunderstorm_file", {"frame": 1}),
     ],
 )
-def test_written_files_agree_with_locan(tmp_path, name, loader, first_frame):
-    assert_as_locan(vendor.written(tmp_path, name), loader, {"frame": first_frame}, {})
+def test_written_files_agree_with_locan(tmp_path, name, loader, offset):
+    assert_as_locan(vendor.written(tmp_path, name), loader, offset, DECODE_PIXEL if name == "decode" else {})
 
 
 def test_reading_never_imports_locan_or_scipy_io(tmp_path):
