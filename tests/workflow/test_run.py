@@ -126,8 +126,8 @@ def test_an_edited_threshold_reruns_the_filter_and_what_follows(project):
 
 
 def test_an_edited_module_reruns_its_stage_and_what_follows(project):
-    with open(project.folder / "src" / "ainu" / "drift.py", "a") as file:
-        file.write("# edited\n")
+    with open(project.folder / "src" / "ainu" / "drift" / "correction.py", "a") as file:
+        file.write("\nEDITED = 1\n")
     assert project.planned() == after("correct_drift")
 
 
@@ -334,7 +334,7 @@ def test_the_snakemake_report_holds_figures_with_captions_and_categories(project
     with zipfile.ZipFile(project.folder / "report.zip") as archive:
         pages = [name for name in archive.namelist() if name.endswith((".js", ".html"))]
         content = "".join(archive.read(name).decode(errors="replace") for name in pages)
-    assert "Nuclei of experiment" in content
+    assert "t-SNE of the activations before the last layer" in content
     assert "Quality" in content
     assert "Confusion matrix" in content
 
