@@ -9,12 +9,12 @@ from ainu.evaluation.hold_out import digest_of_models, digest_of_nuclei, hold_ou
 from ainu.files import read_json
 
 
-def looks(number: int) -> list[dict[str, str]]:
+def evaluations(number: int) -> list[dict[str, str]]:
     return [{"when": "2026-01-01T00:00:00+00:00", "models": f"m{k}", "nuclei": "n"} for k in range(number)]
 
 
 def test_a_held_out_test_set_is_scored_with_an_interval_and_recorded_as_evaluated_once():
-    found = score(predictions(*informative()), CLASSES, 1, looks(1))
+    found = score(predictions(*informative()), CLASSES, 1, evaluations(1))
     assert found["looks"] == 1
     assert found["metrics"]["balanced_accuracy"]["value"] > 0.9
     assert "nuclei that no model has seen" in found["says"]
@@ -22,14 +22,14 @@ def test_a_held_out_test_set_is_scored_with_an_interval_and_recorded_as_evaluate
 
 
 def test_a_second_evaluation_with_other_models_gives_a_warning():
-    (said,) = hold_out_warnings(score(predictions(*informative()), CLASSES, 1, looks(2)))
+    (said,) = hold_out_warnings(score(predictions(*informative()), CLASSES, 1, evaluations(2)))
     assert "evaluated 2 times" in said
 
 
 def test_a_held_out_test_set_without_a_class_has_no_score():
     p, label, replicate = informative()
     own = label == CLASSES[0]
-    found = score(predictions(p[own], label[own], replicate[own]), CLASSES, 1, looks(1))
+    found = score(predictions(p[own], label[own], replicate[own]), CLASSES, 1, evaluations(1))
     assert found["metrics"] == {}
     assert "No nucleus of hiPSC" in found["says"]
 
@@ -38,8 +38,8 @@ def test_the_same_models_on_the_same_nuclei_count_once_however_often_they_are_ru
     path = tmp_path / "record.json"
     first = record(path, "models", "nuclei")
     assert record(path, "models", "nuclei") == first == read_json(path)
-    assert [look["models"] for look in record(path, "others", "nuclei")] == ["models", "others"]
-    assert [look["models"] for look in record(path, "models", "nuclei")] == ["others", "models"]
+    assert [known["models"] for known in record(path, "others", "nuclei")] == ["models", "others"]
+    assert [known["models"] for known in record(path, "models", "nuclei")] == ["others", "models"]
     assert read_json(path)[1]["when"] == first[0]["when"]
     assert len(record(path, "models", "more nuclei")) == 3
 
