@@ -60,7 +60,7 @@ def print_left_out(reasons: Mapping[str, Sequence[str]]) -> None:
 
 
 def refuse_bad_files(reasons: Mapping[str, Sequence[str]], on_bad_file: str) -> None:
-    """Let a run with files that could not be read not end well, whatever was asked of it, unless the config says so.
+    """Stop a run with files that could not be read, unless the config says to go on without them.
 
     Parameters
     ----------
@@ -75,4 +75,4 @@ def refuse_bad_files(reasons: Mapping[str, Sequence[str]], on_bad_file: str) -> 
         There are such files, and `on_bad_file` is "fail".
     """
     if on_bad_file == "fail" and any(why.startswith("ingest: ") for own in reasons.values() for why in own):
-        raise AinuError("ainu: files could not be read (above); mend them, or set ingest.on_bad_file: skip")
+        raise AinuError("ainu: files could not be read (above); repair or remove them, or set ingest.on_bad_file: skip")

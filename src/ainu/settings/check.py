@@ -2,8 +2,8 @@
 
 The JSON Schemas beside this module say what each key and column may hold; `validation` and `cells` tell what does
 not fit them. What no schema can say (a class without samples, a channel that no file has, ...) is a rule in `sections`,
-`experiments`, `packed_models`, `sheet` or `against_sheet`. Every mistake is found before any job starts, and all of
-them are told at once.
+`experiments`, `packed_models`, `sheet` or `against_sheet`. Every mistake is found before any job starts, and all
+are reported at once.
 """
 
 from __future__ import annotations

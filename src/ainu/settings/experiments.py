@@ -13,7 +13,7 @@ from ainu.settings.wording import joined, one_of, place_of, shown
 
 
 def experiment_mistakes(config: Tree, given: Tree) -> list[str]:
-    """Mistakes of all experiments. A null stands for what is invalid and has been told already."""
+    """Mistakes of all experiments. A null stands for what is invalid and already reported."""
     return [line for name in config["experiments"] for line in _mistakes_of(name, config, given)]
 
 

@@ -78,7 +78,7 @@ class PredictionPlan(ExperimentPlan):
 
     @property
     def predicting(self) -> list[str]:
-        """Who predicts unasked. Runs of a sweep do not: they would use up the held-out test set by choosing."""
+        """Who predicts in every run. Runs of a sweep do not: choosing among them would use up the held-out test set."""
         return [name for name in self.predictors if name not in self.runs and name not in self.sweep_of]
 
     def check_bundles(self) -> None:

@@ -12,7 +12,7 @@ from ainu.settings.wording import one_of, shown
 
 
 def section_mistakes(config: Tree) -> list[str]:
-    """Mistakes outside of experiments. A null stands for what is invalid and has been told already."""
+    """Mistakes outside of experiments. A null stands for what is invalid and already reported."""
     return [
         *_reversed_ranges(config),
         *_uneven_canvases(config["renders"]),

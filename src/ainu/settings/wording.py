@@ -22,7 +22,7 @@ def did_you_mean(value: Any, allowed: Iterable[Any]) -> str:
 
 def joined(names: Iterable[Any]) -> str:
     """`a, b, c`."""
-    return ", ".join(str(name) for name in names) or "none there is"
+    return ", ".join(str(name) for name in names) or "none"
 
 
 def shown(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What the config says of a training. This module needs no torch, so that settings can be checked without it."""
+"""Settings of a training. This module needs no torch, so that settings can be checked without it."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Transfer:
 
 @dataclass(frozen=True)
 class Design:
-    """What an experiment says of its networks: which classes they distinguish, what they see, how they are trained.
+    """How an experiment designs its networks: which classes they distinguish, what they see, how they are trained.
 
     Attributes
     ----------
