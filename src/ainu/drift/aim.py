@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from ainu.drift.initial_guess import BLOCK, NODES, PERIOD_NM, guess_drift, some_tiles
+from ainu.drift.initial_guess import BLOCK, CLEAR, NODES, PERIOD_NM, guess_drift, some_tiles, track_drift
 from ainu.drift.smoothing import Estimate, Smoothed, near_jumps, over_frames, smooth_halves, smooth_roughly
 
 Array = NDArray[np.float64]
@@ -105,9 +106,14 @@ def maximise_intersections(axes: Sequence[Column], frame: NDArray[np.uint32], fr
     guess = guess_drift(plane[0], plane[1], frame, frames)
     edges = _edges(len(frame), frames)
     segment = np.repeat(np.arange(len(edges) - 1, dtype=np.int32), np.diff(edges))[frame]
-    path = _between_nodes(guess.nodes, edges)
-    points = _in_halves(_Points(tuple(plane), segment, segment, edges), path)
-    found, intersections, pixel = _refine_plane(points, path, _first_pixels(guess.nodes))
+    points = _Points(tuple(plane), segment, segment, edges)
+    nodes = guess.nodes
+    if guess.score <= CLEAR:
+        others = [track_drift(plane[0], plane[1], frame, frames), 0 * nodes]
+        nodes = _most_coincident(points, edges, [nodes, *others])
+    path = _between_nodes(nodes, edges)
+    points = _in_halves(points, path)
+    found, intersections, pixel = _refine_plane(points, path, _first_pixels(nodes))
     at = _place_jumps(points, frame, found, pixel)
     notes = {
         "segments": len(edges) - 1,
@@ -128,6 +134,19 @@ def _edges(count: int, frames: int) -> NDArray[np.intp]:
     """(segments + 1,) first frames of segments of some 40 localizations, within which drift is negligible."""
     segments = int(min(np.clip(count / 40, 100, 1000), frames))
     return np.linspace(0, frames, segments + 1).round().astype(np.intp)
+
+
+def _most_coincident(points: _Points, edges: NDArray[np.intp], guesses: list[Array]) -> Array:
+    """Of several guesses (NODES, 2), the one from which most intersections are reached."""
+    held = []
+    for nodes in guesses:
+        path = _between_nodes(nodes, edges)
+        halved = _in_halves(points, path)
+        part = _some_tiles_of(halved, path, 30_000)
+        for pixel in _first_pixels(nodes):
+            path = _converge(part, path, pixel)
+        held.append(_intersect(part, path, (32.0, 32.0), (0, 1)).curvature.sum() / len(part.segment))
+    return guesses[int(np.argmax(held))]
 
 
 def _between_nodes(nodes: Array, edges: NDArray[np.intp]) -> Array:
@@ -158,6 +177,9 @@ def _refine_plane(points: _Points, path: Array, first: tuple[float, ...]) -> tup
     part = _some_tiles_of(points, path, 100_000)
     for pixel in first:
         path = _converge(part, path, pixel)
+    moved = _relocate(part, path)
+    if np.abs(moved - path).max() > 32:
+        path = _converge(part, moved, 32.0)
     pixel, spread = 16.0, np.inf
     while pixel > 5:
         intersections = _intersect(part, path, (pixel, pixel), (0, 1))
@@ -170,9 +192,65 @@ def _refine_plane(points: _Points, path: Array, first: tuple[float, ...]) -> tup
         intersections = _intersect(points, path, (pixel, pixel), (0, 1))
         found = smooth_halves(path + intersections.step, intersections.count)
         change, path = _rms(found.curve - path), found.curve
-        if change < 1.5 * found.residual:
+        if change < 1.5 * found.noise:
             break
     return found, intersections, pixel
+
+
+def _relocate(points: _Points, path: Array, pixel: float = 32.0) -> Array:
+    """The path with stretches of time that hardly coincide with others moved to where they do, within half a µm."""
+    flat, shape = _cells(points, path, (pixel, pixel))
+    bad = _misplaced(_intersect(points, path, (pixel, pixel), (0, 1)))
+    if not bad:
+        return path
+    path, lost = path.copy(), np.zeros(len(path), bool)
+    for own in bad:
+        lost[own] = True
+    grid = np.bincount(flat[~lost[points.segment]], minlength=prod(shape)).reshape(shape)
+    grid = np.sqrt(ndimage.uniform_filter(grid.astype(np.float32), 2, mode="wrap").ravel())
+    for own in bad:
+        rows = np.flatnonzero((points.segment >= own.start) & (points.segment < own.stop))
+        path[own] += pixel * _best_shift(flat[rows].astype(np.int64), grid, shape)
+    for own in bad:
+        rows = np.flatnonzero((points.segment >= own.start) & (points.segment < own.stop))
+        _choose_sides(points[rows], path, own, grid, pixel, shape)
+    return path
+
+
+def _best_shift(cells: NDArray[np.int64], grid: Array, shape: tuple[int, ...], reach: int = 16) -> NDArray[np.intp]:
+    """(2,) cells by which a path has to change for most coincidences; 0 where none stands out."""
+    steps = np.arange(-reach, reach + 1)
+    held = np.array([[np.take(grid, (cells + i * shape[1] + j) % len(grid)).sum() for j in steps] for i in steps])
+    best = np.unravel_index(held.argmax(), held.shape)
+    clear = held[best] - held.mean() > CLEAR * held.std()
+    shift = steps[np.array(best)]
+    return -shift if clear and np.abs(shift).max() > 1 else 0 * shift
+
+
+def _choose_sides(
+    points: _Points, path: Array, own: slice, grid: Array, pixel: float, shape: tuple[int, ...]
+) -> None:
+    """Give each segment of a stretch, in place, its own position or that before or after it: which coincides most."""
+    sides = [path[own].copy(), *(path[np.clip([at], 0, len(path) - 1)] for at in (own.start - 1, own.stop))]
+    held = []
+    for side in sides:
+        path[own] = side
+        cells = _cells(points, path, (pixel, pixel), shape)[0]
+        held.append(np.bincount(points.segment - own.start, grid[cells], minlength=own.stop - own.start))
+    best = np.argmax(held, axis=0)
+    path[own] = np.choose(best[:, None], [np.broadcast_to(side, path[own].shape) for side in sides])
+
+
+def _misplaced(intersections: _Intersections, most: int = 25) -> list[slice]:
+    """Stretches of segments, some 150 localizations each, that coincide far less with others than is typical."""
+    count = intersections.count.sum(axis=0)
+    groups = int(min(np.clip(count.sum() / 150, 20, 200), len(count)))
+    group = np.arange(len(count)) * groups // len(count)
+    held = np.bincount(group, count, minlength=groups)
+    each = np.bincount(group, intersections.curvature, minlength=groups) / np.maximum(held, 1)
+    lost = np.flatnonzero((held > 20) & (each < np.median(each) / 3))
+    edges = np.searchsorted(group, np.arange(groups + 1))
+    return [slice(int(edges[i]), int(edges[i + 1])) for i in lost[:most]]
 
 
 def _converge(points: _Points, path: Array, pixel: float) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
+from scipy import fft, ndimage
 
 from ainu.localizations.correlation_peak import parabola_vertex
 
@@ -83,6 +83,49 @@ def guess_path(x: NDArray[np.float32], y: NDArray[np.float32], frame: NDArray[An
     at = (np.arange(NODES) + 0.5) * frames / NODES
     path = np.stack([np.interp(np.arange(frames), at, column) for column in nodes.T], axis=1)
     return path - path[0]
+
+
+def track_drift(
+    x: NDArray[np.float32], y: NDArray[np.float32], frame: NDArray[Any], frames: int, pixel: float = 32.0
+) -> Array:
+    """Nodes by following the field from each stretch of time to the next, for data whose correlations are not clear.
+
+    Parameters
+    ----------
+    x, y : (n,) float32
+        Positions, nm, from 0.
+    frame : (n,) int
+        Frames, from 0.
+    frames : int
+        Length of the acquisition.
+    pixel : float
+        Side of a cell, nm.
+
+    Returns
+    -------
+    (NODES, 2) float64
+        Positions, nm. Each stretch is moved to where it coincides most with all before it, within 250 nm of the last.
+    """
+    cells, reach = round(8192 / pixel), round(256 / pixel)
+    steps = np.arange(-reach, reach + 1)
+    total = np.zeros((cells, cells), np.float32)
+    if len(x) > 40_000:
+        some = some_tiles([(x, y)], 20_000)
+        x, y, frame = x[some], y[some], frame[some]
+    nodes, last = np.zeros((NODES, 2)), np.zeros(2)
+    node = np.minimum(frame.astype(np.int64) * NODES // frames, NODES - 1)
+    for number in range(NODES):
+        own = np.flatnonzero(node == number)
+        column, row = (np.floor((axis[own] - at) / pixel).astype(np.int64) for axis, at in zip((x, y), last, strict=True))
+        seen = np.sqrt(ndimage.uniform_filter(total, 3, mode="wrap"))
+        held = np.array([[seen[(row + i) % cells, (column + j) % cells].sum() for j in steps] for i in steps])
+        best = np.unravel_index(held.argmax(), held.shape)
+        if number and held[best] - held.mean() > 3 * held.std():
+            last = last - pixel * np.array([steps[best[1]], steps[best[0]]])
+        nodes[number] = last
+        column, row = (np.floor((axis[own] - at) / pixel).astype(np.int64) for axis, at in zip((x, y), last, strict=True))
+        np.add.at(total, (row % cells, column % cells), 1)
+    return nodes
 
 
 def _clearest(spectra: NDArray[np.complex64], choices: tuple[int, ...], reach_nm: float, pixel: float) -> Guess:

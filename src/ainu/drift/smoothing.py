@@ -53,6 +53,8 @@ class Smoothed:
         The penalty that was chosen.
     jumps : (j,) int
         Segments before which the curve may jump.
+    missed : float
+        Mean square of the movement that the curve is too smooth to follow, nm².
     """
 
     curve: Array
@@ -60,13 +62,19 @@ class Smoothed:
     order: int
     strength: float
     jumps: NDArray[np.intp]
+    missed: float = 0.0
 
     @property
-    def residual(self) -> float:
-        """Root mean square error of the curve, nm: half of the root mean square difference of the halves."""
+    def noise(self) -> float:
+        """Root mean square noise of the curve, nm: half of the root mean square difference of the halves."""
         apart = self.halves[0] - self.halves[1]
         apart = apart - apart.mean(axis=0)
         return float(np.sqrt((apart**2).sum(axis=1).mean()) / 2)
+
+    @property
+    def residual(self) -> float:
+        """Root mean square error of the curve, nm: its noise and what it is too smooth to follow."""
+        return float(np.sqrt(self.noise**2 + self.missed))
 
 
 def smooth_halves(positions: Array, weights: Array) -> Smoothed:
@@ -158,7 +166,18 @@ def _best(positions: Array, weights: Array, jumps: NDArray[np.intp]) -> Smoothed
             least, best = error, (halves, order, strength, penalty)
     assert best is not None
     halves, order, strength, penalty = best
-    return Smoothed(_fit(moments.sum(axis=0), weights.sum(axis=0), penalty), halves, order, strength, jumps)
+    curve = _fit(moments.sum(axis=0), weights.sum(axis=0), penalty)
+    return Smoothed(curve, halves, order, strength, jumps, _missed(positions, weights, halves))
+
+
+def _missed(positions: Array, weights: Array, halves: tuple[Array, ...]) -> float:
+    """Mean square of a movement that both halves of the data see and their curves do not follow."""
+    # Cross products of what the curves leave in the two halves: noise is independent, a movement is common. The curve
+    # of the other half is subtracted, which knows nothing of the noise.
+    left = [positions[i] - halves[1 - i] for i in (0, 1)]
+    shared = weights[0] * weights[1] / np.maximum(weights.sum(axis=0), 1e-9)
+    common = (left[0] * left[1]).sum(axis=1)
+    return max(float(shared @ common / max(float(shared.sum()), 1e-9)), 0.0)
 
 
 def _error(positions: Array, weights: Array, halves: tuple[Array, ...]) -> float:

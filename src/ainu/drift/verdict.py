@@ -1,42 +1,73 @@
-"""Whether a drift correction sharpens the image: Fourier ring correlation of halves of the frames, before and after."""
+"""Whether a drift correction brings localizations of different times together, on localizations it does not know."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ainu.drift.coincidences import MOST, Gain, gain_of, stretches_of_time
 from ainu.drift.initial_guess import BLOCK, some_tiles
-from ainu.drift.smoothing import Estimate
-from ainu.localizations.fourier_ring import THRESHOLD, half_images, ring_sizes, ring_sums
-from ainu.localizations.table import Localizations
 
-PIXEL_NM = 5.0
-BAND_NM = (20.0, 100.0)
-"""Details whose mean correlation decides."""
-FLATTENED = 3.0
-"""z is divided by this for a verdict, since its precision is about that many times worse."""
+Array = NDArray[np.float64]
+Refit = Callable[[NDArray[np.intp]], Array | None]
+"""Measures the drift, (m, d) nm, from some rows alone; None where it cannot."""
+FOLDS = 3
+CERTAIN = 6.0
+"""Score at which the third part of the field need not be asked."""
+SIGNIFICANT = 3.7
+"""Score (standard deviations) of a gain or loss: once in ten thousand by chance, and three sizes of cells are tried."""
+CELLS = (2.0, 1.0, 4.0)
+"""Sides of the cells in which localizations coincide, in units of 2.5 times the precision."""
+PLACE_NM = 500.0
+KNOWN_NM = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
+"""Drifts (RMS) that are put in to see which would have been detected."""
+LOCALIZATIONS_OF_A_FIT = 60_000
+UNDECIDED = ("cannot be told", "failed", "worse")
+"""Verdicts on a drift that may be there and is not corrected."""
 
 
 @dataclass(frozen=True)
-class Sharpness:
-    """Fourier ring correlation of two halves of the frames.
+class Scene:
+    """What a correction is judged on.
 
     Attributes
     ----------
-    resolution_nm : float, optional
-        Detail at which the correlation falls below 1/7; None where it is never above.
-    detail : float
-        Mean correlation over details of `BAND_NM`.
-    error : float
-        Its standard error.
+    axes : 2 or 3 of (n,) float32
+        Positions, nm.
+    rank : (n,) int32
+        Their frames, counted among the m frames that occur.
+    precision_nm : float
+        Typical lateral precision.
+    measured : tuple of int
+        Axes in which the drift is judged: (0, 1), or (2,) once x and y are corrected.
     """
 
-    resolution_nm: float | None
-    detail: float
-    error: float
+    axes: tuple[NDArray[np.float32], ...]
+    rank: NDArray[np.int32]
+    precision_nm: float
+    measured: tuple[int, ...] = (0, 1)
+
+    def __len__(self) -> int:
+        return len(self.rank)
+
+    def sides(self, times: float) -> list[float]:
+        """Sides of a cell along each axis, nm: of those not measured, of fixed size."""
+        side = 2.5 * float(np.clip(self.precision_nm, 5, 25))
+        if self.measured == (0, 1):
+            return [times * side] * len(self.axes)
+        return [2 * side, 2 * side, 2 * times * side]
+
+    def moved(self, rows: NDArray[np.intp], path: Array | None) -> list[Array]:
+        """Positions along each axis of some rows, less a path of the measured axes, (m, d) nm."""
+        own = [axis[rows].astype(np.float64) for axis in self.axes]
+        if path is not None:
+            for axis, shift in zip(self.measured, path.T, strict=True):
+                own[axis] -= shift[self.rank[rows]]
+        return own
 
 
 @dataclass(frozen=True)
@@ -46,197 +77,219 @@ class DriftVerdict:
     Attributes
     ----------
     verdict : str
-        "corrected", or why it is not to be applied: "no drift", "failed", "worse".
+        "corrected", or why it is not applied: "no drift", "cannot be told", "worse".
     warning : str, optional
         A sentence for the user.
-    before, after : Sharpness
-        Of the image without and with the correction.
+    score : float
+        Standard deviations by which coincidences of different times become more frequent.
+    residual_nm : float, optional
+        Error to be expected of the correction (RMS); None where it cannot be told.
+    detectable_nm : float, optional
+        The smallest drift (RMS) that would have been detected, where none was; None where none would.
     """
 
     verdict: str
     warning: str | None
-    before: Sharpness
-    after: Sharpness
+    score: float
+    residual_nm: float | None
+    detectable_nm: float | None = None
 
     @property
     def applies(self) -> bool:
         """Whether to apply the correction."""
         return self.verdict == "corrected"
 
-    @property
-    def notes(self) -> dict[str, Any]:
-        """Plain values for `Drift.notes`."""
+    def notes(self, suffix: str = "") -> dict[str, Any]:
+        """Plain values for `Drift.notes`; `suffix` "_z" for those of the height."""
         return {
-            "verdict": self.verdict,
-            "warning": self.warning,
-            "frc_before_nm": self.before.resolution_nm,
-            "frc_after_nm": self.after.resolution_nm,
-            "frc_detail_before": self.before.detail,
-            "frc_detail_after": self.after.detail,
+            f"verdict{suffix}": self.verdict,
+            f"warning{suffix}": self.warning,
+            f"score{suffix}": round(self.score, 2),
+            f"residual{suffix}_nm": self.residual_nm,
+            f"detectable{suffix}_nm": self.detectable_nm,
         }
-
-    @property
-    def notes_z(self) -> dict[str, Any]:
-        """Plain values for `Drift.notes` of a verdict on z."""
-        return {
-            "verdict_z": self.verdict,
-            "warning_z": self.warning,
-            "frc_detail_z_before": self.before.detail,
-            "frc_detail_z_after": self.after.detail,
-        }
-
-
-def judge(localizations: Localizations, found: Estimate) -> DriftVerdict:
-    """Compare the image before and after a correction.
-
-    Parameters
-    ----------
-    localizations : Localizations
-        As measured, with frames.
-    found : Estimate
-        The drift to judge.
-
-    Returns
-    -------
-    DriftVerdict
-    """
-    table = _without_beads(localizations, found.shift[:, :2])
-    x, y, frame = table.x, table.y, table.frame
-    assert frame is not None
-    moved = [np.take(column.astype(np.float32), frame) for column in found.shift.T[:2]]
-    before, after = sharpness(x, y, frame), sharpness(x - moved[0], y - moved[1], frame)
-    lost = ", ".join(f"{first}-{last}" for first, last in found.notes.get("lost_frames", ()))
-    verdict, warning = _decide(before, after, _Found("drift", _rms(found.shift[:, :2]), found.residual_nm, lost))
-    return DriftVerdict(verdict, warning, before, after)
-
-
-def judge_z(localizations: Localizations, found: Estimate) -> DriftVerdict:
-    """Compare images of the field from the side, before and after a correction in z.
-
-    Parameters
-    ----------
-    localizations : Localizations
-        With frames and z; x and y corrected.
-    found : Estimate
-        With a drift in z.
-
-    Returns
-    -------
-    DriftVerdict
-    """
-    table = _without_beads(localizations, np.zeros((len(found.shift), 2)))
-    z, frame = table.z, table.frame
-    assert z is not None
-    assert frame is not None
-    level = z - np.take(found.shift[:, 2].astype(np.float32), frame)
-    before, after = (
-        _mean(*(sharpness(side, height / np.float32(FLATTENED), frame) for side in (table.x, table.y)))
-        for height in (z, level)
-    )
-    residual = found.notes.get("residual_z_nm")
-    verdict, warning = _decide(before, after, _Found("drift in z", _rms(found.shift[:, 2:]), residual, ""))
-    return DriftVerdict(verdict, warning, before, after)
-
-
-def _without_beads(localizations: Localizations, shift: NDArray[np.float64], enough: int = 500) -> Localizations:
-    """All localizations in some tiles, without beads, which would dominate; with beads where there is little else."""
-    if len(localizations) > 300_000:
-        blocks = (slice(start, start + BLOCK) for start in range(0, len(localizations), BLOCK))
-        localizations = localizations[
-            some_tiles(((localizations.x[own], localizations.y[own]) for own in blocks), 300_000)
-        ]
-    x, y, frame = localizations.x, localizations.y, localizations.frame
-    assert frame is not None
-    moved = [np.take(column.astype(np.float32), frame) for column in shift.T]
-    beads = _of_beads(x, y, len(shift)) | _of_beads(x - moved[0], y - moved[1], len(shift))
-    few = len(x) - np.count_nonzero(beads) < enough
-    return localizations if few or not beads.any() else localizations[~beads]
-
-
-def _of_beads(
-    x: NDArray[np.float32], y: NDArray[np.float32], frames: int, side_nm: float = 250.0, times: float = 20.0
-) -> NDArray[np.bool_]:
-    """(n,) localizations of places seen in a tenth of the frames or more, and far more often than typical ones."""
-    column, row = (np.floor((axis - axis.min()) * np.float32(1 / side_nm)).astype(np.int64) for axis in (x, y))
-    place = row * (column.max() + 1) + column
-    count = np.bincount(place)
-    most = max(times * float(np.median(count[count > 0])), frames / 10, 100.0)
-    if count.max() <= most:
-        return np.zeros(len(x), bool)
-    return count[place] > most
-
-
-def _mean(first: Sharpness, second: Sharpness) -> Sharpness:
-    return Sharpness(None, (first.detail + second.detail) / 2, float(np.hypot(first.error, second.error)) / 2)
-
-
-def _rms(shift: NDArray[np.float64]) -> float:
-    return float(np.sqrt(sum(column.var() for column in shift.T)))
 
 
 @dataclass(frozen=True)
-class _Found:
-    """A drift: its name in messages, root mean square and expected error (nm), frames that coincide with no others."""
+class _Trial:
+    """Rows that are judged, and the path that was measured without them."""
 
-    name: str
-    size: float
-    residual: float | None
-    lost: str
-
-
-def _decide(before: Sharpness, after: Sharpness, found: _Found) -> tuple[str, str | None]:
-    """A verdict, and a warning to go with it."""
-    gain, noise = after.detail - before.detail, 3 * float(np.hypot(before.error, after.error))
-    seen = f"a {found.name} of {found.size:.0f} nm was found"
-    if gain < -noise:
-        return "worse", f"{seen}, but correcting it blurs the image"
-    if gain > noise:
-        unsure = f"frames {found.lost} share little structure with the others; their drift may be wrong"
-        return "corrected", unsure if found.lost else None
-    if found.lost or after.detail < 3 * after.error:
-        return "failed", f"structure not reproducible over time; {found.name} cannot be estimated"
-    if found.size > max(5.0, 2 * (found.residual or 0.0)):
-        return "failed", f"{seen}, but correcting it does not sharpen the image"
-    return "no drift", None
+    rows: NDArray[np.intp]
+    path: Array
+    share: float
 
 
-def sharpness(x: NDArray[np.float32], y: NDArray[np.float32], frame: NDArray[np.uint32]) -> Sharpness:
-    """Fourier ring correlation of images of alternate blocks of frames.
+def judge(scene: Scene, path: Array, refit: Refit, noise_nm: float | None = None) -> DriftVerdict:
+    """Judge a drift on localizations that had no say in it.
 
     Parameters
     ----------
-    x, y : (n,) float32
-        Positions, nm.
-    frame : (n,) uint32
-        Frames, from 0.
+    scene : Scene
+        The localizations.
+    path : (m, d) float64
+        The drift in the measured axes as estimated from all of them, nm.
+    refit : callable
+        Measures the drift from some rows alone.
+    noise_nm : float, optional
+        Error that the method itself expects.
 
     Returns
     -------
-    Sharpness
+    DriftVerdict
 
     Notes
     -----
-    Nieuwenhuizen et al., Nature Methods 10, 557 (2013), threshold 1/7. The halves are blocks of up to 50 frames, not
-    single ones: an emitter that stays on in the next frame would correlate whatever the drift. Other than for the
-    resolution of a sample (`ainu.quality.frc`), the whole field counts, folded onto a torus, which samples its spectrum
-    more coarsely and leaves the expected correlation as it is; and the correlation is not weighted at the borders.
+    The field is divided into tiles, these into three parts. The drift is measured again without one part, and that part
+    is corrected by it. Counted are places seen at different times (coincidences), above what the density around them
+    gives, with the correction and without. The change is compared with its scatter over places of 0.5 µm, so that a
+    bead or an emitter that blinks for long is one witness, not thousands.
     """
-    block = int(np.clip(int(frame.max()) // 400, 1, 50))
-    cells = 192 if len(x) < 100_000 else 512
-    half = ((frame // np.uint32(block)) & 1).astype(np.int32)
-    column, row = (np.floor(axis * np.float32(1 / PIXEL_NM)).astype(np.int32) % np.int32(cells) for axis in (x, y))
-    ring = np.arange(4, cells // 2)
-    correlation = ring_sums(half_images(half, row, column, cells)).correlation[ring]
-    detail_nm = PIXEL_NM * cells / ring
-    chosen = (detail_nm >= BAND_NM[0]) & (detail_nm <= BAND_NM[1])
-    variance = (1 - correlation**2) ** 2 / ring_sizes(cells)[ring]
-    error = float(np.sqrt(variance[chosen].sum()) / chosen.sum())
-    return Sharpness(_resolution(correlation, detail_nm), float(correlation[chosen].mean()), error)
+    trials: list[_Trial] = []
+    score = 0.0
+    block = stretches_of_time(scene.rank)
+    for trial in _trials(scene, path, refit):
+        trials.append(trial)
+        if len(trials) > 1 and not 0 < (score := _score(scene, block, trials)) < CERTAIN:
+            break
+    if not trials:
+        return DriftVerdict("cannot be told", _untold("drift", None), 0.0, None)
+    return _decide(scene, block, path, trials, score or _score(scene, block, trials), noise_nm)
 
 
-def _resolution(correlation: NDArray[np.float64], detail_nm: NDArray[np.float64], wide: int = 7) -> float | None:
-    smooth = np.convolve(np.pad(correlation, wide // 2, mode="edge"), np.full(wide, 1 / wide), mode="valid")
-    below = np.flatnonzero(smooth < THRESHOLD)
-    if not len(below):
-        return float(detail_nm[-1])
-    return float(detail_nm[below[0]]) if below[0] > 0 else None
+def judge_known(scene: Scene, path: Array, rows: NDArray[np.intp], residual_nm: float | None) -> DriftVerdict:
+    """Judge a drift measured from other rows (fiducials) than these (k,); `path` (m, d) nm as for `judge`."""
+    block, trials = stretches_of_time(scene.rank), [_Trial(_some(scene, rows, 0 * path, MOST), path, 1.0)]
+    found = _decide(scene, block, path, trials, _score(scene, block, trials), residual_nm)
+    return replace(found, residual_nm=residual_nm)
+
+
+def _trials(scene: Scene, path: Array, refit: Refit) -> Iterator[_Trial]:
+    """Parts of the field, each with the drift of the others."""
+    # Tiles lie still in what was measured: those that moved with the path would hold more coincidences along it.
+    still = 0 * path
+    fold = _folds(scene, still)
+    for part in range(FOLDS):
+        judged = np.flatnonzero(fold == part)
+        taught = _some(scene, np.flatnonzero(fold != part), still, LOCALIZATIONS_OF_A_FIT)
+        if len(judged) and (found := refit(taught)) is not None:
+            yield _Trial(_some(scene, judged, still, MOST), found, len(taught) / len(scene))
+
+
+def _folds(scene: Scene, path: Array) -> NDArray[np.intp]:
+    """(n,) which of three parts of the field each localization lies in, by tiles."""
+    x, y = _in_plane(scene, np.arange(len(scene)), path)
+    side = np.clip(max(np.ptp(x), np.ptp(y), 1.0) / 8, 1000, 4000)
+    column, row = (np.floor((axis - axis.min()) / side).astype(np.intp) for axis in (x, y))
+    return (column + 2 * row) % FOLDS
+
+
+def _in_plane(scene: Scene, rows: NDArray[np.intp], path: Array) -> list[Array]:
+    """x and y of some rows, corrected."""
+    return scene.moved(rows, path)[:2]
+
+
+def _some(scene: Scene, rows: NDArray[np.intp], path: Array, most: int) -> NDArray[np.intp]:
+    """All of the rows in some tiles of the field, where there are more than enough."""
+    if len(rows) <= 1.2 * most:
+        return rows
+    starts = range(0, len(rows), BLOCK)
+    blocks = (_in_plane(scene, rows[start : start + BLOCK], path) for start in starts)
+    chosen = rows[some_tiles(((x.astype(np.float32), y.astype(np.float32)) for x, y in blocks), most)]
+    return chosen if len(chosen) <= 3 * most else chosen[:: len(chosen) // (2 * most)]
+
+
+def _score(scene: Scene, block: NDArray[np.int64], trials: list[_Trial]) -> float:
+    """The clearest gain over sizes of cells, else the clearest loss."""
+    scores: list[float] = []
+    for times in CELLS:
+        scores.append(sum_of(_gain(scene, block, trial, None, trial.path, times) for trial in trials).score)
+        if scores[-1] > CERTAIN:
+            break
+    return max(scores) if max(scores) > SIGNIFICANT else min(max(scores), min(scores), key=lambda each: -abs(each))
+
+
+def sum_of(gains: Iterator[Gain]) -> Gain:
+    """Gains of several parts of a field together."""
+    total = next(gains)
+    for gain in gains:
+        total += gain
+    return total
+
+
+def _gain(
+    scene: Scene, block: NDArray[np.int64], trial: _Trial, before: Array | None, after: Array | None, times: float
+) -> Gain:
+    x, y = _in_plane(scene, trial.rows, trial.path)
+    place = np.floor(x / PLACE_NM).astype(np.int64) * 100_003 + np.floor(y / PLACE_NM).astype(np.int64)
+    wider = [axis in scene.measured for axis in range(len(scene.axes))]
+    old, new = scene.moved(trial.rows, before), scene.moved(trial.rows, after)
+    return gain_of(old, new, block[trial.rows], place, scene.sides(times), wider)
+
+
+def _decide(
+    scene: Scene,
+    block: NDArray[np.int64],
+    path: Array,
+    trials: list[_Trial],
+    score: float,
+    noise_nm: float | None,
+) -> DriftVerdict:
+    """The verdict on a path whose score is known."""
+    name = "drift" if scene.measured == (0, 1) else "drift in z"
+    size = rms(path, scene.rank)
+    if score > SIGNIFICANT:
+        return DriftVerdict("corrected", None, score, _expected_error(scene, trials, noise_nm))
+    detectable = _detectable(scene, block, trials)
+    if size <= max(5.0, detectable or 0.0) and detectable is not None:
+        return DriftVerdict("no drift", None, score, size, detectable)
+    if score < -SIGNIFICANT:
+        warning = f"a {name} of {size:.0f} nm was found, but correcting it blurs the image; not applied. "
+        warning += _smallest(name, detectable)
+        return DriftVerdict("worse", warning, score, None, detectable)
+    return DriftVerdict("cannot be told", _untold(name, detectable), score, None, detectable)
+
+
+def _untold(name: str, detectable: float | None) -> str:
+    return f"the localizations do not show whether the field moved; {name} is not corrected. {_smallest(name, detectable)}"
+
+
+def _smallest(name: str, detectable: float | None) -> str:
+    if detectable is None:
+        return f"Even a {name} of {KNOWN_NM[-1]:.0f} nm would not have been seen"
+    return f"A {name} of {detectable:.0f} nm would have been seen"
+
+
+def _detectable(scene: Scene, block: NDArray[np.int64], trials: list[_Trial]) -> float | None:
+    """The smallest drift (RMS, nm) which, put into the localizations as they are, spreads them significantly."""
+    ramp = np.linspace(-1, 1, int(scene.rank.max()) + 1)[:, None] * np.sqrt(3)
+    direction = np.array([0.8, 0.6]) if scene.measured == (0, 1) else np.ones(1)
+    for size in KNOWN_NM:
+        known = size * ramp * direction
+        if any(
+            sum_of(_gain(scene, block, trial, None, known, times) for trial in trials).score < -SIGNIFICANT
+            for times in CELLS
+        ):
+            return size
+    return None
+
+
+def _expected_error(scene: Scene, trials: list[_Trial], noise_nm: float | None) -> float | None:
+    """RMS error of the path: from how far those of parts of the field are from each other, and what the method expects.
+
+    Parts without the beads, or in which one jump is missed, are farther apart than the error of the whole; a method
+    does not know what it is too slow to follow. Neither alone is a good estimate; the factors are those of
+    `benchmarks/drift`.
+    """
+    if len(trials) < 2:
+        return noise_nm
+    apart = [rms(one.path - other.path, scene.rank) for i, one in enumerate(trials) for other in trials[:i]]
+    share = float(np.mean([trial.share for trial in trials]))
+    cross = float(np.median(apart)) * min(1.0, 0.82 * np.sqrt(share / 0.67))
+    return cross if noise_nm is None else min(cross, 2 * noise_nm)
+
+
+def rms(path: Array, rank: NDArray[np.integer]) -> float:
+    """Root mean square distance of localizations from their mean that a path (m, d) gives them; `rank` (n,)."""
+    weight = np.bincount(rank, minlength=len(path)).astype(np.float64)
+    away = path - np.average(path, axis=0, weights=weight)
+    return float(np.sqrt(np.average((away**2).sum(axis=1), weights=weight)))

@@ -302,17 +302,40 @@ def load(
 
 
 def _corrected(table: Localizations, drift: str | Path, sample: str) -> Localizations:
-    acquisition = np.asarray(table.meta["acquisition"])[table.channel]
     x, y, z = table.x.copy(), table.y.copy(), None if table.z is None else table.z.copy()
     with open_sample(drift, sample) as found:
-        for name, group in found.items():
-            rows = np.flatnonzero(acquisition == int(name))
+        for group in found.values():
+            rows = slice(*(int(row) for row in group.attrs["rows"]))
             shift = group["shift"][()]
             if table.frame is None or not len(shift):
                 continue
-            by_row = shift[table.frame[rows]]
+            by_row = shift_at(group["frame"][()], shift, table.frame[rows])
             x[rows] -= by_row[:, 0]
             y[rows] -= by_row[:, 1]
             if z is not None and by_row.shape[1] > 2:
                 z[rows] -= by_row[:, 2]
     return replace(table, x=x, y=y, z=z)
+
+
+def shift_at(known: NDArray[np.integer], shift: NDArray[np.floating], frame: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Shift of the field in some frames.
+
+    Parameters
+    ----------
+    known : (m,) int
+        Frames whose shift is known, in order.
+    shift : (m, d) float
+        Their shift, nm.
+    frame : (n,) int
+        Frames that are asked for.
+
+    Returns
+    -------
+    (n, d) float32
+        Shift, nm; of a frame that is not known, on the line between its neighbours; beyond the ends, that of the end.
+    """
+    place = np.minimum(np.searchsorted(known, frame), len(known) - 1)
+    if np.array_equal(known[place], frame):
+        return shift[place].astype(np.float32, copy=False)
+    at, own = frame.astype(np.float64), known.astype(np.float64)
+    return np.stack([np.interp(at, own, column) for column in shift.T], axis=1).astype(np.float32)
