@@ -188,17 +188,26 @@ def _refine_plane(points: _Points, path: Array, first: tuple[float, ...]) -> tup
         path, spread = smooth_roughly(path + STRIDE * intersections.step, intersections.count), intersections.spread
         pixel /= np.sqrt(2)
     pixel = round(float(pixel * np.sqrt(2)), 1)
+    found, intersections = _refine_last(points, path, pixel)
+    moved = _relocate(part, found.curve)
+    if np.abs(moved - found.curve).max() > 32:
+        found, intersections = _refine_last(points, _converge(part, moved, 32.0), pixel)
+    return found, intersections, pixel
+
+
+def _refine_last(points: _Points, path: Array, pixel: float) -> tuple[Smoothed, _Intersections]:
+    """The path as smooth as the data ask for, until it moves by no more than its noise."""
     for _ in range(2):
         intersections = _intersect(points, path, (pixel, pixel), (0, 1))
         found = smooth_halves(path + intersections.step, intersections.count)
         change, path = _rms(found.curve - path), found.curve
         if change < 1.5 * found.noise:
             break
-    return found, intersections, pixel
+    return found, intersections
 
 
 def _relocate(points: _Points, path: Array, pixel: float = 32.0) -> Array:
-    """The path with stretches of time that hardly coincide with others moved to where they do, within half a µm."""
+    """The path with stretches of time that hardly coincide with others moved to where they do, within 0.7 µm."""
     flat, shape = _cells(points, path, (pixel, pixel))
     bad = _misplaced(_intersect(points, path, (pixel, pixel), (0, 1)))
     if not bad:
@@ -217,7 +226,7 @@ def _relocate(points: _Points, path: Array, pixel: float = 32.0) -> Array:
     return path
 
 
-def _best_shift(cells: NDArray[np.int64], grid: Array, shape: tuple[int, ...], reach: int = 16) -> NDArray[np.intp]:
+def _best_shift(cells: NDArray[np.int64], grid: Array, shape: tuple[int, ...], reach: int = 22) -> NDArray[np.intp]:
     """(2,) cells by which a path has to change for most coincidences; 0 where none stands out."""
     steps = np.arange(-reach, reach + 1)
     held = np.array([[np.take(grid, (cells + i * shape[1] + j) % len(grid)).sum() for j in steps] for i in steps])

@@ -11,7 +11,7 @@ from scipy.special import ndtri, stdtr
 
 Array = NDArray[np.float64]
 BLOCKS = 24
-"""Stretches of time; a place counts once in each, and pairs of one or of two neighbouring stretches do not count."""
+"""Stretches of time; pairs of one or of two neighbouring stretches do not count."""
 WIDER = 4
 """The density around a place is that of a cell as many times as wide."""
 MOST = 25_000
@@ -130,7 +130,10 @@ def _excess(
 
 
 def _partners(axes: Sequence[Array], block: NDArray[np.int64], sides_nm: Sequence[float], offset: float) -> Array:
-    """Stretches of time, not its own nor a neighbouring one, in which the cell of each localization is seen too."""
+    """How often the cell of each localization is seen in other stretches of time than its own and the neighbouring ones.
+
+    Told of the first localization of a cell and stretch, 0 for the others.
+    """
     # One sort of numbers that hold the cell (which repeats far away), the stretch and the row.
     bits = 16 if len(axes) == 2 else 13
     key = np.zeros(len(block), np.int64)
@@ -138,17 +141,33 @@ def _partners(axes: Sequence[Array], block: NDArray[np.int64], sides_nm: Sequenc
         key = (key << bits) + (np.floor(axis / side + offset).astype(np.int64) & ((1 << bits) - 1))
     key = np.sort(((key << 5) + block) * _ROWS + np.arange(len(key)))
     row, key = key & (_ROWS - 1), key >> 17
-    new = np.concatenate([[True], key[1:] != key[:-1]])
+    new = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
+    held = np.diff(np.append(new, len(key))).astype(np.float64)
     key, row = key[new], row[new]
-    edges = np.concatenate([[0], np.flatnonzero(np.diff(key >> 5)) + 1, [len(key)]])
-    seen = np.repeat(np.diff(edges), np.diff(edges)) - 1.0
-    # 24 stretches in 5 bits: the last of a cell and the first of the next are never neighbours
+    edges = np.concatenate([[0], np.flatnonzero(np.diff(key >> 5)) + 1])
+    others = np.repeat(np.add.reduceat(held, edges), np.diff(np.append(edges, len(key)))) - held
+    # fewer than 32 stretches in 5 bits: the last of a cell and the first of the next are never neighbours
     next_to = key[1:] == key[:-1] + 1
-    seen[1:] -= next_to
-    seen[:-1] -= next_to
+    others[1:] -= next_to * held[:-1]
+    others[:-1] -= next_to * held[1:]
     partners = np.zeros(len(block))
-    partners[row] = seen
+    partners[row] = held * others
     return partners
+
+
+def thinned(place: NDArray[np.int64], block: NDArray[np.int64], least: int = 8) -> NDArray[np.intp]:
+    """Rows of which no place (n,) keeps far more than is usual in a stretch of time (n,): fewer of a bead.
+
+    How many are kept depends on the place as a whole, not on where in it they lie, so that nothing is gained by spreading.
+    """
+    order = np.lexsort((block, place))
+    new = np.concatenate([[True], (np.diff(place[order]) != 0) | (np.diff(block[order]) != 0)])
+    starts = np.flatnonzero(new)
+    held = np.diff(np.append(starts, len(order)))
+    most = max(least, 4 * int(np.median(held)))
+    step = np.repeat(-(-held // most), held)
+    within = np.arange(len(order)) - np.repeat(starts, held)
+    return np.sort(order[within % step == 0])
 
 
 def stretches_of_time(rank: NDArray[np.integer]) -> NDArray[np.int64]:

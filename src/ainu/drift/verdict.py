@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ainu.drift.coincidences import MOST, Gain, gain_of, stretches_of_time
-from ainu.drift.initial_guess import BLOCK, some_tiles
+from ainu.drift.coincidences import MOST, Gain, gain_of, stretches_of_time, thinned
 
 Array = NDArray[np.float64]
 Refit = Callable[[NDArray[np.intp]], Array | None]
@@ -23,6 +22,8 @@ SIGNIFICANT = 3.7
 CELLS = (2.0, 1.0, 4.0)
 """Sides of the cells in which localizations coincide, in units of 2.5 times the precision."""
 PLACE_NM = 500.0
+STRAY = 0.6
+"""Of its size, how far a path may be from that of a part of the field: else they do not show the same drift."""
 KNOWN_NM = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
 """Drifts (RMS) that are put in to see which would have been detected."""
 LOCALIZATIONS_OF_A_FIT = 60_000
@@ -147,7 +148,7 @@ def judge(scene: Scene, path: Array, refit: Refit, noise_nm: float | None = None
     trials: list[_Trial] = []
     score = 0.0
     block = stretches_of_time(scene.rank)
-    for trial in _trials(scene, path, refit):
+    for trial in _trials(scene, block, path, refit):
         trials.append(trial)
         if len(trials) > 1 and not 0 < (score := _score(scene, block, trials)) < CERTAIN:
             break
@@ -158,29 +159,58 @@ def judge(scene: Scene, path: Array, refit: Refit, noise_nm: float | None = None
 
 def judge_known(scene: Scene, path: Array, rows: NDArray[np.intp], residual_nm: float | None) -> DriftVerdict:
     """Judge a drift measured from other rows (fiducials) than these (k,); `path` (m, d) nm as for `judge`."""
-    block, trials = stretches_of_time(scene.rank), [_Trial(_some(scene, rows, 0 * path, MOST), path, 1.0)]
+    tile, stays = _tiles(scene, path)
+    rows = rows[stays[rows]]
+    block = stretches_of_time(scene.rank)
+    rows = _some(rows, tile, beads(scene, path), MOST)
+    rows = rows[thinned(_places(scene, rows, path), block[rows])]
+    trials = [_Trial(rows, path, 1.0)]
     found = _decide(scene, block, path, trials, _score(scene, block, trials), residual_nm)
     return replace(found, residual_nm=residual_nm)
 
 
-def _trials(scene: Scene, path: Array, refit: Refit) -> Iterator[_Trial]:
+def _trials(
+    scene: Scene, block: NDArray[np.int64], path: Array, refit: Refit
+) -> Iterator[_Trial]:
     """Parts of the field, each with the drift of the others."""
-    # Tiles lie still in what was measured: those that moved with the path would hold more coincidences along it.
-    still = 0 * path
-    fold = _folds(scene, still)
+    tile, stays = _tiles(scene, path)
+    bead = beads(scene, path)
     for part in range(FOLDS):
-        judged = np.flatnonzero(fold == part)
-        taught = _some(scene, np.flatnonzero(fold != part), still, LOCALIZATIONS_OF_A_FIT)
+        judged = np.flatnonzero(stays & (tile % FOLDS == part))
+        taught = _some(np.flatnonzero(tile % FOLDS != part), tile, bead, LOCALIZATIONS_OF_A_FIT)
         if len(judged) and (found := refit(taught)) is not None:
-            yield _Trial(_some(scene, judged, still, MOST), found, len(taught) / len(scene))
+            chosen = _some(judged, tile, bead, MOST)
+            chosen = chosen[thinned(_places(scene, chosen, path), block[chosen])]
+            yield _Trial(chosen, found, len(taught) / len(scene))
 
 
-def _folds(scene: Scene, path: Array) -> NDArray[np.intp]:
-    """(n,) which of three parts of the field each localization lies in, by tiles."""
+def beads(scene: Scene, path: Array, side_nm: float = 250.0, times: float = 20.0) -> NDArray[np.bool_]:
+    """(n,) localizations of places that, corrected, are seen in many frames and far more often than typical ones."""
     x, y = _in_plane(scene, np.arange(len(scene)), path)
-    side = np.clip(max(np.ptp(x), np.ptp(y), 1.0) / 8, 1000, 4000)
-    column, row = (np.floor((axis - axis.min()) / side).astype(np.intp) for axis in (x, y))
-    return (column + 2 * row) % FOLDS
+    column, row = (np.floor((axis - axis.min()) / side_nm).astype(np.int64) for axis in (x, y))
+    place = (row << 20) + column
+    own, where, held = np.unique(place, return_inverse=True, return_counts=True)
+    most = max(times * float(np.median(held)), len(path) / 10, 100.0)
+    return (held > most)[where]
+
+
+def _tiles(scene: Scene, path: Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(n,) tile of each localization after the correction, and whether it is in the same one before.
+
+    Only those that stay are judged: the borders of tiles that moved with the path would bring together, and those of
+    tiles that lie still would part, whatever lies in them.
+    """
+    path = path - np.median(path, axis=0)
+    after, before = (_in_plane(scene, np.arange(len(scene)), each) for each in (path, 0 * path))
+    extent = max(float(np.ptp(axis)) for axis in before)
+    moves = float(np.ptp(path, axis=0).max()) if scene.measured == (0, 1) else 0.0
+    side = max(min(max(extent / 8, 2 * moves), extent / 2.5, 20_000.0), 1000.0)
+    tiles = []
+    for x, y in (after, before):
+        column, row = (np.floor((axis - low.min()) / side).astype(np.int64) for axis, low in zip((x, y), before, strict=True))
+        # neighbours along either axis are in different parts: 1 and 2 are no multiples of 3
+        tiles.append(FOLDS * ((column * 7919 + row * 104_729) & 0xFFFF) + (column + 2 * row) % FOLDS)
+    return tiles[0], tiles[0] == tiles[1]
 
 
 def _in_plane(scene: Scene, rows: NDArray[np.intp], path: Array) -> list[Array]:
@@ -188,14 +218,18 @@ def _in_plane(scene: Scene, rows: NDArray[np.intp], path: Array) -> list[Array]:
     return scene.moved(rows, path)[:2]
 
 
-def _some(scene: Scene, rows: NDArray[np.intp], path: Array, most: int) -> NDArray[np.intp]:
+def _some(rows: NDArray[np.intp], tile: NDArray[np.int64], bead: NDArray[np.bool_], most: int) -> NDArray[np.intp]:
     """All of the rows in some tiles of the field, where there are more than enough."""
     if len(rows) <= 1.2 * most:
         return rows
-    starts = range(0, len(rows), BLOCK)
-    blocks = (_in_plane(scene, rows[start : start + BLOCK], path) for start in starts)
-    chosen = rows[some_tiles(((x.astype(np.float32), y.astype(np.float32)) for x, y in blocks), most)]
-    return chosen if len(chosen) <= 3 * most else chosen[:: len(chosen) // (2 * most)]
+    own, where, held = np.unique(tile[rows], return_inverse=True, return_counts=True)
+    # an order in which neighbours are far apart, but those with beads first
+    crowded = np.bincount(where, bead[rows]) > 0
+    order = np.lexsort((own * 40_503 % 65_521, ~crowded))
+    taken = np.zeros(len(own), bool)
+    taken[order[: np.searchsorted(np.cumsum(held[order]), most) + 1]] = True
+    chosen = rows[taken[where]]
+    return chosen if len(chosen) <= 3 * most else chosen[:: len(chosen) // (2 * most) + 1]
 
 
 def _score(scene: Scene, block: NDArray[np.int64], trials: list[_Trial]) -> float:
@@ -216,11 +250,16 @@ def sum_of(gains: Iterator[Gain]) -> Gain:
     return total
 
 
+def _places(scene: Scene, rows: NDArray[np.intp], path: Array) -> NDArray[np.int64]:
+    """(k,) part of the field in which each of some rows lies, corrected."""
+    x, y = _in_plane(scene, rows, path)
+    return np.floor(x / PLACE_NM).astype(np.int64) * 100_003 + np.floor(y / PLACE_NM).astype(np.int64)
+
+
 def _gain(
     scene: Scene, block: NDArray[np.int64], trial: _Trial, before: Array | None, after: Array | None, times: float
 ) -> Gain:
-    x, y = _in_plane(scene, trial.rows, trial.path)
-    place = np.floor(x / PLACE_NM).astype(np.int64) * 100_003 + np.floor(y / PLACE_NM).astype(np.int64)
+    place = _places(scene, trial.rows, trial.path)
     wider = [axis in scene.measured for axis in range(len(scene.axes))]
     old, new = scene.moved(trial.rows, before), scene.moved(trial.rows, after)
     return gain_of(old, new, block[trial.rows], place, scene.sides(times), wider)
@@ -237,8 +276,9 @@ def _decide(
     """The verdict on a path whose score is known."""
     name = "drift" if scene.measured == (0, 1) else "drift in z"
     size = rms(path, scene.rank)
-    if score > SIGNIFICANT:
-        return DriftVerdict("corrected", None, score, _expected_error(scene, trials, noise_nm))
+    strays = min(rms(path - trial.path, scene.rank) for trial in trials) > STRAY * size
+    if score > SIGNIFICANT and not strays:
+        return DriftVerdict("corrected", None, score, _expected_error(scene, path, trials, noise_nm))
     detectable = _detectable(scene, block, trials)
     if size <= max(5.0, detectable or 0.0) and detectable is not None:
         return DriftVerdict("no drift", None, score, size, detectable)
@@ -273,15 +313,17 @@ def _detectable(scene: Scene, block: NDArray[np.int64], trials: list[_Trial]) ->
     return None
 
 
-def _expected_error(scene: Scene, trials: list[_Trial], noise_nm: float | None) -> float | None:
+def _expected_error(scene: Scene, path: Array, trials: list[_Trial], noise_nm: float | None) -> float | None:
     """RMS error of the path: from how far those of parts of the field are from each other, and what the method expects.
 
     Parts without the beads, or in which one jump is missed, are farther apart than the error of the whole; a method
     does not know what it is too slow to follow. Neither alone is a good estimate; the factors are those of
     `benchmarks/drift`.
     """
+    if noise_nm is not None and (len(trials) < 2 or beads(scene, path).any()):
+        return 1.7 * noise_nm
     if len(trials) < 2:
-        return noise_nm
+        return None
     apart = [rms(one.path - other.path, scene.rank) for i, one in enumerate(trials) for other in trials[:i]]
     share = float(np.mean([trial.share for trial in trials]))
     cross = float(np.median(apart)) * min(1.0, 0.82 * np.sqrt(share / 0.67))
