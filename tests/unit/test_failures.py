@@ -122,7 +122,7 @@ def broken(monkeypatch, module, name) -> None:
 
 
 CASES = {
-    "correct_drift": ("drift.correction", "measure_drift", False),
+    "correct_drift": ("drift.correction", "measure_sample", False),
     "filter_quality": ("quality.filters", "apply_filters", False),
     "find_nuclei": ("nuclei.find", "locate_nuclei", False),
     "voxelize tiny": ("images.render", "voxelize", False),

@@ -42,7 +42,7 @@ class Clock:
 def counters(frame: NDArray[np.integer]) -> list[slice]:
     """Stretches of rows of one counter: where the frames (n,) of a file's rows start again, a new one begins."""
     back = np.flatnonzero(frame[1:] < frame[:-1]) + 1
-    if not len(back) or len(back) > 100 * MOST_COUNTERS:
+    if not len(back) or len(back) > min(100 * MOST_COUNTERS, len(frame) / 10):
         return [slice(0, len(frame))]
     # medians of neighbouring rows: a few rows out of order or with a wrong number are no new counter
     course = frame.astype(np.int64)

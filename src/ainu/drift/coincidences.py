@@ -51,12 +51,12 @@ class Gain:
     def score(self) -> float:
         """Standard deviations by which the change differs from 0, from its scatter over the places.
 
-        However many localizations a place holds (a bead, a long blink), it is one witness. Few places (beads in an empty
-        field) count by their scatter over time, if all of them agree.
+        However many localizations a place holds (a bead, a long blink), it is one witness. Few places (beads in an
+        empty field) count by their scatter over time, if all of them agree.
         """
         change = _sums(self.place, self.change, self.held)
         score, places, agreeing = _student(change)
-        if 2 <= len(change) and places < FEW and agreeing:
+        if len(change) >= 2 and places < FEW and agreeing:
             over_time = _student(_sums(self.place * 32 + self.block, self.change, self.held))[0]
             return max(score, min(over_time, HIGHEST_OF_FEW), key=abs)
         return score
@@ -130,7 +130,7 @@ def _excess(
 
 
 def _partners(axes: Sequence[Array], block: NDArray[np.int64], sides_nm: Sequence[float], offset: float) -> Array:
-    """How often the cell of each localization is seen in other stretches of time than its own and the neighbouring ones.
+    """How often the cell of each localization is seen in stretches of time that are not its own or next to it.
 
     Told of the first localization of a cell and stretch, 0 for the others.
     """
@@ -158,7 +158,7 @@ def _partners(axes: Sequence[Array], block: NDArray[np.int64], sides_nm: Sequenc
 def thinned(place: NDArray[np.int64], block: NDArray[np.int64], least: int = 8) -> NDArray[np.intp]:
     """Rows of which no place (n,) keeps far more than is usual in a stretch of time (n,): fewer of a bead.
 
-    How many are kept depends on the place as a whole, not on where in it they lie, so that nothing is gained by spreading.
+    How many are kept depends on the place as a whole, not on where in it they lie: nothing is gained by spreading.
     """
     order = np.lexsort((block, place))
     new = np.concatenate([[True], (np.diff(place[order]) != 0) | (np.diff(block[order]) != 0)])

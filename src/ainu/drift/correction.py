@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,11 @@ class Drift:
     method : str
         How it was measured; "none" where it was not.
     notes : dict
-        Results of the method, plain values. `verdict`: "corrected", or why the shift is 0 ("no drift", "cannot be told",
-        "worse", "failed", "not measured"); `warning`, a sentence or None; `score`, standard deviations by which the
-        correction brings localizations of different times together; `residual_nm`, the expected error, None where it
-        cannot be told; `detectable_nm`, the smallest drift that would have been detected where none was.
+        Results of the method, plain values. `verdict`: "corrected", or why the shift is 0 ("no drift",
+        "cannot be told", "worse", "failed", "not measured"); `warning`, a sentence or None; `score`, standard
+        deviations by which the correction brings localizations of different times together; `residual_nm`, the
+        expected error, None where it cannot be told; `detectable_nm`, the smallest drift that would have been
+        detected where none was.
         `verdict_z`, `warning_z`, `residual_z_nm`: the same for z, where it was measured. Of channels that follow each
         other, `stretches` holds the notes of each and `seams` how they join.
     rows : (int, int), optional
@@ -146,7 +148,7 @@ def _acquisitions(table: Localizations, one_file: bool) -> list[slice]:
     own = 0 * table.channel if one_file else acquisition[table.channel]
     edges = [0, *(np.flatnonzero(np.diff(own)) + 1).tolist(), len(table)]
     found = []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         found += [slice(first + each.start, first + each.stop) for each in counters(table.frame[first:last])]
     return found
 
@@ -234,7 +236,9 @@ def _together(parts: list[tuple[NDArray[np.int64], Measured]], seams: list[Seam]
     weight = np.array([len(frames) for frames, _ in parts], float)
     inside = float(np.average(np.square(np.array(own, float)), weights=weight))
     share = weight / weight.sum()
-    across = sum(float(seam.error_nm or 0) ** 2 * share[i] * share[i + 1] for i, seam in enumerate(seams[-len(parts) + 1 :]))
+    across = sum(
+        float(seam.error_nm or 0) ** 2 * share[i] * share[i + 1] for i, seam in enumerate(seams[-len(parts) + 1 :])
+    )
     return float(np.sqrt(inside + across))
 
 

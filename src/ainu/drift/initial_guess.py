@@ -116,16 +116,25 @@ def track_drift(
     node = np.minimum(frame.astype(np.int64) * NODES // frames, NODES - 1)
     for number in range(NODES):
         own = np.flatnonzero(node == number)
-        column, row = (np.floor((axis[own] - at) / pixel).astype(np.int64) for axis, at in zip((x, y), last, strict=True))
+        column, row = (
+            np.floor((axis[own] - at) / pixel).astype(np.int64) for axis, at in zip((x, y), last, strict=True)
+        )
         seen = np.sqrt(ndimage.uniform_filter(total, 3, mode="wrap"))
         held = np.array([[seen[(row + i) % cells, (column + j) % cells].sum() for j in steps] for i in steps])
         best = np.unravel_index(held.argmax(), held.shape)
         if number and held[best] - held.mean() > 3 * held.std():
             last = last - pixel * np.array([steps[best[1]], steps[best[0]]])
         nodes[number] = last
-        column, row = (np.floor((axis[own] - at) / pixel).astype(np.int64) for axis, at in zip((x, y), last, strict=True))
+        column, row = (
+            np.floor((axis[own] - at) / pixel).astype(np.int64) for axis, at in zip((x, y), last, strict=True)
+        )
         np.add.at(total, (row % cells, column % cells), 1)
     return nodes
+
+
+def _cells_after(x: NDArray[np.float32], y: NDArray[np.float32], shift: Array, pixel: float) -> list[NDArray[np.int64]]:
+    """Columns and rows of localizations, less a shift."""
+    return [np.floor((axis - at) / pixel).astype(np.int64) for axis, at in zip((x, y), shift, strict=True)]
 
 
 def _clearest(spectra: NDArray[np.complex64], choices: tuple[int, ...], reach_nm: float, pixel: float) -> Guess:

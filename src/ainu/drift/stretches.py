@@ -142,8 +142,8 @@ def join(earlier: Course, later: Course, start: Array, goes_on: bool) -> Seam:
     Returns
     -------
     Seam
-        While frames go on, the later starts where the earlier ended. Across a pause or in another file nothing is known:
-        the stretches keep the distance that they have, unless the movement in between is sure to be small beside
+        While frames go on, the later starts where the earlier ended. Across a pause or in another file nothing is
+        known: the stretches keep the distance that they have, unless the movement in between is sure to be small beside
         what the continuous path changes. A structure that both show, found in either half of the field alone,
         replaces that.
     """
@@ -231,7 +231,7 @@ def _peak(first: Array, second: Array, reach_nm: float) -> Array:
     reach = int(reach_nm / PIXEL_NM)
     near = np.roll(correlation, (reach, reach), axis=(0, 1))[: 2 * reach + 1, : 2 * reach + 1]
     row, column = np.unravel_index(int(near.argmax()), near.shape)
-    row, column = (int(np.clip(place, 1, 2 * reach - 1)) for place in (row, column))
+    row, column = (np.clip(place, 1, 2 * reach - 1) for place in (row, column))
     vertex = (
         parabola_vertex(*(np.float64(near[row, column + k]) for k in (-1, 0, 1))),
         parabola_vertex(*(np.float64(near[row + k, column]) for k in (-1, 0, 1))),
@@ -245,4 +245,4 @@ def _gain(first: Array, second: Array, offset: Array) -> Gain:
     after = np.concatenate([first, second - offset])
     block = np.repeat([0, 2], [len(first), len(second)])
     place = np.floor(after / PLACE_NM).astype(np.int64) @ np.array([100_003, 1])
-    return gain_of(before.T, after.T, block, place, (40.0, 40.0), (True, True))
+    return gain_of(list(before.T), list(after.T), block, place, (40.0, 40.0), (True, True))

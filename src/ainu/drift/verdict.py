@@ -146,15 +146,15 @@ def judge(scene: Scene, path: Array, refit: Refit, noise_nm: float | None = None
     bead or an emitter that blinks for long is one witness, not thousands.
     """
     trials: list[_Trial] = []
-    score = 0.0
-    block = stretches_of_time(scene.rank)
-    for trial in _trials(scene, block, path, refit):
+    score, block, bead = 0.0, stretches_of_time(scene.rank), beads(scene, path)
+    for trial in _trials(scene, block, path, refit, bead):
         trials.append(trial)
-        if len(trials) > 1 and not 0 < (score := _score(scene, block, trials)) < CERTAIN:
+        score = _score(scene, block, trials)
+        if (score <= 0 and not bead.any()) or (len(trials) > 1 and score > CERTAIN):
             break
     if not trials:
         return DriftVerdict("cannot be told", _untold("drift", None), 0.0, None)
-    return _decide(scene, block, path, trials, score or _score(scene, block, trials), noise_nm)
+    return _decide(scene, block, path, trials, score, noise_nm)
 
 
 def judge_known(scene: Scene, path: Array, rows: NDArray[np.intp], residual_nm: float | None) -> DriftVerdict:
@@ -170,11 +170,10 @@ def judge_known(scene: Scene, path: Array, rows: NDArray[np.intp], residual_nm: 
 
 
 def _trials(
-    scene: Scene, block: NDArray[np.int64], path: Array, refit: Refit
+    scene: Scene, block: NDArray[np.int64], path: Array, refit: Refit, bead: NDArray[np.bool_]
 ) -> Iterator[_Trial]:
     """Parts of the field, each with the drift of the others."""
     tile, stays = _tiles(scene, path)
-    bead = beads(scene, path)
     for part in range(FOLDS):
         judged = np.flatnonzero(stays & (tile % FOLDS == part))
         taught = _some(np.flatnonzero(tile % FOLDS != part), tile, bead, LOCALIZATIONS_OF_A_FIT)
@@ -189,7 +188,7 @@ def beads(scene: Scene, path: Array, side_nm: float = 250.0, times: float = 20.0
     x, y = _in_plane(scene, np.arange(len(scene)), path)
     column, row = (np.floor((axis - axis.min()) / side_nm).astype(np.int64) for axis in (x, y))
     place = (row << 20) + column
-    own, where, held = np.unique(place, return_inverse=True, return_counts=True)
+    _, where, held = np.unique(place, return_inverse=True, return_counts=True)
     most = max(times * float(np.median(held)), len(path) / 10, 100.0)
     return (held > most)[where]
 
@@ -207,7 +206,9 @@ def _tiles(scene: Scene, path: Array) -> tuple[NDArray[np.int64], NDArray[np.boo
     side = max(min(max(extent / 8, 2 * moves), extent / 2.5, 20_000.0), 1000.0)
     tiles = []
     for x, y in (after, before):
-        column, row = (np.floor((axis - low.min()) / side).astype(np.int64) for axis, low in zip((x, y), before, strict=True))
+        column, row = (
+            np.floor((axis - low.min()) / side).astype(np.int64) for axis, low in zip((x, y), before, strict=True)
+        )
         # neighbours along either axis are in different parts: 1 and 2 are no multiples of 3
         tiles.append(FOLDS * ((column * 7919 + row * 104_729) & 0xFFFF) + (column + 2 * row) % FOLDS)
     return tiles[0], tiles[0] == tiles[1]
@@ -290,7 +291,9 @@ def _decide(
 
 
 def _untold(name: str, detectable: float | None) -> str:
-    return f"the localizations do not show whether the field moved; {name} is not corrected. {_smallest(name, detectable)}"
+    return (
+        f"the localizations do not show whether the field moved; {name} is not corrected. {_smallest(name, detectable)}"
+    )
 
 
 def _smallest(name: str, detectable: float | None) -> str:
@@ -301,16 +304,22 @@ def _smallest(name: str, detectable: float | None) -> str:
 
 def _detectable(scene: Scene, block: NDArray[np.int64], trials: list[_Trial]) -> float | None:
     """The smallest drift (RMS, nm) which, put into the localizations as they are, spreads them significantly."""
+    low, high = 0, len(KNOWN_NM)
+    while low < high:
+        middle = (low + high) // 2
+        if _spreads(scene, block, trials, KNOWN_NM[middle]):
+            high = middle
+        else:
+            low = middle + 1
+    return KNOWN_NM[low] if low < len(KNOWN_NM) else None
+
+
+def _spreads(scene: Scene, block: NDArray[np.int64], trials: list[_Trial], size_nm: float) -> bool:
+    """Whether a steady drift (RMS, nm) significantly parts localizations that coincide without it."""
     ramp = np.linspace(-1, 1, int(scene.rank.max()) + 1)[:, None] * np.sqrt(3)
-    direction = np.array([0.8, 0.6]) if scene.measured == (0, 1) else np.ones(1)
-    for size in KNOWN_NM:
-        known = size * ramp * direction
-        if any(
-            sum_of(_gain(scene, block, trial, None, known, times) for trial in trials).score < -SIGNIFICANT
-            for times in CELLS
-        ):
-            return size
-    return None
+    known = size_nm * ramp * (np.array([0.8, 0.6]) if scene.measured == (0, 1) else np.ones(1))
+    scores = (sum_of(_gain(scene, block, trial, None, known, times) for trial in trials).score for times in CELLS)
+    return any(score < -SIGNIFICANT for score in scores)
 
 
 def _expected_error(scene: Scene, path: Array, trials: list[_Trial], noise_nm: float | None) -> float | None:
@@ -327,7 +336,7 @@ def _expected_error(scene: Scene, path: Array, trials: list[_Trial], noise_nm: f
     apart = [rms(one.path - other.path, scene.rank) for i, one in enumerate(trials) for other in trials[:i]]
     share = float(np.mean([trial.share for trial in trials]))
     cross = float(np.median(apart)) * min(1.0, 0.82 * np.sqrt(share / 0.67))
-    return cross if noise_nm is None else min(cross, 2 * noise_nm)
+    return cross if noise_nm is None else float(np.clip(cross, noise_nm, 2 * noise_nm))
 
 
 def rms(path: Array, rank: NDArray[np.integer]) -> float:

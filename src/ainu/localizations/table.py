@@ -317,7 +317,9 @@ def _corrected(table: Localizations, drift: str | Path, sample: str) -> Localiza
     return replace(table, x=x, y=y, z=z)
 
 
-def shift_at(known: NDArray[np.integer], shift: NDArray[np.floating], frame: NDArray[np.integer]) -> NDArray[np.float32]:
+def shift_at(
+    known: NDArray[np.integer], shift: NDArray[np.floating], frame: NDArray[np.integer]
+) -> NDArray[np.float32]:
     """Shift of the field in some frames.
 
     Parameters

@@ -210,7 +210,7 @@ def _draw_drift(axis: Axes, drifts: Sequence[Drift]) -> None:
         # The panel cannot resolve more than 400 points.
         step = max(len(drift.shift) // 400, 1)
         for values, colour in zip(drift.shift[::step].T, CLASS_COLOURS, strict=False):
-            frames = np.arange(len(values)) * step
+            frames = drift.frame[::step]
             axis.plot(frames, values, color=colour, linewidth=1.2, linestyle=("-", "--", ":", "-.")[number % 4])
     dimensions = "xyz"[: max(drift.shift.shape[1] for drift in drifts)]
     _name_colours(axis, dict(zip(dimensions, CLASS_COLOURS, strict=False)))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.drift.correction import Drift
+from ainu.drift.verdict import UNDECIDED
 from ainu.localizations.table import Localizations
 from ainu.nuclei.table import Nuclei
 from ainu.quality.filters import REASONS, Quality, crowded_places
@@ -95,10 +96,12 @@ def _drift(sample: Sample) -> Iterator[str]:
     if sample.table.frame is None:
         yield "no frames: drift not corrected"
         return
-    still = [drift.notes.get("verdict") for drift in sample.drifts if not np.any(drift.shift)]
-    uncorrected = [verdict for verdict in still if verdict != "no drift"]
+    uncorrected = [drift for drift in sample.drifts if _uncorrected(drift)]
     if uncorrected:
-        yield f"drift not corrected ({uncorrected[0]})" if uncorrected[0] else "drift not corrected"
+        verdict, unseen = uncorrected[0].notes.get("verdict"), _unseen_below(uncorrected)
+        told = [str(verdict)] if verdict else []
+        told += [f"nothing can be seen below {unseen:.0f} nm"] if unseen else []
+        yield f"drift not corrected ({'; '.join(told)})" if told else "drift not corrected"
     level = [drift.notes["verdict_z"] for drift in sample.drifts if refused(drift, "_z")]
     if level and not uncorrected:
         yield f"drift in z not corrected ({level[0]})"
@@ -108,6 +111,18 @@ def _drift(sample: Sample) -> Iterator[str]:
     residual = worst_residual(sample.drifts)
     if residual is not None and residual > WORST_RESIDUAL_NM:
         yield f"residual drift ({residual:.0f} nm)"
+
+
+def _uncorrected(drift: Drift) -> bool:
+    """Whether a drift may be there that is not corrected, in an acquisition or a stretch of it."""
+    verdict = drift.notes.get("verdict")
+    return verdict in UNDECIDED or (verdict != "no drift" and not np.any(drift.shift))
+
+
+def _unseen_below(drifts: Sequence[Drift]) -> float | None:
+    """Detail, nm, below which a sample shows nothing whose drift was not corrected: twice what would have been seen."""
+    detectable = [drift.notes.get("detectable_nm") for drift in drifts]
+    return max((2 * float(value) for value in detectable if isinstance(value, int | float)), default=None)
 
 
 def worst_residual(drifts: Sequence[Drift], suffix: str = "") -> float | None:
@@ -131,7 +146,7 @@ def worst_residual(drifts: Sequence[Drift], suffix: str = "") -> float | None:
 
 def refused(drift: Drift, suffix: str = "") -> bool:
     """Whether a drift (with `suffix` "_z": in z) was measured but its correction not applied."""
-    return drift.notes.get(f"verdict{suffix}") in ("failed", "worse")
+    return drift.notes.get(f"verdict{suffix}") in UNDECIDED
 
 
 def _time_course(sample: Sample) -> Iterator[str]:

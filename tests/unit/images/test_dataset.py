@@ -34,7 +34,9 @@ def shard(tmp_path_factory):
     table.save(folder / "raw.h5", "fov")
     nuclei = find_nuclei(table)
     with new_file(folder / "drift.h5") as file:
-        write_array(file.create_group("fov/0"), "shift", np.zeros((0, 2), np.float32))
+        write_array(own := file.create_group("fov/0"), "shift", np.zeros((0, 2), np.float32))
+        write_array(own, "frame", np.zeros(0, np.int64))
+        own.attrs["rows"] = (0, len(table))
     with new_file(folder / "quality.h5") as file:
         write_array(file.create_group("fov"), "reason", np.zeros(len(table), np.uint8))
     with new_file(folder / "nuclei.h5") as file:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ainu import AinuError, Localizations
 from ainu.hdf5 import new_file, write_array
-from ainu.localizations.table import load, merge
+from ainu.localizations.table import load, merge, shift_at
 
 
 def table(n: int = 6, **columns) -> Localizations:
@@ -85,10 +85,17 @@ def test_merging_refuses_a_channel_that_two_files_hold():
         merge([one, one])
 
 
+def write_drift(group, shift, rows):
+    """What `correct_drift` writes for an acquisition whose frames are 0, 1, 2, ..."""
+    write_array(group, "frame", np.arange(len(shift)))
+    write_array(group, "shift", shift)
+    group.attrs["rows"] = rows
+
+
 def test_load_applies_drift_quality_and_nuclei(tmp_path):
     table().save(tmp_path / "raw.h5", "s")
     with new_file(tmp_path / "drift.h5") as file:
-        write_array(file.create_group("s").create_group("0"), "shift", np.stack([np.arange(6), np.ones(6)], 1))
+        write_drift(file.create_group("s/0"), np.stack([np.arange(6), np.ones(6)], 1), (0, 6))
     with new_file(tmp_path / "quality.h5") as file:
         write_array(file.create_group("s"), "reason", np.array([0, 0, 3, 0, 0, 1], np.uint8))
     with new_file(tmp_path / "nuclei.h5") as file:
@@ -103,10 +110,17 @@ def test_load_applies_drift_quality_and_nuclei(tmp_path):
 def test_each_acquisition_is_corrected_by_its_own_drift(tmp_path):
     table(meta={"acquisition": [0, 1]}).save(tmp_path / "raw.h5", "s")
     with new_file(tmp_path / "drift.h5") as file:
-        for name, shift in (("0", 10.0), ("1", 20.0)):
-            write_array(file.create_group(f"s/{name}"), "shift", np.full((6, 2), shift))
+        write_drift(file.create_group("s/0"), np.full((6, 2), 10.0), (0, 4))
+        write_drift(file.create_group("s/1"), np.full((6, 2), 20.0), (4, 6))
     moved = load(tmp_path / "raw.h5", "s", drift=tmp_path / "drift.h5")
-    assert moved.x.tolist() == [-10, -19, -8, -17, -6, -15]
+    assert moved.x.tolist() == [-10, -9, -8, -7, -16, -15]
+
+
+def test_a_frame_whose_shift_is_not_known_lies_between_its_neighbours():
+    known, shift = np.array([10, 20, 900_000_000]), np.array([[0.0, 1.0], [10.0, 1.0], [30.0, 1.0]])
+    found = shift_at(known, shift, np.array([5, 10, 15, 20, 900_000_000, 900_000_001]))
+    assert found[:, 0].tolist() == [0, 0, 5, 10, 30, 30]
+    assert found.dtype == np.float32
 
 
 def test_a_file_that_is_no_hdf5_is_refused_by_name(tmp_path):

@@ -181,7 +181,8 @@ def test_the_shard_file_holds_reasons_thresholds_and_merged_positions_always_the
     )
     localizations.save(tmp_path / "raw.h5", "fov")
     with new_file(tmp_path / "drift.h5") as file:
-        file.create_group("fov").create_group("0")["shift"] = np.tile(np.float32([10, 0]), (6, 1))
+        own = file.create_group("fov/0")
+        own["frame"], own["shift"], own.attrs["rows"] = np.arange(6), np.tile(np.float32([10, 0]), (6, 1)), (0, 4)
     settings = no_filters(photons=["q0.25", None], merge={"radius_nm": 20, "dark_frames": 0})
     filter_shard(tmp_path / "raw.h5", tmp_path / "drift.h5", tmp_path / "quality.h5", ["fov"], settings)
     filter_shard(tmp_path / "raw.h5", tmp_path / "drift.h5", tmp_path / "again.h5", ["fov"], settings)

@@ -39,11 +39,16 @@ LIMITS = {
 }
 
 
+def known(shift, method="known", notes=None) -> Drift:
+    """A drift from frame 0 on."""
+    return Drift(np.arange(len(shift)), shift, method, notes or {})
+
+
 @cache
 def simulated(**changes) -> Localizations:
     """A usual field whose drift is corrected to the last nanometre."""
     table, truth = simulate(replace(CONDITIONS["somatic"], **changes), 1)
-    return Drift(truth.drift, "known").apply(table)
+    return known(truth.drift).apply(table)
 
 
 def examined(table: Localizations, drift: Drift | None = None, **settings) -> Sample:
@@ -52,7 +57,7 @@ def examined(table: Localizations, drift: Drift | None = None, **settings) -> Sa
     walk = np.linspace(0, 100, table.n_frames, dtype=np.float32)[:, None] * np.ones(2, np.float32)
     return Sample(
         table,
-        [drift or Drift(walk, "rcc")],
+        [drift or known(walk, "rcc")],
         quality,
         find_nuclei(table, keep=quality.keep),
         {name: repeated_localization(blinking.of_channel(name)) for name in table.channels},
@@ -96,7 +101,7 @@ def test_most_localizations_dropped_names_the_reason():
 
 
 def test_drift_that_was_not_corrected_is_flagged():
-    nothing = Drift(np.zeros((4000, 2), np.float32), "none")
+    nothing = known(np.zeros((4000, 2), np.float32), "none")
     assert "drift not corrected" in flagged(simulated(), nothing)
     failed, absent = (replace(nothing, notes={"verdict": verdict}) for verdict in ("failed", "no drift"))
     assert "drift not corrected (failed)" in flagged(simulated(), failed)
@@ -104,9 +109,22 @@ def test_drift_that_was_not_corrected_is_flagged():
     assert "no frames: drift not corrected" in flagged(replace(simulated(), frame=None))
 
 
+def test_what_an_uncorrected_drift_means_for_the_result_is_flagged():
+    notes = {"verdict": "cannot be told", "detectable_nm": 80.0}
+    nothing = known(np.zeros((4000, 2), np.float32), "aim", notes)
+    assert "drift not corrected (cannot be told; nothing can be seen below 160 nm)" in flagged(simulated(), nothing)
+
+
+def test_a_stretch_that_was_not_corrected_is_flagged_beside_one_that_was():
+    walk = np.linspace(0, 100, 4000, dtype=np.float32)[:, None] * np.ones(2, np.float32)
+    assert "drift not corrected (cannot be told)" in flagged(
+        simulated(), known(walk, "aim", {"verdict": "cannot be told"})
+    )
+
+
 def test_large_and_residual_drift_are_flagged():
     walk = np.linspace(0, 2500, 4000, dtype=np.float32)[:, None] * np.ones(2, np.float32)
-    found = flagged(simulated(), Drift(walk, "rcc", {"residual_nm": 31.4}))
+    found = flagged(simulated(), known(walk, "rcc", {"residual_nm": 31.4}))
     assert "large drift (2.5 µm)" in found
     assert "residual drift (31 nm)" in found
 
@@ -114,7 +132,7 @@ def test_large_and_residual_drift_are_flagged():
 def test_a_refused_correction_is_reported_and_its_residual_is_not():
     nothing = np.zeros((4000, 3), np.float32)
     refused = {"verdict": "failed", "residual_nm": 0.4, "warning": "a drift of 90 nm was found, but"}
-    row = summary_row(examined(simulated(), Drift(nothing, "rcc", refused)))
+    row = summary_row(examined(simulated(), known(nothing, "rcc", refused)))
     assert (row["drift_verdict"], row["drift_residual_nm"]) == ("failed", None)
     assert row["drift_warning"] == "a drift of 90 nm was found, but"
 
@@ -122,7 +140,7 @@ def test_a_refused_correction_is_reported_and_its_residual_is_not():
 def test_a_drift_in_z_that_was_not_corrected_is_flagged():
     walk = np.linspace(0, 100, 4000, dtype=np.float32)[:, None] * np.array([1, 1, 0], np.float32)
     notes = {"verdict": "corrected", "warning": None, "verdict_z": "worse", "warning_z": "it blurs"}
-    drift = Drift(walk, "aim", notes | {"residual_z_nm": 2.0})
+    drift = known(walk, "aim", notes | {"residual_z_nm": 2.0})
     assert flagged(simulated(), drift) == "drift in z not corrected (worse)"
     row = summary_row(examined(simulated(), drift))
     assert (row["drift_verdict"], row["drift_verdict_z"], row["drift_warning"]) == ("corrected", "worse", "it blurs")
@@ -132,7 +150,7 @@ def test_a_drift_in_z_that_was_not_corrected_is_flagged():
 def test_the_page_shows_the_warning_of_the_drift():
     warning = "frames 6000-6999 share little structure with the others; their drift may be wrong"
     walk = np.linspace(0, 100, 4000, dtype=np.float32)[:, None] * np.ones(2, np.float32)
-    sample = examined(simulated(), Drift(walk, "aim", {"verdict": "corrected", "warning": warning}))
+    sample = examined(simulated(), known(walk, "aim", {"verdict": "corrected", "warning": warning}))
     assert f"Drift: {warning}." in texts(sample, **summary_row(sample))
 
 
