@@ -38,6 +38,14 @@ class Clock:
         occurring, rank = np.unique(frame, return_inverse=True)
         return cls(occurring.astype(np.int64), rank.astype(np.int32))
 
+    def occurring(self, frames: int) -> int:
+        """How many of so many frames occur, where there is no pause; 1 at least."""
+        steps = np.diff(self.frame)
+        if not len(steps):
+            return 1
+        usual = float(np.minimum(steps, 20 * np.median(steps)).mean())
+        return max(round(frames / usual), 1)
+
 
 def counters(frame: NDArray[np.integer]) -> list[slice]:
     """Stretches of rows of one counter: where the frames (n,) of a file's rows start again, a new one begins."""

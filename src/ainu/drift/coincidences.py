@@ -132,7 +132,10 @@ def _excess(
 def _partners(axes: Sequence[Array], block: NDArray[np.int64], sides_nm: Sequence[float], offset: float) -> Array:
     """How often the cell of each localization is seen in stretches of time that are not its own or next to it.
 
-    Told of the first localization of a cell and stretch, 0 for the others.
+    Returns
+    -------
+    (n,) float64
+        Told of the first localization of a cell and stretch, 0 for the others.
     """
     # One sort of numbers that hold the cell (which repeats far away), the stretch and the row.
     bits = 16 if len(axes) == 2 else 13
@@ -156,9 +159,21 @@ def _partners(axes: Sequence[Array], block: NDArray[np.int64], sides_nm: Sequenc
 
 
 def thinned(place: NDArray[np.int64], block: NDArray[np.int64], least: int = 8) -> NDArray[np.intp]:
-    """Rows of which no place (n,) keeps far more than is usual in a stretch of time (n,): fewer of a bead.
+    """Choose rows so that no place holds far more than is usual in a stretch of time: fewer of a bead.
 
     How many are kept depends on the place as a whole, not on where in it they lie: nothing is gained by spreading.
+
+    Parameters
+    ----------
+    place, block : (n,) int64
+        Part of the field and stretch of time of each row.
+    least : int
+        So many are kept in any case.
+
+    Returns
+    -------
+    (m,) intp
+        Rows, in order.
     """
     order = np.lexsort((block, place))
     new = np.concatenate([[True], (np.diff(place[order]) != 0) | (np.diff(block[order]) != 0)])

@@ -80,7 +80,7 @@ def measure_stretch(table: Localizations, settings: DriftSettings) -> Measured:
         return _unmoved(table, clock, "switched off")
     if len(table) < FEWEST_LOCALIZATIONS or len(clock.frame) < FEWEST_FRAMES:
         return _unmoved(table, clock, f"{len(table)} localizations in {len(clock.frame)} frames are too few")
-    return judged(table, settings, _estimate(_ranked(table, clock), settings, len(clock.frame)))
+    return judged(table, settings, _estimate(_ranked(table, clock), settings, clock))
 
 
 def _unmoved(table: Localizations, clock: Clock, why: str, method: str = "none", **notes: Any) -> Measured:
@@ -103,14 +103,14 @@ def _ranked(table: Localizations, clock: Clock) -> Localizations:
     return replace(table, frame=clock.rank.astype(np.uint32))
 
 
-def _estimate(ranked: Localizations, settings: DriftSettings, frames: int) -> Estimate:
+def _estimate(ranked: Localizations, settings: DriftSettings, clock: Clock) -> Estimate:
     if settings.method == "rcc":
-        return cross_correlate(ranked, settings.segment_frames, settings.pixel_nm)
+        return cross_correlate(ranked, clock.occurring(settings.segment_frames), settings.pixel_nm)
     if settings.method == "fiducial":
         return follow_fiducials(ranked, settings.positions_nm, settings.radius_nm, settings.presence)
     axes = [ranked.x, ranked.y] + ([] if ranked.z is None else [ranked.z])
     assert ranked.frame is not None
-    return maximise_intersections(axes, ranked.frame, frames)
+    return maximise_intersections(axes, ranked.frame, len(clock.frame))
 
 
 def judged(table: Localizations, settings: DriftSettings, found: Estimate) -> Measured:
@@ -197,7 +197,7 @@ def _refit(table: Localizations, clock: Clock, settings: DriftSettings, axes: sl
     def measure(rows: NDArray[np.intp]) -> Array | None:
         if len(rows) < FEWEST_LOCALIZATIONS:
             return None
-        found = _estimate(ranked[rows], settings, len(clock.frame))
+        found = _estimate(ranked[rows], settings, clock)
         missing = len(clock.frame) - len(found.shift)
         return None if "why" in found.notes else np.pad(found.shift[:, axes], ((0, missing), (0, 0)), mode="edge")
 

@@ -25,7 +25,7 @@ def cross_correlate(localizations: Localizations, segment_frames: int, pixel_nm:
     localizations : Localizations
         With frames.
     segment_frames : int
-        Frames per segment; the last one takes the remainder.
+        Frames per segment, about: all are equally long.
     pixel_nm : float
         Pixel of the images that are correlated.
 
@@ -33,8 +33,8 @@ def cross_correlate(localizations: Localizations, segment_frames: int, pixel_nm:
     -------
     Estimate
         With the number of segments and the root mean square disagreement of the pairs (nm) in `notes`. The residual
-        is that of two halves of the field, a checkerboard; it does not include movement within a segment, which is the
-        same in both.
+        is that of two halves of the field, a checkerboard, or that of the pairs; it does not include movement within a
+        segment, which is the same in both.
 
     Notes
     -----
@@ -43,8 +43,8 @@ def cross_correlate(localizations: Localizations, segment_frames: int, pixel_nm:
     and the correlations added; only the correlation of one half with the other, which is chance, is left out.
     """
     frames = localizations.n_frames
-    segments = max(frames // segment_frames, 1)
-    edges = np.append(np.arange(segments) * segment_frames, frames)
+    segments = max(round(frames / segment_frames), 1)
+    edges = np.linspace(0, frames, segments + 1).round().astype(np.intp)
     if segments < 2:
         notes = {"why": f"{frames} frames are fewer than two segments of {segment_frames}", "segments": segments}
         return Estimate(np.zeros((frames, 2)), None, notes)
@@ -53,7 +53,8 @@ def cross_correlate(localizations: Localizations, segment_frames: int, pixel_nm:
     joint, *halves = (_solve_pairs(pairs, shifts, segments, 5 * pixel_nm) for shifts in _shifts(spectra, pairs, lag_nm))
     positions, kept, disagreement = joint
     apart = halves[0][0] - halves[1][0]
-    residual = float(np.sqrt(((apart - apart.mean(axis=0)) ** 2).sum(axis=1).mean()) / 2)
+    noise = float(np.sqrt(((apart - apart.mean(axis=0)) ** 2).sum(axis=1).mean()) / 2)
+    residual = max(noise, disagreement / np.sqrt(segments / 2))
     shift = _interpolate((edges[:-1] + edges[1:] - 1) / 2, positions, frames)
     notes = {"segments": segments, "pairs": len(pairs), "pairs_used": int(kept.sum()), "disagreement_nm": disagreement}
     return Estimate(shift, residual, notes)

@@ -24,6 +24,8 @@ CELLS = (2.0, 1.0, 4.0)
 PLACE_NM = 500.0
 STRAY = 0.6
 """Of its size, how far a path may be from that of a part of the field: else they do not show the same drift."""
+NONE_NM = 80.0
+"""Where only a larger drift would have been detected, "no drift" would say too much."""
 KNOWN_NM = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
 """Drifts (RMS) that are put in to see which would have been detected."""
 LOCALIZATIONS_OF_A_FIT = 60_000
@@ -146,7 +148,7 @@ def judge(scene: Scene, path: Array, refit: Refit, noise_nm: float | None = None
     bead or an emitter that blinks for long is one witness, not thousands.
     """
     trials: list[_Trial] = []
-    score, block, bead = 0.0, stretches_of_time(scene.rank), beads(scene, path)
+    score, block, bead = 0.0, stretches_of_time(scene.rank), _beads(scene, path)
     for trial in _trials(scene, block, path, refit, bead):
         trials.append(trial)
         score = _score(scene, block, trials)
@@ -159,10 +161,10 @@ def judge(scene: Scene, path: Array, refit: Refit, noise_nm: float | None = None
 
 def judge_known(scene: Scene, path: Array, rows: NDArray[np.intp], residual_nm: float | None) -> DriftVerdict:
     """Judge a drift measured from other rows (fiducials) than these (k,); `path` (m, d) nm as for `judge`."""
-    tile, stays = _tiles(scene, path)
-    rows = rows[stays[rows]]
+    tiling = _Tiling.of(scene, path)
+    tile, rows = tiling.number(scene, np.arange(len(scene)), path), rows[tiling.stay(scene, rows, path)]
     block = stretches_of_time(scene.rank)
-    rows = _some(rows, tile, beads(scene, path), MOST)
+    rows = _some(rows, tile, _beads(scene, path), MOST)
     rows = rows[thinned(_places(scene, rows, path), block[rows])]
     trials = [_Trial(rows, path, 1.0)]
     found = _decide(scene, block, path, trials, _score(scene, block, trials), residual_nm)
@@ -173,7 +175,8 @@ def _trials(
     scene: Scene, block: NDArray[np.int64], path: Array, refit: Refit, bead: NDArray[np.bool_]
 ) -> Iterator[_Trial]:
     """Parts of the field, each with the drift of the others."""
-    tile, stays = _tiles(scene, path)
+    tiling, every = _Tiling.of(scene, path), np.arange(len(scene))
+    tile, stays = tiling.number(scene, every, path), tiling.stay(scene, every, path)
     for part in range(FOLDS):
         judged = np.flatnonzero(stays & (tile % FOLDS == part))
         taught = _some(np.flatnonzero(tile % FOLDS != part), tile, bead, LOCALIZATIONS_OF_A_FIT)
@@ -183,7 +186,7 @@ def _trials(
             yield _Trial(chosen, found, len(taught) / len(scene))
 
 
-def beads(scene: Scene, path: Array, side_nm: float = 250.0, times: float = 20.0) -> NDArray[np.bool_]:
+def _beads(scene: Scene, path: Array, side_nm: float = 250.0, times: float = 20.0) -> NDArray[np.bool_]:
     """(n,) localizations of places that, corrected, are seen in many frames and far more often than typical ones."""
     x, y = _in_plane(scene, np.arange(len(scene)), path)
     column, row = (np.floor((axis - axis.min()) / side_nm).astype(np.int64) for axis in (x, y))
@@ -193,25 +196,35 @@ def beads(scene: Scene, path: Array, side_nm: float = 250.0, times: float = 20.0
     return (held > most)[where]
 
 
-def _tiles(scene: Scene, path: Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """(n,) tile of each localization after the correction, and whether it is in the same one before.
+@dataclass(frozen=True)
+class _Tiling:
+    """Square tiles of the field: their side and where the first begins, nm."""
 
-    Only those that stay are judged: the borders of tiles that moved with the path would bring together, and those of
-    tiles that lie still would part, whatever lies in them.
-    """
-    path = path - np.median(path, axis=0)
-    after, before = (_in_plane(scene, np.arange(len(scene)), each) for each in (path, 0 * path))
-    extent = max(float(np.ptp(axis)) for axis in before)
-    moves = float(np.ptp(path, axis=0).max()) if scene.measured == (0, 1) else 0.0
-    side = max(min(max(extent / 8, 2 * moves), extent / 2.5, 20_000.0), 1000.0)
-    tiles = []
-    for x, y in (after, before):
+    side: float
+    low: tuple[float, float]
+
+    @classmethod
+    def of(cls, scene: Scene, path: Array) -> _Tiling:
+        """Tiles large beside what the path moves, and several along each axis."""
+        x, y = scene.axes[:2]
+        extent = float(max(np.ptp(x), np.ptp(y)))
+        moves = float(np.ptp(path, axis=0).max()) if scene.measured == (0, 1) else 0.0
+        side = max(min(max(extent / 8, 2 * moves), extent / 2.5, 20_000.0), 1000.0)
+        return cls(side, (float(x.min()), float(y.min())))
+
+    def number(self, scene: Scene, rows: NDArray[np.intp], path: Array) -> NDArray[np.int64]:
+        """(k,) tile of some rows less a path; its remainder by `FOLDS` is the part of the field."""
+        x, y = _in_plane(scene, rows, path - np.median(path, axis=0))
         column, row = (
-            np.floor((axis - low.min()) / side).astype(np.int64) for axis, low in zip((x, y), before, strict=True)
+            np.floor((axis - low) / self.side).astype(np.int64) for axis, low in zip((x, y), self.low, strict=True)
         )
         # neighbours along either axis are in different parts: 1 and 2 are no multiples of 3
-        tiles.append(FOLDS * ((column * 7919 + row * 104_729) & 0xFFFF) + (column + 2 * row) % FOLDS)
-    return tiles[0], tiles[0] == tiles[1]
+        return FOLDS * ((column * 7919 + row * 104_729) & 0xFFFF) + (column + 2 * row) % FOLDS
+
+    def stay(self, scene: Scene, rows: NDArray[np.intp], path: Array) -> NDArray[np.bool_]:
+        """(k,) whether some rows lie in the same tile with and without a path; only those are judged."""
+        # borders that moved with the path would bring together, and borders that lie still would part, what they hold
+        return self.number(scene, rows, path) == self.number(scene, rows, 0 * path)
 
 
 def _in_plane(scene: Scene, rows: NDArray[np.intp], path: Array) -> list[Array]:
@@ -281,7 +294,7 @@ def _decide(
     if score > SIGNIFICANT and not strays:
         return DriftVerdict("corrected", None, score, _expected_error(scene, path, trials, noise_nm))
     detectable = _detectable(scene, block, trials)
-    if size <= max(5.0, detectable or 0.0) and detectable is not None:
+    if detectable is not None and size <= detectable <= NONE_NM:
         return DriftVerdict("no drift", None, score, size, detectable)
     if score < -SIGNIFICANT:
         warning = f"a {name} of {size:.0f} nm was found, but correcting it blurs the image; not applied. "
@@ -318,18 +331,20 @@ def _spreads(scene: Scene, block: NDArray[np.int64], trials: list[_Trial], size_
     """Whether a steady drift (RMS, nm) significantly parts localizations that coincide without it."""
     ramp = np.linspace(-1, 1, int(scene.rank.max()) + 1)[:, None] * np.sqrt(3)
     known = size_nm * ramp * (np.array([0.8, 0.6]) if scene.measured == (0, 1) else np.ones(1))
-    scores = (sum_of(_gain(scene, block, trial, None, known, times) for trial in trials).score for times in CELLS)
+    tiling = _Tiling.of(scene, known)
+    inside = [replace(trial, rows=trial.rows[tiling.stay(scene, trial.rows, known)]) for trial in trials]
+    inside = [trial for trial in inside if len(trial.rows)]
+    if not inside:
+        return False
+    scores = (sum_of(_gain(scene, block, trial, None, known, times) for trial in inside).score for times in CELLS)
     return any(score < -SIGNIFICANT for score in scores)
 
 
 def _expected_error(scene: Scene, path: Array, trials: list[_Trial], noise_nm: float | None) -> float | None:
-    """RMS error of the path: from how far those of parts of the field are from each other, and what the method expects.
-
-    Parts without the beads, or in which one jump is missed, are farther apart than the error of the whole; a method
-    does not know what it is too slow to follow. Neither alone is a good estimate; the factors are those of
-    `benchmarks/drift`.
-    """
-    if noise_nm is not None and (len(trials) < 2 or beads(scene, path).any()):
+    """RMS error of the path: from how far those of parts of the field are apart, and what the method expects."""
+    # Parts without the beads, or in which one jump is missed, are farther apart than the error of the whole; a method
+    # does not know what it is too slow to follow. Neither alone is a good estimate; factors from benchmarks/drift.
+    if noise_nm is not None and (len(trials) < 2 or _beads(scene, path).any()):
         return 1.7 * noise_nm
     if len(trials) < 2:
         return None

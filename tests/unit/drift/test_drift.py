@@ -150,7 +150,7 @@ def test_the_shift_is_relative_to_the_first_frame_and_subtracted():
 @pytest.mark.parametrize(("count", "seed"), [(500, 0), (20_000, 1), (200_000, 2)])
 def test_pure_noise_is_not_moved(count, seed, method):
     found = estimate_drift(noise(count, seed), method=method, segment_frames=2000)
-    assert found.notes["verdict"] in ("cannot be told", "worse", "no drift")
+    assert found.notes["verdict"] in ("cannot be told", "worse", "no drift", "failed")
     assert not found.shift.any()
 
 
@@ -466,10 +466,8 @@ def test_across_a_pause_colours_keep_their_distance_and_its_size_is_told():
 
 def test_a_second_file_that_goes_on_counting_starts_where_the_first_ended():
     both = colours(walk(), 0, 1)
-    parts = [
-        replace(both[both.channel == i], channel=np.zeros((both.channel == i).sum()), channels=(n,))
-        for i, n in enumerate("ab")
-    ]
+    first, second = (both[both.channel == number] for number in (0, 1))
+    parts = [replace(first, channels=("a",)), replace(second, channel=0 * second.channel, channels=("b",))]
     found = measure_sample(merge(parts), DEFAULTS)
     assert len(found) == 2
     np.testing.assert_allclose(found[1].shift[0], found[0].shift[-1], atol=1e-3)
