@@ -30,7 +30,7 @@ from peers import python_of_peers  # noqa: E402
 from ainu.drift.aim import maximise_intersections  # noqa: E402
 from ainu.drift.correction import Drift, estimate_drift  # noqa: E402
 from ainu.drift.rcc import cross_correlate  # noqa: E402
-from ainu.drift.verdict import sharpness  # noqa: E402
+from ainu.localizations.fourier_ring import half_images, ring_sums  # noqa: E402
 from ainu.localizations.formats import read as formats  # noqa: E402
 from ainu.localizations.table import Localizations  # noqa: E402
 
@@ -233,8 +233,10 @@ def detail(table: Localizations, shift: np.ndarray) -> str:
     """Correlation of details of 20 to 100 nm between halves of the frames, after a correction."""
     assert table.frame is not None
     moved = Drift(shift[:, :2].astype(np.float32), "any").apply(table)
-    sharp = sharpness(moved.x, moved.y, table.frame)
-    return f"{sharp.detail:.4f} ± {sharp.error:.4f}"
+    half = ((table.frame // 1) & 1).astype(np.int32)
+    row, column = (np.floor(axis / 5.0).astype(np.int32) % 512 for axis in (moved.y, moved.x))
+    ring = np.arange(26, 129)  # of 256: 100 to 20 nm
+    return f"{ring_sums(half_images(half, row, column, 512)).correlation[ring].mean():.4f}"
 
 
 def main() -> None:

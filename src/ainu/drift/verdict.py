@@ -16,7 +16,7 @@ Refit = Callable[[NDArray[np.intp]], Array | None]
 """Measures the drift, (m, d) nm, from some rows alone; None where it cannot."""
 FOLDS = 3
 CERTAIN = 6.0
-"""Score at which the third part of the field need not be asked."""
+"""Score at which other parts of the field need not be asked."""
 SIGNIFICANT = 3.7
 """Score (standard deviations) of a gain or loss: once in ten thousand by chance, and three sizes of cells are tried."""
 CELLS = (2.0, 1.0, 4.0)
@@ -152,7 +152,7 @@ def judge(scene: Scene, path: Array, refit: Refit, noise_nm: float | None = None
     for trial in _trials(scene, block, path, refit, bead):
         trials.append(trial)
         score = _score(scene, block, trials)
-        if (score <= 0 and not bead.any()) or (len(trials) > 1 and score > CERTAIN):
+        if (score <= 0 and not bead.any()) or score > CERTAIN:
             break
     if not trials:
         return DriftVerdict("cannot be told", _untold("drift", None), 0.0, None)
@@ -344,13 +344,12 @@ def _expected_error(scene: Scene, path: Array, trials: list[_Trial], noise_nm: f
     """RMS error of the path: from how far those of parts of the field are apart, and what the method expects."""
     # Parts without the beads, or in which one jump is missed, are farther apart than the error of the whole; a method
     # does not know what it is too slow to follow. Neither alone is a good estimate; factors from benchmarks/drift.
-    if noise_nm is not None and (len(trials) < 2 or _beads(scene, path).any()):
-        return 1.7 * noise_nm
-    if len(trials) < 2:
-        return None
     apart = [rms(one.path - other.path, scene.rank) for i, one in enumerate(trials) for other in trials[:i]]
-    share = float(np.mean([trial.share for trial in trials]))
-    cross = float(np.median(apart)) * min(1.0, 0.82 * np.sqrt(share / 0.67))
+    share = float(np.sqrt(np.mean([trial.share for trial in trials]) / 0.67))
+    if apart:
+        cross = float(np.median(apart)) * min(1.0, 0.82 * share)
+    else:
+        cross = rms(path - trials[0].path, scene.rank) * min(1.4, 1.4 * share)
     return cross if noise_nm is None else float(np.clip(cross, noise_nm, 2 * noise_nm))
 
 
