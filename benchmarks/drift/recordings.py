@@ -1,7 +1,7 @@
 """Simulated recordings of many kinds, each with its drift row by row: what the verdict is measured on.
 
 They are made apart from `ainu.simulation`, so that nothing is tuned on the simulator that made it. `first_set` covers
-the ranges of the issue; `second_set` has other structures (rings, two-scale clusters, lattices), other seeds and ranges.
+wide ranges; `second_set` has other structures (rings, two-scale clusters, lattices), other seeds and ranges.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ from peers import python_of_peers  # noqa: E402
 from ainu.drift.aim import maximise_intersections  # noqa: E402
 from ainu.drift.correction import Drift, estimate_drift  # noqa: E402
 from ainu.drift.rcc import cross_correlate  # noqa: E402
-from ainu.localizations.fourier_ring import half_images, ring_sums  # noqa: E402
 from ainu.localizations.formats import read as formats  # noqa: E402
+from ainu.localizations.fourier_ring import half_images, ring_sums  # noqa: E402
 from ainu.localizations.table import Localizations  # noqa: E402
 
 SEGMENTS = (100, 200, 500, 1000)

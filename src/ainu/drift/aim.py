@@ -8,9 +8,18 @@ from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import fft, ndimage
 
-from ainu.drift.initial_guess import BLOCK, CLEAR, NODES, PERIOD_NM, guess_drift, some_tiles, track_drift
+from ainu.drift.initial_guess import (
+    BLOCK,
+    CLEAR,
+    NODES,
+    PERIOD_NM,
+    coincidences_near,
+    guess_drift,
+    some_tiles,
+    track_drift,
+)
 from ainu.drift.intersections import Intersections, Points, cells_of, corrected, intersect, smooth_grid
 from ainu.drift.smoothing import Estimate, Smoothed, near_jumps, over_frames, smooth_halves, smooth_roughly
 
@@ -167,22 +176,22 @@ def _relocate(points: Points, path: Array, pixel: float = 32.0) -> Array:
         lost[own] = True
     grid = np.bincount(flat[~lost[points.segment]], minlength=prod(shape)).reshape(shape)
     grid = np.sqrt(ndimage.uniform_filter(grid.astype(np.float32), 2, mode="wrap").ravel())
+    spectrum = fft.rfft2(grid.reshape(shape))
     for own in bad:
         rows = np.flatnonzero((points.segment >= own.start) & (points.segment < own.stop))
-        path[own] += pixel * _best_shift(flat[rows].astype(np.int64), grid, shape)
+        path[own] += pixel * _best_shift(np.bincount(flat[rows], minlength=len(grid)).reshape(shape), spectrum)
     for own in bad:
         rows = np.flatnonzero((points.segment >= own.start) & (points.segment < own.stop))
         _choose_sides(points[rows], path, own, grid, pixel, shape)
     return path
 
 
-def _best_shift(cells: NDArray[np.int64], grid: Array, shape: tuple[int, ...], reach: int = 22) -> NDArray[np.intp]:
+def _best_shift(image: NDArray[np.integer], spectrum: NDArray[np.complex64], reach: int = 22) -> NDArray[np.intp]:
     """(2,) cells by which a path has to change for most coincidences; 0 where none stands out."""
-    steps = np.arange(-reach, reach + 1)
-    held = np.array([[np.take(grid, (cells + i * shape[1] + j) % len(grid)).sum() for j in steps] for i in steps])
-    best = np.unravel_index(held.argmax(), held.shape)
-    clear = held[best] - held.mean() > CLEAR * held.std()
-    shift = steps[np.array(best)]
+    held = coincidences_near(image, spectrum, reach)
+    best = np.array(np.unravel_index(held.argmax(), held.shape))
+    clear = held.max() - held.mean() > CLEAR * held.std()
+    shift = best - np.array(held.shape) // 2
     return -shift if clear and np.abs(shift).max() > 1 else 0 * shift
 
 

@@ -107,7 +107,6 @@ def track_drift(
         Positions, nm. Each stretch is moved to where it coincides most with all before it, within 250 nm of the last.
     """
     cells, reach = round(8192 / pixel), round(256 / pixel)
-    steps = np.arange(-reach, reach + 1)
     total = np.zeros((cells, cells), np.float32)
     if len(x) > 40_000:
         some = some_tiles([(x, y)], 20_000)
@@ -116,25 +115,46 @@ def track_drift(
     node = np.minimum(frame.astype(np.int64) * NODES // frames, NODES - 1)
     for number in range(NODES):
         own = np.flatnonzero(node == number)
-        column, row = (
-            np.floor((axis[own] - at) / pixel).astype(np.int64) for axis, at in zip((x, y), last, strict=True)
-        )
-        seen = np.sqrt(ndimage.uniform_filter(total, 3, mode="wrap"))
-        held = np.array([[seen[(row + i) % cells, (column + j) % cells].sum() for j in steps] for i in steps])
-        best = np.unravel_index(held.argmax(), held.shape)
-        if number and held[best] - held.mean() > 3 * held.std():
-            last = last - pixel * np.array([steps[best[1]], steps[best[0]]])
+        spectrum = fft.rfft2(np.sqrt(ndimage.uniform_filter(total, 3, mode="wrap")))
+        held = coincidences_near(_image(x[own], y[own], last, pixel, cells), spectrum, reach)
+        row, column = np.unravel_index(held.argmax(), held.shape)
+        if number and held.max() - held.mean() > 3 * held.std():
+            last = last - pixel * np.array([column - reach, row - reach])
         nodes[number] = last
-        column, row = (
-            np.floor((axis[own] - at) / pixel).astype(np.int64) for axis, at in zip((x, y), last, strict=True)
-        )
-        np.add.at(total, (row % cells, column % cells), 1)
+        total += _image(x[own], y[own], last, pixel, cells)
     return nodes
 
 
-def _cells_after(x: NDArray[np.float32], y: NDArray[np.float32], shift: Array, pixel: float) -> list[NDArray[np.int64]]:
-    """Columns and rows of localizations, less a shift."""
-    return [np.floor((axis - at) / pixel).astype(np.int64) for axis, at in zip((x, y), shift, strict=True)]
+def coincidences_near(image: NDArray[Any], spectrum: NDArray[np.complex64], reach: int) -> NDArray[np.float32]:
+    """How much of a periodic grid lies under an image that is moved over it.
+
+    Parameters
+    ----------
+    image : (rows, columns) int or float
+        Localizations per cell.
+    spectrum : (rows, columns // 2 + 1) complex64
+        Transform of the grid.
+    reach : int
+        Largest shift along either axis, cells; less where the grid is small.
+
+    Returns
+    -------
+    (2 * reach + 1, 2 * reach + 1) float32
+        No shift in the middle.
+    """
+    reach = min(reach, (min(image.shape) - 1) // 2)
+    correlation = fft.irfft2(fft.rfft2(image.astype(np.float32)).conj() * spectrum, s=image.shape)
+    return np.roll(correlation, (reach, reach), axis=(0, 1))[: 2 * reach + 1, : 2 * reach + 1]
+
+
+def _image(
+    x: NDArray[np.float32], y: NDArray[np.float32], shift: Array, pixel: float, cells: int
+) -> NDArray[np.float32]:
+    """(cells, cells) localizations per cell, less a shift; the grid repeats."""
+    column, row = (
+        np.floor((axis - at) / pixel).astype(np.int64) % cells for axis, at in zip((x, y), shift, strict=True)
+    )
+    return np.bincount(row * cells + column, minlength=cells * cells).reshape(cells, cells).astype(np.float32)
 
 
 def _clearest(spectra: NDArray[np.complex64], choices: tuple[int, ...], reach_nm: float, pixel: float) -> Guess:

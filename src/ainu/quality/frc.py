@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal.windows import tukey
 
+from ainu.drift.clock import Clock
 from ainu.localizations.fourier_ring import THRESHOLD, half_images, ring_sums
 from ainu.localizations.table import Localizations
 
@@ -89,11 +90,11 @@ def ring_correlation(localizations: Localizations) -> Resolution:
 def _halves(localizations: Localizations) -> NDArray[np.intp] | None:
     """(n,) 0 or 1: the half of each localization; always the same for the same frames."""
     frame = localizations.frame
-    if frame is None or len(localizations) < FEWEST or localizations.n_frames < 2:
+    if frame is None or len(localizations) < FEWEST or len((clock := Clock.of(frame)).frame) < 2:
         return None
-    blocks = min(BLOCKS, localizations.n_frames)
+    blocks = min(BLOCKS, len(clock.frame))
     half = np.random.default_rng(0).permutation(blocks) % 2
-    return half[frame.astype(np.int64) * blocks // localizations.n_frames]
+    return half[clock.rank.astype(np.int64) * blocks // len(clock.frame)]
 
 
 def _correlate(positions: NDArray[np.float32], half: NDArray[np.intp], pixel_nm: float) -> Resolution:
