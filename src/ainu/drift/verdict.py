@@ -296,7 +296,7 @@ def _decide(
     detectable = _detectable(scene, block, trials)
     if detectable is not None and size <= detectable <= NONE_NM:
         return DriftVerdict("no drift", None, score, size, detectable)
-    if score < -SIGNIFICANT:
+    if score < -SIGNIFICANT and detectable is not None:
         warning = f"a {name} of {size:.0f} nm was found, but correcting it blurs the image; not applied. "
         warning += _smallest(name, detectable)
         return DriftVerdict("worse", warning, score, None, detectable)
