@@ -260,7 +260,7 @@ def test_an_overview_shows_all_kept_localizations_and_the_nuclei_where_they_are(
 def test_a_page_names_what_the_file_lacks():
     table = simulated()
     bare = Localizations(x=table.x, y=table.y, channel=table.channel, channels=table.channels)
-    shown = texts(examined(bare, Drift(np.zeros((0, 2), np.float32), "none")))
+    shown = texts(examined(bare, known(np.zeros((0, 2), np.float32), "none")))
     for text in (
         "no drift estimated",
         "no frames",
