@@ -14,7 +14,7 @@ BLOCKS = 24
 """Stretches of time; pairs of one or of two neighbouring stretches do not count."""
 WIDER = 4
 """The density around a place is that of a cell as many times as wide."""
-MOST = 25_000
+MOST = 20_000
 """Localizations that are counted at most."""
 FEW = 12.0
 """Places below which their scatter says little."""

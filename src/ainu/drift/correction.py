@@ -237,7 +237,7 @@ def _together(parts: list[tuple[NDArray[np.int64], Measured]], seams: list[Seam]
     inside = float(np.average(np.square(np.array(own, float)), weights=weight))
     share = weight / weight.sum()
     across = sum(
-        float(seam.error_nm or 0) ** 2 * share[i] * share[i + 1] for i, seam in enumerate(seams[-len(parts) + 1 :])
+        float(seam.expected_nm or 0) ** 2 * share[i] * share[i + 1] for i, seam in enumerate(seams[-len(parts) + 1 :])
     )
     return float(np.sqrt(inside + across))
 

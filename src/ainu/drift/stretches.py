@@ -43,6 +43,8 @@ def stretches(frame: NDArray[np.int64], channel: NDArray[np.integer]) -> list[tu
         First frame of each stretch and its channels; one stretch where channels are recorded together.
     """
     held = np.bincount(channel)
+    if np.count_nonzero(held) < 2:
+        return [(int(frame.min()), [int(held.argmax())])]
     own = {int(number): np.sort(frame[channel == number]) for number in np.flatnonzero(held >= FEWEST)}
     groups: list[list[int]] = []
     for number in sorted(own, key=lambda each: float(np.median(own[each]))):
@@ -117,6 +119,11 @@ class Seam:
     source: str
     error_nm: float | None
     pause: int | None
+
+    @property
+    def expected_nm(self) -> float | None:
+        """The error to be expected, nm: half of what is possible where nothing is known of the movement in between."""
+        return self.error_nm if self.error_nm is None or self.source != "unknown" else self.error_nm / 2
 
     def notes(self) -> dict[str, Any]:
         """Plain values for `Drift.notes`."""

@@ -14,6 +14,8 @@ from ainu.drift.coincidences import MOST, Gain, gain_of, stretches_of_time, thin
 Array = NDArray[np.float64]
 Refit = Callable[[NDArray[np.intp]], Array | None]
 """Measures the drift, (m, d) nm, from some rows alone; None where it cannot."""
+Rows = NDArray[np.intp] | slice
+EVERY = slice(None)
 FOLDS = 3
 CERTAIN = 6.0
 """Score at which other parts of the field need not be asked."""
@@ -28,7 +30,7 @@ NONE_NM = 80.0
 """Where only a larger drift would have been detected, "no drift" would say too much."""
 KNOWN_NM = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
 """Drifts (RMS) that are put in to see which would have been detected."""
-LOCALIZATIONS_OF_A_FIT = 60_000
+LOCALIZATIONS_OF_A_FIT = 40_000
 UNDECIDED = ("cannot be told", "failed", "worse")
 """Verdicts on a drift that may be there and is not corrected."""
 
@@ -64,12 +66,12 @@ class Scene:
             return [times * side] * len(self.axes)
         return [2 * side, 2 * side, 2 * times * side]
 
-    def moved(self, rows: NDArray[np.intp], path: Array | None) -> list[Array]:
+    def moved(self, rows: Rows, path: Array | None) -> list[Array]:
         """Positions along each axis of some rows, less a path of the measured axes, (m, d) nm."""
         own = [axis[rows].astype(np.float64) for axis in self.axes]
         if path is not None:
             for axis, shift in zip(self.measured, path.T, strict=True):
-                own[axis] -= shift[self.rank[rows]]
+                own[axis] -= np.take(shift, self.rank[rows])
         return own
 
 
@@ -115,11 +117,12 @@ class DriftVerdict:
 
 @dataclass(frozen=True)
 class _Trial:
-    """Rows that are judged, and the path that was measured without them."""
+    """Rows that are judged, the path measured without them (from a share of all), and all that could be judged."""
 
     rows: NDArray[np.intp]
     path: Array
     share: float
+    every: NDArray[np.intp]
 
 
 def judge(scene: Scene, path: Array, refit: Refit, noise_nm: float | None = None) -> DriftVerdict:
@@ -156,17 +159,26 @@ def judge(scene: Scene, path: Array, refit: Refit, noise_nm: float | None = None
             break
     if not trials:
         return DriftVerdict("cannot be told", _untold("drift", None), 0.0, None)
+    if 1 < score < SIGNIFICANT and any(len(trial.every) > 1.2 * len(trial.rows) for trial in trials):
+        trials = [_with_more(scene, block, path, trial) for trial in trials]
+        score = _score(scene, block, trials)
     return _decide(scene, block, path, trials, score, noise_nm)
+
+
+def _with_more(scene: Scene, block: NDArray[np.int64], path: Array, trial: _Trial) -> _Trial:
+    """The trial with all rows that can be counted."""
+    rows = trial.every[:: 1 + len(trial.every) // 100_000]
+    return replace(trial, rows=rows[thinned(_places(scene, rows, path), block[rows])])
 
 
 def judge_known(scene: Scene, path: Array, rows: NDArray[np.intp], residual_nm: float | None) -> DriftVerdict:
     """Judge a drift measured from other rows (fiducials) than these (k,); `path` (m, d) nm as for `judge`."""
     tiling = _Tiling.of(scene, path)
-    tile, rows = tiling.number(scene, np.arange(len(scene)), path), rows[tiling.stay(scene, rows, path)]
+    tile, rows = tiling.number(scene, EVERY, path), rows[tiling.stay(scene, rows, path)]
     block = stretches_of_time(scene.rank)
     rows = _some(rows, tile, _beads(scene, path), MOST)
     rows = rows[thinned(_places(scene, rows, path), block[rows])]
-    trials = [_Trial(rows, path, 1.0)]
+    trials = [_Trial(rows, path, 1.0, rows)]
     found = _decide(scene, block, path, trials, _score(scene, block, trials), residual_nm)
     return replace(found, residual_nm=residual_nm)
 
@@ -175,25 +187,26 @@ def _trials(
     scene: Scene, block: NDArray[np.int64], path: Array, refit: Refit, bead: NDArray[np.bool_]
 ) -> Iterator[_Trial]:
     """Parts of the field, each with the drift of the others."""
-    tiling, every = _Tiling.of(scene, path), np.arange(len(scene))
-    tile, stays = tiling.number(scene, every, path), tiling.stay(scene, every, path)
+    tiling = _Tiling.of(scene, path)
+    tile = tiling.number(scene, EVERY, path)
+    stays = tile == tiling.number(scene, EVERY, 0 * path)
     for part in range(FOLDS):
         judged = np.flatnonzero(stays & (tile % FOLDS == part))
         taught = _some(np.flatnonzero(tile % FOLDS != part), tile, bead, LOCALIZATIONS_OF_A_FIT)
         if len(judged) and (found := refit(taught)) is not None:
             chosen = _some(judged, tile, bead, MOST)
             chosen = chosen[thinned(_places(scene, chosen, path), block[chosen])]
-            yield _Trial(chosen, found, len(taught) / len(scene))
+            yield _Trial(chosen, found, len(taught) / len(scene), judged)
 
 
 def _beads(scene: Scene, path: Array, side_nm: float = 250.0, times: float = 20.0) -> NDArray[np.bool_]:
     """(n,) localizations of places that, corrected, are seen in many frames and far more often than typical ones."""
-    x, y = _in_plane(scene, np.arange(len(scene)), path)
-    column, row = (np.floor((axis - axis.min()) / side_nm).astype(np.int64) for axis in (x, y))
-    place = (row << 20) + column
-    _, where, held = np.unique(place, return_inverse=True, return_counts=True)
-    most = max(times * float(np.median(held)), len(path) / 10, 100.0)
-    return (held > most)[where]
+    x, y = _in_plane(scene, EVERY, path)
+    column, row = (np.floor((axis - axis.min()) / side_nm).astype(np.int64) & 1023 for axis in (x, y))
+    place = (row << 10) + column
+    held = np.bincount(place)
+    most = max(times * float(np.median(held[held > 0])), len(path) / 10, 100.0)
+    return (held > most)[place] if held.max() > most else np.zeros(len(place), bool)
 
 
 @dataclass(frozen=True)
@@ -212,7 +225,7 @@ class _Tiling:
         side = max(min(max(extent / 8, 2 * moves), extent / 2.5, 20_000.0), 1000.0)
         return cls(side, (float(x.min()), float(y.min())))
 
-    def number(self, scene: Scene, rows: NDArray[np.intp], path: Array) -> NDArray[np.int64]:
+    def number(self, scene: Scene, rows: Rows, path: Array) -> NDArray[np.int64]:
         """(k,) tile of some rows less a path; its remainder by `FOLDS` is the part of the field."""
         x, y = _in_plane(scene, rows, path - np.median(path, axis=0))
         column, row = (
@@ -227,7 +240,7 @@ class _Tiling:
         return self.number(scene, rows, path) == self.number(scene, rows, 0 * path)
 
 
-def _in_plane(scene: Scene, rows: NDArray[np.intp], path: Array) -> list[Array]:
+def _in_plane(scene: Scene, rows: Rows, path: Array) -> list[Array]:
     """x and y of some rows, corrected."""
     return scene.moved(rows, path)[:2]
 
@@ -236,13 +249,14 @@ def _some(rows: NDArray[np.intp], tile: NDArray[np.int64], bead: NDArray[np.bool
     """All of the rows in some tiles of the field, where there are more than enough."""
     if len(rows) <= 1.2 * most:
         return rows
-    own, where, held = np.unique(tile[rows], return_inverse=True, return_counts=True)
+    held = np.bincount(tile[rows])
+    own = np.flatnonzero(held)
     # an order in which neighbours are far apart, but those with beads first
-    crowded = np.bincount(where, bead[rows]) > 0
-    order = np.lexsort((own * 40_503 % 65_521, ~crowded))
-    taken = np.zeros(len(own), bool)
+    crowded = np.bincount(tile[rows], bead[rows])[own] > 0
+    order = own[np.lexsort((own * 40_503 % 65_521, ~crowded))]
+    taken = np.zeros(len(held), bool)
     taken[order[: np.searchsorted(np.cumsum(held[order]), most) + 1]] = True
-    chosen = rows[taken[where]]
+    chosen = rows[taken[tile[rows]]]
     return chosen if len(chosen) <= 3 * most else chosen[:: len(chosen) // (2 * most) + 1]
 
 
