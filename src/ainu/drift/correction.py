@@ -249,6 +249,17 @@ def correct_shard(
 
     Groups `/{sample}/{acquisition}` hold `frame` (m,), the frames that occur, and `shift` (m, 2 or 3), nm; the
     attribute `rows`: first and one past the last row of the sample that it is for.
+
+    Parameters
+    ----------
+    raw, output : path
+        Localizations of the shard, and the file to write.
+    samples : list of str
+        Of the shard.
+    settings : DriftSettings
+        The config's `drift`.
+    threads : int
+        Samples at a time.
     """
     work = partial(_correct_sample, str(raw), settings)
     write_shard(output, samples, work, threads=threads, title="correct_drift")

@@ -78,7 +78,22 @@ def guess_drift(
 
 
 def guess_path(x: NDArray[np.float32], y: NDArray[np.float32], frame: NDArray[Any], frames: int) -> Array:
-    """(frames, 2) float64 guess, nm, relative to the first frame; from x and y (n,), nm, and their frames (n,)."""
+    """(frames, 2) float64 guess, nm, relative to the first frame; from x and y (n,), nm, and their frames (n,).
+
+    Parameters
+    ----------
+    x, y : (n,) float32
+        Positions, nm.
+    frame : (n,) int
+        Number of the frame of each among those that occur.
+    frames : int
+        How many occur.
+
+    Returns
+    -------
+    (frames, 2) float64
+        nm.
+    """
     nodes = guess_drift(x - x.min(), y - y.min(), frame, frames).nodes
     at = (np.arange(NODES) + 0.5) * frames / NODES
     path = np.stack([np.interp(np.arange(frames), at, column) for column in nodes.T], axis=1)

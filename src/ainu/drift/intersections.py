@@ -77,7 +77,22 @@ class Intersections:
 
 
 def corrected(points: Points, path: Array, axis: int) -> Column:
-    """(n,) positions along an axis, less the path (segments, d), nm."""
+    """(n,) positions along an axis, less the path (segments, d), nm.
+
+    Parameters
+    ----------
+    points : Points
+        The localizations.
+    path : (segments, d) float64
+        Positions of the segments, nm.
+    axis : int
+        Which one.
+
+    Returns
+    -------
+    (n,) float32
+        nm.
+    """
     shift = np.take(path[:, axis].astype(np.float32), points.segment)
     return np.subtract(points.axes[axis], shift, out=shift)
 

@@ -172,7 +172,23 @@ def _with_more(scene: Scene, block: NDArray[np.int64], path: Array, trial: _Tria
 
 
 def judge_known(scene: Scene, path: Array, rows: NDArray[np.intp], residual_nm: float | None) -> DriftVerdict:
-    """Judge a drift measured from other rows (fiducials) than these (k,); `path` (m, d) nm as for `judge`."""
+    """Judge a drift measured from other rows (fiducials) than these (k,); `path` (m, d) nm as for `judge`.
+
+    Parameters
+    ----------
+    scene : Scene
+        The localizations.
+    path : (m, d) float64
+        The drift, nm.
+    rows : (k,) int
+        Localizations that had no say in it.
+    residual_nm : float, optional
+        Its expected error, nm.
+
+    Returns
+    -------
+    DriftVerdict
+    """
     tiling = _Tiling.of(scene, path)
     tile, rows = tiling.number(scene, EVERY, path), rows[tiling.stay(scene, rows, path)]
     block = stretches_of_time(scene.rank)
