@@ -42,6 +42,28 @@ def write_array(group: h5py.Group, name: str, values: NDArray[Any]) -> None:
         group.create_dataset(name, data=values, **STORAGE)
 
 
+def append_rows(group: h5py.Group, name: str, values: NDArray[Any]) -> None:
+    """Add rows to an array that grows; it is made with the first ones.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        Where it is stored.
+    name : str
+        Of the dataset.
+    values : (n, ...) numbers
+        The rows.
+    """
+    if name not in group:
+        shape = (0, *values.shape[1:])
+        group.create_dataset(
+            name, shape, values.dtype, maxshape=(None, *shape[1:]), chunks=(1 << 14, *shape[1:]), **STORAGE
+        )
+    before = len(group[name])
+    group[name].resize(before + len(values), axis=0)
+    group[name][before:] = values
+
+
 @contextmanager
 def new_file(path: str | Path) -> Iterator[h5py.File]:
     """An HDF5 file that appears under its name only when it is whole."""

@@ -58,6 +58,34 @@ rule voxelize:
         "../scripts/voxelize.py"
 
 
+rule voxelize_views:
+    input:
+        raw=stage("localizations"),
+        drift=stage("drift"),
+        quality=stage("quality"),
+        nuclei=stage("nuclei"),
+    output:
+        "results/voxels/views/{shard}.h5",
+    log:
+        "results/logs/voxelize/views/{shard}.log",
+    benchmark:
+        "results/benchmarks/voxelize/views/{shard}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 4
+    resources:
+        mem_mb=RESOURCES.shard_memory(12, least=2000),
+        runtime=RESOURCES.shard_minutes(60),
+    params:
+        samples=by_shard(PLAN.samples_of_shard),
+        channels=list(CONFIG.channels),
+        code=code_of("voxelize_views"),
+    message:
+        "Ordering the localizations of the nuclei of {wildcards.shard} by place"
+    script:
+        "../scripts/voxelize_views.py"
+
+
 rule assemble:
     input:
         unpack(lambda wildcards: PLAN.dataset_files(wildcards.experiment, PLAN.samples_of(wildcards.experiment))),

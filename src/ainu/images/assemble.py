@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from contextlib import nullcontext
+from itertools import groupby, pairwise
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.failures import SampleFailure
-from ainu.hdf5 import STORAGE, new_file, open_file, write_array
+from ainu.hdf5 import append_rows, new_file, open_file, write_array
 from ainu.images.binning import planes_of
 from ainu.images.dataset import NUMBERS, SCHEMA, TEXT
-from ainu.images.render import canvas_pose, canvas_positions, new_images, split_by_nucleus
-from ainu.localizations.table import Localizations, load
-from ainu.nuclei.table import read_nuclei
+from ainu.images.render import new_images
+from ainu.images.sparse_grid import order_by_place
+from ainu.nuclei.orientation import Pose
 from ainu.shards import failure_lines, failures_in
 
 
@@ -29,7 +29,7 @@ def assemble(
     samples: Iterable[Mapping[str, str]],
     channels: Sequence[str],
     output: str | Path,
-    tables: Mapping[str, Mapping[str, str]] | None = None,
+    grids: Mapping[str, str | Path] | None = None,
     *,
     fingerprints: Iterable[str | Path] = (),
     on_bad_file: str = "skip",
@@ -48,8 +48,8 @@ def assemble(
         Image channels to take, in this order.
     output : path
         The dataset to write.
-    tables : mapping, optional
-        `raw`, `drift`, `quality` and `nuclei` files of each shard, where the dataset is to hold the localizations too.
+    grids : mapping, optional
+        Sparse grid of each shard (`images.sparse_grid`), where the dataset is to hold the localizations too.
     fingerprints : paths
         Fingerprint files of the shards (`folds.duplicate_recordings`). A sample without a fingerprint could be a copy
         of another one, and is left out.
@@ -67,7 +67,7 @@ def assemble(
         No sample has a nucleus, all samples failed, or, with `on_bad_file` "fail", a file could not be read.
     """
     samples = list(samples)
-    failed = failures_in([*shards.values(), *fingerprints])
+    failed = failures_in([*shards.values(), *(grids or {}).values(), *fingerprints])
     absent = {row["sample"]: failed[row["sample"]] for row in samples if row["sample"] in failed}
     _refuse(output, absent, len(samples), on_bad_file)
     columns: dict[str, list[NDArray]] = {name: [] for name in ("nucleus", *NUMBERS)}
@@ -75,11 +75,11 @@ def assemble(
     with new_file(output) as file:
         there = [row for row in samples if row["sample"] not in absent]
         for name, members in groupby(there, itemgetter("shard")):
-            with open_file(shards[name]) as shard:
+            with open_file(shards[name]) as shard, open_file(grids[name]) if grids else nullcontext() as grid:
                 for row in members:
                     taken = _append(file, shard[row["sample"]], list(channels), columns)
-                    if tables:
-                        _append_points(file, shard[row["sample"]], tables[name], row["sample"], channels)
+                    if grid:
+                        _append_points(file, grid[row["sample"]], shard[row["sample"]], channels)
                     rows += [(row["sample"], row["replicate"], row["label"], row.get("batch", ""))] * taken
         if not rows:
             failures = f"\nsamples that failed:\n{failure_lines(absent)}" if absent else ""
@@ -106,8 +106,7 @@ def assemble_files(
     Parameters
     ----------
     files : mapping
-        `voxels` and `fingerprints` of the shards and, where the dataset is to hold the localizations too, `raw`,
-        `drift`, `quality` and `nuclei`.
+        `voxels` and `fingerprints` of the shards and, where the dataset is to hold the localizations too, `grids`.
     samples, channels, output, on_bad_file :
         As for `assemble`.
 
@@ -117,9 +116,8 @@ def assemble_files(
         Number of nuclei.
     """
     by_shard = {name: {Path(path).stem: path for path in paths} for name, paths in files.items()}
-    shards, fingerprints = by_shard.pop("voxels"), by_shard.pop("fingerprints").values()
-    tables = {shard: {name: paths[shard] for name, paths in by_shard.items()} for shard in shards} if by_shard else None
-    return assemble(shards, samples, channels, output, tables, fingerprints=fingerprints, on_bad_file=on_bad_file)
+    given = (by_shard["voxels"], samples, channels, output, by_shard.get("grids"))
+    return assemble(*given, fingerprints=by_shard["fingerprints"].values(), on_bad_file=on_bad_file)
 
 
 def _refuse(output: str | Path, absent: Mapping[str, list[SampleFailure]], number: int, on_bad_file: str) -> None:
@@ -152,38 +150,20 @@ def _append(file: h5py.File, group: h5py.Group, channels: list[str], columns: di
     return len(source)
 
 
-def _append_points(
-    file: h5py.File, images: h5py.Group, paths: Mapping[str, str], sample: str, channels: Sequence[str]
-) -> None:
-    table = load(paths["raw"], sample, drift=paths["drift"], quality=paths["quality"], nuclei=paths["nuclei"])
-    parts = split_by_nucleus(table, len(read_nuclei(paths["nuclei"], sample).table))
-    edge_nm = images["image"].shape[-1] * images.attrs["voxel_size_nm"]
+def _append_points(file: h5py.File, grid: h5py.Group, images: h5py.Group, channels: Sequence[str]) -> None:
+    """The localizations of a sample's nuclei, on the canvases of their images, ordered by place."""
     group = file.require_group("points")
-    for part, corner, angle in zip(parts, images["origin_nm"][()], images["angle_rad"][()], strict=True):
-        plane = planes_of(part.channels, channels)[part.channel]
-        position = canvas_positions(part, canvas_pose(corner, angle, edge_nm))
-        _extend(group, position[plane >= 0], plane[plane >= 0].astype(np.uint8), part, plane >= 0)
-
-
-def _extend(
-    group: h5py.Group,
-    position: NDArray[np.float32],
-    channel: NDArray[np.uint8],
-    part: Localizations,
-    taken: NDArray[np.bool_],
-) -> None:
-    unknown = np.full(len(part), np.nan, np.float32)
-    columns: dict[str, NDArray[Any]] = {
-        "position": position,
-        "channel": channel,
-        "precision": (unknown if part.precision is None else part.precision)[taken],
-        "count": np.array([len(position)], np.int64),
-    }
-    for name, values in columns.items():
-        if name not in group:
-            chunks = (1 << 12 if name == "count" else 1 << 16, *values.shape[1:])
-            shape = (0, *values.shape[1:])
-            group.create_dataset(name, shape, values.dtype, maxshape=(None, *shape[1:]), chunks=chunks, **STORAGE)
-        before = len(group[name])
-        group[name].resize(before + len(values), axis=0)
-        group[name][before:] = values
+    plane = planes_of([str(name) for name in grid.attrs["channels"]], channels)
+    bounds = np.concatenate([[0], np.cumsum(grid["count"][()])])
+    for (start, stop), angle in zip(pairwise(bounds), images["angle_rad"][()], strict=True):
+        own = plane[grid["channel"][start:stop]]
+        position = Pose(0.0, 0.0, float(angle)).turned(grid["position"][start:stop])[own >= 0]
+        order = order_by_place(position)
+        columns = {
+            "position": position[order],
+            "channel": own[own >= 0][order].astype(np.uint8),
+            "precision": grid["precision"][start:stop][own >= 0][order],
+            "count": np.array([len(order)], np.int64),
+        }
+        for name, values in columns.items():
+            append_rows(group, name, values)

@@ -1,47 +1,43 @@
-"""Random changes of nuclei that leave their class as it is: of localizations, before they are binned, or of voxels.
+"""Random changes of nuclei that leave their class as it is, of localizations before they are binned.
 
-Torch is imported where images are moved, so that settings can be checked without it.
+Nothing is ever interpolated: where only images are there (kernel gaussian), they are turned by right angles.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from torch import Tensor
+SPARSE_BIN_NM = 300.0
+SPARSE_SHARE = 0.25
+"""A place is thinly populated where a bin holds less than this share of the bin of the median localization."""
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How nuclei are changed at random, anew in every epoch: the config's `augmentation`.
+    """How nuclei are changed at random, anew in every step: the config's `augmentation`.
 
     Attributes
     ----------
-    level : str
-        "localizations": they are moved and dropped, then binned, so that no interpolation blurs what was measured;
-        "voxels": the image is moved.
     flip : bool
         Mirror with probability 0.5.
     rotate : str
         By "any" angle, by "right" angles, or "none".
     shift_nm : float
-        Largest shift along each axis.
+        Largest shift of a whole nucleus along each axis. Crops are shifted at random anyway.
     thin : float
         Largest share of the localizations that is dropped; the share is drawn anew for every nucleus.
     jitter : float
-        Standard deviation, in units of a localization's own precision, by which it is moved (level localizations).
+        Standard deviation, in units of a localization's own precision, by which it is moved.
     drop_background : float
-        Largest share of the localizations in thinly populated places that is dropped, drawn anew for every nucleus
-        (level localizations).
+        Largest share of the localizations in thinly populated places that is dropped, drawn anew for every nucleus.
     test_time : int
         Augmented copies over which a prediction is averaged; 0 predicts from the nucleus as it is.
     """
 
-    level: str
     flip: bool
     rotate: str
     shift_nm: float
@@ -50,175 +46,122 @@ class Augmentation:
     drop_background: float
     test_time: int
 
-    @property
-    def moves(self) -> bool:
-        """Whether it moves the nucleus as a whole."""
-        return self.flip or self.rotate != "none" or self.shift_nm > 0
-
-    @property
-    def of_copies(self) -> Augmentation:
-        """The augmentation of the copies over which a prediction is averaged.
-
-        Images are turned by right angles only: interpolation smooths them, and a network whose batch normalisation
-        knows unsmoothed nuclei is far off on smoothed ones. Localizations can be turned by any angle.
-        """
-        if self.level != "voxels":
-            return self
-        return replace(self, rotate="none" if self.rotate == "none" else "right", shift_nm=0.0)
-
 
 @dataclass(frozen=True)
-class Moves:
-    """How each of n nuclei is turned, mirrored and shifted.
+class Move:
+    """How a nucleus is turned, mirrored and shifted.
 
     Attributes
     ----------
-    matrix : (n, 2, 2) float64
+    matrix : (2, 2) float32
         Rotation and mirroring of (x, y).
-    shift_nm : (n, 2) float64
+    shift_nm : (2,) float32
         Shift along x and y after that.
     """
 
-    matrix: NDArray[np.float64]
-    shift_nm: NDArray[np.float64]
+    matrix: NDArray[np.float32]
+    shift_nm: NDArray[np.float32]
 
     @classmethod
-    def draw(cls, n: int, augmentation: Augmentation, rng: np.random.Generator) -> Moves:
-        """Draw them for n nuclei.
+    def draw(cls, augmentation: Augmentation, rng: np.random.Generator) -> Move:
+        """Draw one: by any angle or a right one, mirrored or not, with a shift."""
+        turn = rng.random()
+        angle = 2 * np.pi * {"any": turn, "right": np.floor(4 * turn) / 4, "none": 0.0}[augmentation.rotate]
+        mirror = -1.0 if augmentation.flip and rng.random() < 0.5 else 1.0
+        c, s = round(float(np.cos(angle)), 12), round(float(np.sin(angle)), 12)
+        shift = augmentation.shift_nm * rng.uniform(-1, 1, 2)
+        return cls(np.array([[mirror * c, -s], [mirror * s, c]], np.float32), shift.astype(np.float32))
 
-        Parameters
-        ----------
-        n : int
-            Number of nuclei.
-        augmentation : Augmentation
-            How they may be moved.
-        rng : Generator
-            For the draw.
-
-        Returns
-        -------
-        Moves
-        """
-        turn = rng.random(n)
-        quarters = np.floor(4 * turn) / 4
-        angle = 2 * np.pi * {"any": turn, "right": quarters, "none": 0 * turn}[augmentation.rotate]
-        mirror = np.where(rng.random(n) < 0.5, -1.0, 1.0) if augmentation.flip else np.ones(n)
-        c, s = np.round(np.cos(angle), 12), np.round(np.sin(angle), 12)
-        matrix = np.stack([np.stack([mirror * c, -s], 1), np.stack([mirror * s, c], 1)], 1)
-        return cls(matrix, augmentation.shift_nm * rng.uniform(-1, 1, (n, 2)))
+    def of_places(self, position: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(m, 2 or 3) positions after the move, nm; z stays."""
+        a, (dx, dy) = self.matrix, self.shift_nm
+        x, y = position[:, 0], position[:, 1]
+        plane = [a[0, 0] * x + a[0, 1] * y + dx, a[1, 0] * x + a[1, 1] * y + dy]
+        return np.stack([*plane, *position.T[2:]], axis=1)
 
 
-def thin_counts(counts: NDArray[Any], augmentation: Augmentation, rng: np.random.Generator) -> NDArray[Any]:
-    """Drop localizations of counts at random: those left in a voxel are binomial.
+def turned_image(image: NDArray[Any], augmentation: Augmentation, rng: np.random.Generator) -> NDArray[Any]:
+    """An image mirrored and turned by a right angle, at random.
 
     Parameters
     ----------
-    counts : (N, C, Y, X) or (N, C, Z, Y, X) numbers
-        Localizations per voxel.
+    image : (C, Y, X) or (C, Z, Y, X) numbers
+        On a square canvas.
     augmentation : Augmentation
-        `thin` is the largest share that is dropped.
+        Whether to mirror and turn.
     rng : Generator
         For the draw.
 
     Returns
     -------
-    (N, C, Y, X) or (N, C, Z, Y, X)
-        int64; `counts` themselves where `thin` is 0.
+    (C, Y, X) or (C, Z, Y, X)
     """
-    if not augmentation.thin:
-        return counts
-    kept = 1 - augmentation.thin * rng.random((len(counts),) + (1,) * (counts.ndim - 1))
-    return rng.binomial(counts.astype(np.int64), kept)
+    quarters = 0 if augmentation.rotate == "none" else int(rng.integers(4))
+    mirrored = image[..., ::-1] if augmentation.flip and rng.random() < 0.5 else image
+    return np.rot90(mirrored, quarters, axes=(-2, -1))
 
 
-def move_images(images: Tensor, moves: Moves, voxel_nm: float) -> Tensor:
-    """Move images in the plane; what comes in from outside the canvas is empty.
+def survivors(
+    n: int, sparse: NDArray[np.bool_] | None, augmentation: Augmentation, rng: np.random.Generator
+) -> NDArray[np.intp] | None:
+    """Which localizations are left after thinning.
 
     Parameters
     ----------
-    images : (N, C, Y, X) or (N, C, Z, Y, X) float32
-        Of N nuclei.
-    moves : Moves
-        Of these nuclei.
-    voxel_nm : float
-        Edge of a voxel.
+    n : int
+        Localizations.
+    sparse : (n,) bool, optional
+        Whether each lies in a thinly populated place.
+    augmentation : Augmentation
+        What share is dropped.
+    rng : Generator
+        Draws the share and the localizations.
 
     Returns
     -------
-    (N, C, Y, X) or (N, C, Z, Y, X) float32
-        Interpolated linearly between voxels; right angles move whole voxels.
+    (k,) int, optional
+        Rows that are left; None: all.
     """
-    import torch
-
-    flat = images.flatten(1, -3)
-    edges = np.array(flat.shape[:1:-1])
-    back = moves.matrix.transpose(0, 2, 1)  # the inverse of turns and mirrors
-    shift = -(back @ (2 * moves.shift_nm / (voxel_nm * edges))[:, :, None])
-    x, y = ((2 * np.arange(edge) + 1) / edge - 1 for edge in edges)
-    along_x = torch.as_tensor(back[:, :, :1] * x + shift, dtype=images.dtype)
-    along_y = torch.as_tensor(back[:, :, 1:] * y, dtype=images.dtype)
-    grid = along_x[:, :, None] + along_y[:, :, :, None]
-    moved = torch.nn.functional.grid_sample(flat, grid.permute(0, 2, 3, 1), align_corners=False)
-    return moved.reshape(images.shape)
+    if not (augmentation.thin or augmentation.drop_background):
+        return None
+    dropped = np.full(n, augmentation.thin * rng.random(), np.float32)
+    share = np.float32(augmentation.drop_background * rng.random())
+    if sparse is not None:
+        dropped = np.where(sparse, 1 - (1 - dropped) * (1 - share), dropped)
+    return np.flatnonzero(rng.random(n, dtype=np.float32) >= dropped)
 
 
-def change_localizations(
-    position: NDArray[np.float32],
-    precision: NDArray[np.float32] | None,
-    sparse: NDArray[np.bool_] | None,
-    moves: Moves,
-    number: int,
-    augmentation: Augmentation,
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.float32], NDArray[np.intp] | None]:
-    """Move, thin and jitter the localizations of nucleus `number` of a batch.
+def jittered(
+    position: NDArray[np.float32], precision: NDArray[np.float32], factor: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Positions moved at random in the plane.
 
     Parameters
     ----------
     position : (m, 2 or 3) float32
-        x, y and z in nm from the middle of the canvas.
-    precision : (m,) float32, optional
-        Lateral precision, nm.
-    sparse : (m,) bool, optional
-        Whether a localization lies in a thinly populated place.
-    moves : Moves
-        Of the nuclei of the batch.
-    number : int
-        Which of these nuclei it is.
-    augmentation : Augmentation
-        What share is dropped and how far localizations are jittered.
+        nm.
+    precision : (m,) float32
+        Lateral precision, nm; a localization without one (NaN) stays where it is.
+    factor : float
+        Standard deviation of the move in units of the precision.
     rng : Generator
-        Draws what is dropped and jittered.
+        For the moves.
 
     Returns
     -------
-    positions : (k, 2 or 3) float32
-        Of the localizations that are left.
-    rows : (k,) int, optional
-        Which these are; None: all.
+    (m, 2 or 3) float32
     """
-    rows = _survivors(len(position), sparse, augmentation, rng)
-    moved = position if rows is None else position[rows]
-    if augmentation.moves:
-        a, (dx, dy) = moves.matrix[number].astype(np.float32), moves.shift_nm[number].astype(np.float32)
-        x, y = moved[:, 0], moved[:, 1]
-        plane = [a[0, 0] * x + a[0, 1] * y + dx, a[1, 0] * x + a[1, 1] * y + dy]
-        moved = np.stack([*plane, *moved.T[2:]], axis=1)
-    if augmentation.jitter and precision is not None:
-        own = precision if rows is None else precision[rows]
-        noise = rng.standard_normal((len(moved), 2), dtype=np.float32)
-        moved = moved.copy()
-        moved[:, :2] += noise * (np.float32(augmentation.jitter) * np.nan_to_num(own))[:, None]
-    return moved, rows
+    moved = position.copy()
+    noise = rng.standard_normal((len(moved), 2), dtype=np.float32)
+    moved[:, :2] += noise * (np.float32(factor) * np.nan_to_num(precision))[:, None]
+    return moved
 
 
-def _survivors(
-    n: int, sparse: NDArray[np.bool_] | None, augmentation: Augmentation, rng: np.random.Generator
-) -> NDArray[np.intp] | None:
-    if not (augmentation.thin or augmentation.drop_background):
-        return None
-    dropped = np.full(n, augmentation.thin * rng.random(), np.float32)
-    if sparse is not None:
-        share = np.float32(augmentation.drop_background * rng.random())
-        dropped = np.where(sparse, 1 - (1 - dropped) * (1 - share), dropped)
-    return np.flatnonzero(rng.random(n, dtype=np.float32) >= dropped)
+def thinly_populated(position: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(m,) whether each of the (m, 2 or 3) positions, nm, lies where few others do: background, for the most part."""
+    if not len(position):
+        return np.zeros(0, bool)
+    places = ((position[:, :2] - position[:, :2].min(axis=0)) / np.float32(SPARSE_BIN_NM)).astype(np.int64)
+    flat = places[:, 0] * (int(places[:, 1].max()) + 1) + places[:, 1]
+    around = np.bincount(flat)[flat]
+    return around < SPARSE_SHARE * np.median(around)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ainu.errors import AinuError
 from ainu.hdf5 import open_file
 
-SCHEMA = 2
+SCHEMA = 3
 BLOCK_BYTES = 1 << 24
 """How much is read at a time of arrays that are then memory-mapped."""
 TEXT = ("nucleus", "sample", "replicate", "label")
@@ -84,7 +84,7 @@ class Dataset:
     batch : (N,) str, optional
         Staining, day or the like that replicates share, where the sheet names it ('' where unknown).
     points : Points, optional
-        The localizations, where the experiment's network or augmentation needs them.
+        Their localizations, ordered by place; None where images are densities (kernel gaussian).
     """
 
     image: NDArray[Any]

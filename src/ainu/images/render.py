@@ -20,6 +20,7 @@ from ainu.hdf5 import STORAGE, open_file, write_array
 from ainu.images.binning import planes_of
 from ainu.images.gaussian import add_kernels, spread
 from ainu.images.settings import FITTED, Render
+from ainu.images.sparse_grid import order_by_place
 from ainu.localizations.table import Localizations, load
 from ainu.nuclei.orientation import Pose
 from ainu.nuclei.table import read_nuclei
@@ -274,3 +275,50 @@ def split_by_nucleus(localizations: Localizations, count: int) -> list[Localizat
     order = np.argsort(localizations.nucleus, kind="stable")
     bounds = np.searchsorted(localizations.nucleus[order], np.arange(1, count + 2))
     return [localizations[order[start:stop]] for start, stop in pairwise(bounds)]
+
+
+def grid_shard(
+    inputs: Mapping[str, str], output: str | Path, samples: Sequence[str], channels: Sequence[str], threads: int = 1
+) -> None:
+    """Write the sparse grid of every nucleus of a shard's samples: its localizations, ordered by place.
+
+    Parameters
+    ----------
+    inputs : mapping
+        The shard's `raw`, `drift`, `quality` and `nuclei` files.
+    output : path
+        HDF5 with a group per sample: `position` (nm from the middle of the nucleus), `channel`, `precision` (nm, NaN
+        where it was not measured), one nucleus after the other, and `count`, how many localizations each one has.
+    samples : sequence of str
+        Groups of the file, in this order.
+    channels : sequence of str
+        Of the images, in their order.
+    threads : int
+        Processes.
+    """
+    work = partial(_grid_sample, dict(inputs), tuple(channels))
+    write_shard(output, samples, work, threads=threads, title="voxelize views")
+
+
+def _grid_sample(inputs: dict[str, str], channels: tuple[str, ...], sample: str, group: h5py.Group) -> None:
+    table = load(inputs["raw"], sample, drift=inputs["drift"], quality=inputs["quality"], nuclei=inputs["nuclei"])
+    parts = split_by_nucleus(table, len(read_nuclei(inputs["nuclei"], sample).table))
+    dimensions = 2 if table.z is None else 3
+    columns = {
+        "position": [np.zeros((0, dimensions), np.float32)],
+        "channel": [np.zeros(0, np.uint8)],
+        "precision": [np.zeros(0, np.float32)],
+        "count": [np.zeros(0, np.int64)],
+    }
+    for part in parts:
+        plane = planes_of(part.channels, channels)[part.channel]
+        position = canvas_positions(part, Pose.of(part.x, part.y, aligned=False))
+        seen = np.flatnonzero(plane >= 0)
+        rows = seen[order_by_place(position[seen])]
+        precision = np.full(len(part), np.nan, np.float32) if part.precision is None else part.precision
+        own = (position[rows], plane[rows].astype(np.uint8), precision[rows], np.array([len(rows)], np.int64))
+        for values, name in zip(own, columns, strict=True):
+            columns[name].append(values)
+    for name, values in columns.items():
+        write_array(group, name, np.concatenate(values))
+    group.attrs["channels"] = list(channels)

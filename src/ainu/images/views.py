@@ -1,9 +1,15 @@
-"""What networks see of nuclei, batch by batch: images, images binned anew, or neighbourhoods of localizations."""
+"""What networks see of nuclei: crops of the detail, and the whole nucleus.
+
+A crop of the detail is drawn where localizations are: a channel, one of its localizations, and a shift of at most half
+the distance of neighbouring tiles. The tiles of a prediction stand side by side and cover the nucleus; a tile weighs as
+much as the localizations that it holds, each channel counting alike. So both follow one law, and a tile without
+localizations counts nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,261 +18,422 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ainu.errors import AinuError
-from ainu.images.augmentation import Augmentation, Moves, change_localizations, move_images, thin_counts
+from ainu.images.augmentation import Augmentation, Move, jittered, survivors, thinly_populated, turned_image
 from ainu.images.binning import bin_counts
 from ainu.images.dataset import Dataset, Points
-from ainu.networks.catalogue import POINT_NETWORKS
+from ainu.images.sparse_grid import SparseGrid, order_by_place
 from ainu.networks.model import fast_layout, normalise
-from ainu.typed import typed
+from ainu.networks.seen import DETAIL, Seen
 
 Indices = NDArray[np.intp]
+Rngs = Sequence[np.random.Generator]
 
-SPARSE_BIN_NM = 300.0
-SPARSE_SHARE = 0.25
-"""A place is thinly populated where a bin holds less than this share of the bin of the median localization."""
+
+@dataclass(frozen=True)
+class Tiles:
+    """All that a network is shown of a nucleus for a prediction.
+
+    Attributes
+    ----------
+    seen : (t, C, ...) float32
+        What it sees.
+    weight : (t,) float32
+        Weight of each, 1 in total.
+    centre : (t, 2 or 3) float64
+        Where the middle of each lies, nm from the middle of the nucleus.
+    """
+
+    seen: Tensor
+    weight: Tensor
+    centre: NDArray[np.float64]
 
 
 class Views(Protocol):
     """What a network sees of the nuclei of a dataset."""
 
-    def batch(self, rows: Indices, rng: np.random.Generator | None = None) -> Tensor:
-        """(n, ...) float32 of the nuclei with these (n,) indices, as they are or, with `rng`, augmented."""
+    def batch(self, rows: Indices, rngs: Rngs) -> Tensor:
+        """(n, C, ...) float32: something of each of these (n,) nuclei, drawn and changed at random, for a step."""
+
+    def tiles(self, row: int, rng: np.random.Generator | None = None) -> Tiles:
+        """All of a nucleus for a prediction; with `rng` turned, mirrored and thinned at random first."""
 
 
 @dataclass(frozen=True)
-class Images:
-    """Images of counts, augmented voxel by voxel.
+class Changed:
+    """The localizations of a nucleus after a random change.
 
     Attributes
     ----------
-    counts : (N, C, Y, X) or (N, C, Z, Y, X) uint16 or float32
-        May be memory-mapped.
+    position : (m, 2 or 3) float32
+        nm from the middle.
+    channel : (m,) uint8
+    """
+
+    position: NDArray[np.float32]
+    channel: NDArray[np.uint8]
+
+
+def change(
+    points: Points,
+    rows: NDArray[np.intp] | slice,
+    augmentation: Augmentation,
+    sparse: NDArray[np.bool_] | None,
+    rng: np.random.Generator,
+) -> Changed:
+    """Thin and jitter some localizations of a nucleus.
+
+    Parameters
+    ----------
+    points : Points
+        Of one nucleus.
+    rows : (m,) int or slice
+        Which of its localizations.
+    augmentation : Augmentation
+        How they are changed.
+    sparse : (n,) bool, optional
+        Which localizations of the nucleus lie in thinly populated places.
+    rng : Generator
+        For the changes.
+
+    Returns
+    -------
+    Changed
+    """
+    position, channel = points.position[rows], points.channel[rows]
+    left = survivors(len(position), None if sparse is None else sparse[rows], augmentation, rng)
+    if left is not None:
+        position, channel = position[left], channel[left]
+    if augmentation.jitter and points.precision is not None:
+        precision = points.precision[rows]
+        position = jittered(position, precision if left is None else precision[left], augmentation.jitter, rng)
+    return Changed(position, channel)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Whole nuclei on a canvas, of counts binned anew when they are changed, or densities.
+
+    Attributes
+    ----------
+    image : (N, C, Y, X) or (N, C, Z, Y, X) uint16 or float32
+        Nuclei as they are; may be memory-mapped.
+    points : Points, optional
+        Their localizations; None where there are only images, which are turned by right angles.
     intensity : str
         As `networks.model.normalise` takes it.
     augmentation : Augmentation
     voxel_nm : float
         Edge of a voxel.
+    voxel_z_nm : float, optional
+        Its height, for stacks.
     """
 
-    counts: NDArray[Any]
+    image: NDArray[Any]
+    points: Points | None
     intensity: str
     augmentation: Augmentation
     voxel_nm: float
-
-    def batch(self, rows: Indices, rng: np.random.Generator | None = None) -> Tensor:
-        """(n, C, ...) float32."""
-        counts = self.counts[rows]
-        if rng is None:
-            return fast_layout(normalise(counts, self.intensity))
-        images = normalise(thin_counts(counts, self.augmentation, rng), self.intensity)
-        if self.augmentation.moves:
-            images = move_images(images, Moves.draw(len(rows), self.augmentation, rng), self.voxel_nm)
-        return fast_layout(images)
-
-
-@dataclass(frozen=True)
-class Binned:
-    """Images of counts, augmented localization by localization and binned anew.
-
-    Attributes
-    ----------
-    plain : Images
-        The same nuclei as they are.
-    points : Points
-        Their localizations.
-    voxel_z_nm : float, optional
-        Height of a voxel of stacks.
-    """
-
-    plain: Images
-    points: Points
     voxel_z_nm: float | None = None
 
-    def batch(self, rows: Indices, rng: np.random.Generator | None = None) -> Tensor:
-        """(n, C, ...) float32."""
-        if rng is None:
-            return self.plain.batch(rows)
-        augmentation, shape = self.plain.augmentation, self.plain.counts.shape[1:]
-        moves = Moves.draw(len(rows), augmentation, rng)
-        counts = np.stack([self._image(int(row), moves, k, shape, rng) for k, row in enumerate(rows)])
-        return fast_layout(normalise(counts, self.plain.intensity))
+    def batch(self, rows: Indices, rngs: Rngs) -> Tensor:
+        """(n, C, ...) float32: these (n,) nuclei, changed at random."""
+        images = [self._changed(int(row), rng) for row, rng in zip(rows, rngs, strict=True)]
+        return fast_layout(normalise(np.stack(images), self.intensity))
 
-    def _image(
-        self, row: int, moves: Moves, number: int, shape: tuple[int, ...], rng: np.random.Generator
-    ) -> NDArray[np.float32]:
+    def tiles(self, row: int, rng: np.random.Generator | None = None) -> Tiles:
+        """The nucleus as one tile."""
+        image = self.image[row] if rng is None else self._changed(row, rng)
+        seen = fast_layout(normalise(image[None], self.intensity))
+        return Tiles(seen, torch.ones(1), np.zeros((1, image.ndim - 1)))
+
+    def _changed(self, row: int, rng: np.random.Generator) -> NDArray[Any]:
+        if self.points is None:
+            return turned_image(self.image[row], self.augmentation, rng)
         own = self.points.of(row)
-        augmentation = self.plain.augmentation
-        sparse = thinly_populated(own.position) if augmentation.drop_background else None
-        position, left = change_localizations(own.position, own.precision, sparse, moves, number, augmentation, rng)
-        channel = own.channel if left is None else own.channel[left]
-        return bin_counts(position, channel, shape, self.plain.voxel_nm, self.voxel_z_nm)
-
-
-def thinly_populated(position: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(m,) whether each of the (m, 2 or 3) positions, nm, lies where few others do: background, for the most part."""
-    if not len(position):
-        return np.zeros(0, bool)
-    places = ((position[:, :2] - position[:, :2].min(axis=0)) / np.float32(SPARSE_BIN_NM)).astype(np.int64)
-    flat = places[:, 0] * (int(places[:, 1].max()) + 1) + places[:, 1]
-    around = np.bincount(flat)[flat]
-    return around < SPARSE_SHARE * np.median(around)
+        move = Move.draw(self.augmentation, rng)
+        sparse = thinly_populated(own.position) if self.augmentation.drop_background else None
+        left = change(own, slice(None), self.augmentation, sparse, rng)
+        return bin_counts(
+            move.of_places(left.position), left.channel, self.image.shape[1:], self.voxel_nm, self.voxel_z_nm
+        )
 
 
 @dataclass(frozen=True)
-class Described:
-    """What a network sees of one nucleus's localizations, and which these are.
-
-    Attributes
-    ----------
-    sets : (anchors, neighbours, F) float32
-        What the network sees.
-    near : (anchors, neighbours) int
-        Indices of the neighbours among the nucleus's localizations.
-    anchors : (anchors,) int
-        Indices of the anchors.
-    """
-
-    sets: NDArray[np.float32]
-    near: NDArray[np.intp]
-    anchors: NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """Neighbourhoods of localizations, for networks that read those.
-
-    Of each nucleus `subset` localizations are drawn, and `anchors` of them with `neighbours` others: every `stride`-th
-    of the nearest, so that a neighbourhood reaches half a micrometre, as far as a nucleus's domains (the very nearest
-    are blinks of one molecule: with a stride of 1 the demo's balanced accuracy is 0.62, not 0.87). A neighbour is
-    described by its position relative to its anchor (in units of the median reach of the neighbourhoods, so that the
-    density of labelling does not count), its channel, and the anchor's position (in units of the nucleus's spread) and
-    channel.
+class Crops:
+    """Crops of nuclei at the voxels of the detail.
 
     Attributes
     ----------
     points : Points
-        The localizations of the nuclei.
+        Localizations of the nuclei, ordered by place.
+    area_um2 : (N,) float
+        Area of each nucleus.
     channels : int
         Number of channels.
+    shape : tuple of int
+        (Y, X) or (Z, Y, X) voxels of a crop.
+    intensity : str
+        As `networks.model.normalise` takes it.
     augmentation : Augmentation
-    subset : int
-        Localizations that are drawn from a nucleus.
-    anchors : int
-        Neighbourhoods per nucleus.
-    neighbours : int
-        Neighbours per neighbourhood.
-    stride : int
-        Every how manieth of the nearest localizations is a neighbour.
+    voxel_nm : float
+        Edge of a voxel.
+    voxel_z_nm : float, optional
+        Its height, for stacks.
     """
 
     points: Points
+    area_um2: NDArray[np.float32]
     channels: int
+    shape: tuple[int, ...]
+    intensity: str
     augmentation: Augmentation
-    subset: int = 4096
-    anchors: int = 384
-    neighbours: int = 16
-    stride: int = 4
+    voxel_nm: float
+    voxel_z_nm: float | None = None
+    _grids: dict[int, SparseGrid] = field(default_factory=dict, repr=False, compare=False)
+    _sparse: dict[int, NDArray[np.bool_]] = field(default_factory=dict, repr=False, compare=False)
 
-    def batch(self, rows: Indices, rng: np.random.Generator | None = None) -> Tensor:
-        """(n, anchors, neighbours, 2 (D + C)) float32, D dimensions, C channels; drawn always alike without `rng`."""
-        changed = rng is not None
-        rng = np.random.default_rng(0) if rng is None else rng
-        moves = Moves.draw(len(rows), self.augmentation, rng)
-        sets = [self._sets(int(row), moves, k, rng, changed=changed) for k, row in enumerate(rows)]
-        return torch.as_tensor(np.stack(sets))
+    @property
+    def size_nm(self) -> NDArray[np.float64]:
+        """(2 or 3,) edges of a crop along x, y and z."""
+        voxels = [self.voxel_nm, self.voxel_nm, self.voxel_z_nm or 0.0][: len(self.shape)]
+        return np.array(self.shape[::-1]) * np.array(voxels)
 
-    def _sets(
-        self, row: int, moves: Moves, number: int, rng: np.random.Generator, *, changed: bool
-    ) -> NDArray[np.float32]:
-        own = self.points.of(row)
+    def batch(self, rows: Indices, rngs: Rngs) -> Tensor:
+        """(n, C, ...) float32: a crop of each of these (n,) nuclei, somewhere and at some angle."""
+        crops = np.stack([self._crop(int(row), rng) for row, rng in zip(rows, rngs, strict=True)])
+        means = np.stack([self.mean(int(row)) for row in rows])
+        return fast_layout(normalise(crops, self.intensity, means))
+
+    def tiles(self, row: int, rng: np.random.Generator | None = None) -> Tiles:
+        """Crops side by side that cover the nucleus, but for empty ones."""
+        own, mean = self.points.of(row), self.mean(row)
         position, channel = own.position, own.channel
-        if changed:
-            sparse = thinly_populated(position) if self.augmentation.drop_background else None
-            position, left = change_localizations(
-                position, own.precision, sparse, moves, number, self.augmentation, rng
-            )
-            channel = channel if left is None else channel[left]
-        return self.describe(position, channel, rng).sets
+        if rng is not None:
+            move = Move.draw(self.augmentation, rng)
+            left = change(own, slice(None), self.augmentation, self._sparse_of(row, own), rng)
+            position, channel = move.of_places(left.position), left.channel
+            order = order_by_place(position)
+            position, channel = position[order], channel[order]
+        return self.tiles_of(position, channel, mean)
 
-    def describe(
-        self, position: NDArray[np.float32], channel: NDArray[np.uint8], rng: np.random.Generator
-    ) -> Described:
-        """Draw neighbourhoods from the localizations of a nucleus.
+    def tiles_of(self, position: NDArray[np.float32], channel: NDArray[np.uint8], mean: NDArray[np.float64]) -> Tiles:
+        """Tiles of localizations.
 
         Parameters
         ----------
         position : (m, 2 or 3) float32
-            In nm; at least one.
+            Ordered by place, nm.
         channel : (m,) uint8
-            Of each localization.
-        rng : Generator
-            Draws the localizations and the anchors.
+            Of each.
+        mean : (C,) float64
+            Localizations per voxel by which intensities are normalised.
 
         Returns
         -------
-        Described
+        Tiles
+            A single empty one where there is no localization.
         """
-        from scipy.spatial import cKDTree
+        grid = SparseGrid.of(position)
+        centres, weights = tile_grid(position, channel, self.channels, self.size_nm)
+        plain = Move(np.eye(2, dtype=np.float32), np.zeros(2, np.float32))
+        crops = [self._cut(Changed(position, channel), grid, centre, plain) for centre in centres]
+        means = np.broadcast_to(mean, (len(crops), self.channels))
+        seen = fast_layout(normalise(np.stack(crops), self.intensity, means))
+        return Tiles(seen, torch.as_tensor(weights, dtype=torch.float32), centres)
 
-        drawn = np.arange(len(position))
-        if len(position) > self.subset:
-            drawn = rng.choice(len(position), self.subset, replace=False, shuffle=False)
-            position, channel = position[drawn], channel[drawn]
-        anchors = rng.choice(len(position), self.anchors, replace=len(position) < self.anchors)
-        k = min(self.neighbours * self.stride + 1, len(position))
-        near = np.asarray(cKDTree(position).query(position[anchors], k=k)[1]).reshape(self.anchors, k)
-        stride = max((k - 1) // self.neighbours, 1)  # fewer localizations are closer together
-        near = near[:, (np.arange(1, self.neighbours + 1) * stride - 1) % max(k - 1, 1) + min(1, k - 1)]
-        offset = position[near] - position[anchors][:, None]
-        reach = np.median(np.abs(offset).max(axis=(1, 2)))
-        spread = np.sqrt(np.mean(position[:, :2] ** 2)) or 1.0
-        names = np.eye(self.channels, dtype=np.float32)
-        centre = np.concatenate([position[anchors] / spread, names[channel[anchors]]], 1)
-        around = np.broadcast_to(centre[:, None], (*near.shape, centre.shape[1]))
-        sets = np.concatenate([offset / max(reach, 1e-6), names[channel[near]], around], 2).astype(np.float32)
-        return Described(sets, drawn[near], drawn[anchors])
+    def mean(self, row: int) -> NDArray[np.float64]:
+        """(C,) localizations per voxel of a nucleus, on average over its area."""
+        own = self.points.of(row)
+        number = np.bincount(own.channel, minlength=self.channels)[: self.channels]
+        voxels = self.area_um2[row] * 1e6 / self.voxel_nm**2
+        if self.voxel_z_nm and len(own.position):
+            voxels *= max(float(np.ptp(own.position[:, 2])) / self.voxel_z_nm, 1.0)
+        return number / max(float(voxels), 1.0)
+
+    def _crop(self, row: int, rng: np.random.Generator) -> NDArray[np.float32]:
+        own = self.points.of(row)
+        if row not in self._grids:
+            self._grids[row] = SparseGrid.of(own.position)
+        move = Move.draw(self.augmentation, rng)
+        centre = draw_place(own.position, own.channel, self.channels, self.size_nm, rng)
+        stretches = self._grids[row].near(centre, self._reach)
+        near = np.concatenate([np.arange(part.start, part.stop) for part in stretches] or [np.zeros(0, np.intp)])
+        left = change(own, near, self.augmentation, self._sparse_of(row, own), rng)
+        return self._binned(left, centre, move)
+
+    @property
+    def _reach(self) -> float:
+        """Half the edge of the square that holds a crop at any angle."""
+        return float(self.size_nm[0]) / np.sqrt(2)
+
+    def _cut(self, own: Changed, grid: SparseGrid, centre: NDArray[np.float64], move: Move) -> NDArray[np.float32]:
+        near = grid.near(centre, self._reach)
+        position = np.concatenate([own.position[part] for part in near] or [own.position[:0]])
+        channel = np.concatenate([own.channel[part] for part in near] or [own.channel[:0]])
+        return self._binned(Changed(position, channel), centre, move)
+
+    def _binned(self, own: Changed, centre: NDArray[np.float64], move: Move) -> NDArray[np.float32]:
+        position = own.position[:, : len(self.shape)] - centre.astype(np.float32)
+        turned = Move(move.matrix, np.zeros(2, np.float32)).of_places(position)
+        return bin_counts(turned, own.channel, (self.channels, *self.shape), self.voxel_nm, self.voxel_z_nm)
+
+    def _sparse_of(self, row: int, own: Points) -> NDArray[np.bool_] | None:
+        if not self.augmentation.drop_background:
+            return None
+        if row not in self._sparse:
+            self._sparse[row] = thinly_populated(own.position)
+        return self._sparse[row]
 
 
-def views_of(dataset: Dataset, network: str, intensity: str, augmentation: Augmentation) -> Views:
+def draw_place(
+    position: NDArray[np.float32],
+    channel: NDArray[np.uint8],
+    channels: int,
+    size_nm: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Where a crop of a nucleus lies: around a localization of a channel, both drawn.
+
+    Parameters
+    ----------
+    position : (m, 2 or 3) float32
+        Of the localizations, nm.
+    channel : (m,) uint8
+        Of each.
+    channels : int
+        Number of channels; one that has localizations is drawn.
+    size_nm : (2 or 3,) float64
+        Edges of a crop.
+    rng : Generator
+        For the draws.
+
+    Returns
+    -------
+    (2 or 3,) float64
+        Its middle, nm; the middle of the nucleus where there are no localizations.
+    """
+    d = len(size_nm)
+    counts = np.bincount(channel, minlength=channels)
+    if not counts.sum():
+        return np.zeros(d)
+    drawn = rng.choice(np.flatnonzero(counts))
+    place = position[np.flatnonzero(channel == drawn)[rng.integers(counts[drawn])], :d]
+    return place + rng.uniform(-0.5, 0.5, d) * size_nm
+
+
+def tile_grid(
+    position: NDArray[np.float32], channel: NDArray[np.uint8], channels: int, size_nm: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Tiles side by side that cover the localizations of a nucleus.
+
+    Parameters
+    ----------
+    position : (m, 2 or 3) float32
+        nm.
+    channel : (m,) uint8
+        Of each.
+    channels : int
+        Number of channels.
+    size_nm : (2 or 3,) float64
+        Edges of a tile.
+
+    Returns
+    -------
+    centre : (t, 2 or 3) float64
+        Middles of the tiles that hold localizations; one in the middle of the nucleus where there are none.
+    weight : (t,) float64
+        The mean over channels of the share of a channel's localizations in the tile; 1 in total.
+    """
+    d = len(size_nm)
+    if not len(position):
+        return np.zeros((1, d)), np.ones(1)
+    place = position[:, :d].astype(np.float64)
+    low, high = place.min(axis=0), place.max(axis=0)
+    number = np.maximum(np.ceil((high - low) / size_nm), 1).astype(np.int64)
+    corner = (low + high) / 2 - number * size_nm / 2
+    tile = np.clip(((place - corner) / size_nm).astype(np.int64), 0, number - 1)
+    flat = np.ravel_multi_index(tuple(tile.T), tuple(number))
+    counts = np.bincount(channel, minlength=channels)
+    each = 1.0 / np.maximum(counts, 1) / np.count_nonzero(counts)
+    weight = np.bincount(flat, weights=each[channel], minlength=int(number.prod()))
+    filled = np.flatnonzero(weight)
+    where = np.stack(np.unravel_index(filled, tuple(number)), axis=1)
+    return corner + (where + 0.5) * size_nm, weight[filled] / weight[filled].sum()
+
+
+def view_of(dataset: Dataset, seen: Seen, intensity: str, augmentation: Augmentation) -> Views:
     """What a network sees of a dataset.
 
     Parameters
     ----------
     dataset : Dataset
         The nuclei.
-    network : str
-        Its name in `networks.catalogue.CATALOGUE`.
+    seen : Seen
+        The view.
     intensity : str
         As `networks.model.normalise` takes it.
     augmentation : Augmentation
-        How batches are changed at random.
+        How nuclei are changed at random.
 
     Returns
     -------
-    Images, Binned or Neighbours
+    Whole or Crops
 
     Raises
     ------
     AinuError
-        Localizations are needed and the dataset has none.
+        Crops are wanted and the dataset holds no localizations.
     """
-    images = Images(dataset.image, intensity, augmentation, dataset.voxel_size_nm)
-    if network not in POINT_NETWORKS and augmentation.level == "voxels":
-        return images
+    if seen.view != DETAIL:
+        return Whole(dataset.image, dataset.points, intensity, augmentation, dataset.voxel_size_nm, dataset.voxel_z_nm)
     if dataset.points is None:
-        raise AinuError(
-            f"network {network} with augmentation of {augmentation.level} needs localizations, which the dataset lacks"
-        )
-    if network in POINT_NETWORKS:
-        return Neighbours(dataset.points, len(dataset.channels), augmentation)
-    return Binned(images, dataset.points, dataset.voxel_z_nm)
+        raise AinuError("the detail view needs localizations, which images of kernel gaussian do not hold")
+    return Crops(
+        dataset.points,
+        dataset.area_um2,
+        len(dataset.channels),
+        seen.shape,
+        intensity,
+        augmentation,
+        seen.voxel_nm,
+        seen.voxel_z_nm,
+    )
 
 
-def trained_views(dataset: Dataset, info: Mapping[str, Any]) -> Views:
-    """What a trained network sees of a dataset, by its `model.json`."""
-    return views_of(dataset, info["network"], info["intensity"], augmentation_of(info))
+def tiles_in_batches(
+    views: Views, rows: Indices, size: int, copy: Sequence[int] | None = None
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """All that a network is shown of nuclei, at most `size` tiles at a time.
+
+    Parameters
+    ----------
+    views : Views
+        Of N nuclei.
+    rows : (n,) int
+        Which of them.
+    size : int
+        Tiles at a time.
+    copy : sequence of int, optional
+        Seed by which each nucleus is changed at random first.
+
+    Yields
+    ------
+    seen : (b, C, ...) float32
+    nucleus : (b,) int64
+        Place of each tile's nucleus among `rows`.
+    weight : (b,) float32
+    """
+    waiting: list[tuple[Tensor, Tensor, Tensor]] = []
+    for place, row in enumerate(rows):
+        tiles = views.tiles(int(row), None if copy is None else np.random.default_rng([*copy, int(row)]))
+        waiting.append((tiles.seen, torch.full((len(tiles.seen),), place), tiles.weight))
+        if sum(len(seen) for seen, _, _ in waiting) >= size:
+            yield from _split(waiting, size)
+            waiting = []
+    if waiting:
+        yield from _split(waiting, size)
 
 
-def augmentation_of(info: Mapping[str, Any]) -> Augmentation:
-    """How the training nuclei of a model were augmented, from its `model.json`."""
-    return typed(Augmentation, info["settings"]["augmentation"])
+def _split(waiting: Sequence[tuple[Tensor, Tensor, Tensor]], size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    joined = [torch.cat(parts) for parts in zip(*waiting, strict=True)]
+    return zip(*(part.split(size) for part in joined), strict=True)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 LOADED_AT_RUN_TIME = (
     "ainu.networks.ainu_small",
     "ainu.networks.monai_networks",
-    "ainu.networks.neighbourhoods",
     "ainu.networks.vgg",
 )
 
@@ -33,8 +32,6 @@ class Architecture:
         Its further keywords.
     cam_layer : str
         The layer whose maps Grad-CAM reads: coarse, but still a map on small canvases; empty where there is none.
-    sees : str
-        "images", or "localizations".
     rectified : bool
         Whether its nonlinear modules are ReLU, as DeepLift and guided backpropagation need.
     least_voxels, least_planes : int
@@ -44,7 +41,6 @@ class Architecture:
     maker: str
     variant: dict[str, object]
     cam_layer: str
-    sees: str = "images"
     rectified: bool = True
     least_voxels: int = 32
     least_planes: int = 1
@@ -71,7 +67,7 @@ class Architecture:
         module, _, function = self.maker.partition(":")
         maker: Callable[..., nn.Module] = getattr(import_module(f"ainu.networks.{module}"), function)
         least = (self.least_planes, self.least_voxels, self.least_voxels)[-len(shape) :]
-        if self.sees == "images" and any(edge < needed for edge, needed in zip(shape, least, strict=True)):
+        if any(edge < needed for edge, needed in zip(shape, least, strict=True)):
             raise AinuError(
                 f"images of {' x '.join(map(str, shape))} voxels are too small for this network, which needs "
                 f"{' x '.join(map(str, least))}; choose smaller voxels or another network"
@@ -97,9 +93,5 @@ CATALOGUE = {
     "efficientnet-b0": Architecture("monai_networks:efficientnet_b0", {}, cam_layer="_blocks.2", rectified=False),
     "vgg": Architecture("vgg:VGG", {}, cam_layer="stages.2"),
     "vit": Architecture("monai_networks:vit", {}, cam_layer="", rectified=False, least_voxels=16),
-    "neighbourhoods": Architecture("neighbourhoods:Neighbourhoods", {}, cam_layer="", sees="localizations"),
 }
 """All networks that `network:` of an experiment takes."""
-
-POINT_NETWORKS = tuple(name for name, own in CATALOGUE.items() if own.sees == "localizations")
-"""Networks that read localizations instead of images."""

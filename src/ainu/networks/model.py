@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from torch import Tensor, nn
 from ainu.errors import AinuError
 from ainu.files import read_json, whole, write_json
 from ainu.networks.catalogue import CATALOGUE
+from ainu.networks.seen import DETAIL, Seen
 
 
-def normalise(counts: NDArray[Any], intensity: str = "share") -> Tensor:
+def normalise(counts: NDArray[Any], intensity: str = "share", mean: NDArray[Any] | None = None) -> Tensor:
     """Normalise counts for a network.
 
     "share": the square root of the counts over their channel's mean. Dividing by the mean removes the number of
@@ -33,6 +35,8 @@ def normalise(counts: NDArray[Any], intensity: str = "share") -> Tensor:
         Localizations per voxel.
     intensity : str
         "share" or "log".
+    mean : (N, C) float, optional
+        What counts are divided by: crops take the mean of their nucleus. By default that of each image.
 
     Returns
     -------
@@ -41,7 +45,8 @@ def normalise(counts: NDArray[Any], intensity: str = "share") -> Tensor:
     values = counts.astype(np.float32)
     if intensity == "log":
         return torch.from_numpy(np.log1p(values, out=values))
-    values /= values.mean(axis=tuple(range(2, values.ndim)), keepdims=True).clip(min=1e-12)
+    own = values.mean(axis=tuple(range(2, values.ndim))) if mean is None else mean
+    values /= np.maximum(own, 1e-12).astype(np.float32).reshape(*values.shape[:2], *(1,) * (values.ndim - 2))
     return torch.from_numpy(np.sqrt(values, out=values))
 
 
@@ -62,8 +67,7 @@ def make_network(name: str, channels: int, classes: int, shape: tuple[int, ...],
     Returns
     -------
     Module
-        From (N, channels, *shape) float32, or what `images.views.Neighbours` makes of localizations, to (N, classes)
-        logits.
+        From (N, channels, *shape) float32 to (N, classes) logits.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -118,29 +122,32 @@ def fast_layout(inputs: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Model:
-    """A trained network with its `model.json`.
+class Encoder:
+    """The trained network of one view, and how much its logits count.
 
     Attributes
     ----------
     network : Module
         In evaluation mode.
-    info : dict
-        `classes`, `channels`, `shape`, `voxel_size_nm`, `network`, `intensity`, `repeat`, `fold`, and how it was
-        trained.
+    architecture : str
+        In `CATALOGUE`.
+    seen : Seen
+        What it sees.
+    share : float
+        Factor of its logits in those of the model.
+    intensity : str
+        As `normalise` takes it.
     """
 
     network: nn.Module
-    info: dict[str, Any]
-
-    @property
-    def classes(self) -> list[str]:
-        """In the order of the logits."""
-        return self.info["classes"]
+    architecture: str
+    seen: Seen
+    share: float
+    intensity: str
 
     def inputs(self, images: NDArray[Any]) -> Tensor:
-        """The network's (N, C, ...) float32 input from (N, C, ...) counts."""
-        return fast_layout(normalise(images, self.info["intensity"]))
+        """The network's (N, C, ...) float32 input from (N, C, ...) counts of whole nuclei."""
+        return fast_layout(normalise(images, self.intensity))
 
     @property
     def cam_layer(self) -> nn.Module:
@@ -151,10 +158,40 @@ class Model:
         AinuError
             The network has no such layer.
         """
-        layer = CATALOGUE[self.info["network"]].cam_layer
+        layer = CATALOGUE[self.architecture].cam_layer
         if not layer:
-            raise AinuError(f"attribution by Grad-CAM: network {self.info['network']} has no layer of maps")
+            raise AinuError(f"attribution by Grad-CAM: network {self.architecture} has no layer of maps")
         return self.network.get_submodule(layer)
+
+
+@dataclass(frozen=True)
+class Model:
+    """The trained networks of all views of a nucleus, with their `model.json`. Their logits add, each by its share.
+
+    Attributes
+    ----------
+    encoders : tuple of Encoder
+        One per view.
+    info : dict
+        `classes`, `channels`, `views`, `intensity`, `repeat`, `fold`, and how it was trained.
+    """
+
+    encoders: tuple[Encoder, ...]
+    info: dict[str, Any]
+
+    @property
+    def classes(self) -> list[str]:
+        """In the order of the logits."""
+        return self.info["classes"]
+
+    def encoder(self, view: str) -> Encoder | None:
+        """The encoder of a view; None where the model has none."""
+        return next((encoder for encoder in self.encoders if encoder.seen.view == view), None)
+
+    @property
+    def whole(self) -> Encoder | None:
+        """The encoder that sees whole nuclei, as context or alone."""
+        return next((encoder for encoder in self.encoders if encoder.seen.view != DETAIL), None)
 
 
 def save_model(folder: str | Path, weights: dict[str, torch.Tensor], info: dict[str, Any]) -> None:
@@ -165,7 +202,7 @@ def save_model(folder: str | Path, weights: dict[str, torch.Tensor], info: dict[
     folder : path
         Of the model.
     weights : dict of str to Tensor
-        The network's `state_dict`, tensors of any shape (...,).
+        "{view}.{name}" of every tensor (...) of every network.
     info : dict
         As `Model.info`.
     """
@@ -198,9 +235,37 @@ def load_model(folder: str | Path) -> Model:
         weights = load_file(folder / "model.safetensors")
     except (OSError, ValueError, SafetensorError) as error:
         raise AinuError(f"{folder}: no readable model ({error})") from None
-    network = make_network(info["network"], len(info["channels"]), len(info["classes"]), tuple(info["shape"]), seed=0)
-    network.load_state_dict(weights)
-    network.requires_grad_(False)
-    if len(info["shape"]) == 2:
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Model(network.eval(), info)
+    return assembled(info, weights)
+
+
+def assembled(info: dict[str, Any], weights: Mapping[str, Tensor]) -> Model:
+    """The model that `model.json` describes.
+
+    Parameters
+    ----------
+    info : dict
+        As `Model.info`.
+    weights : mapping of str to Tensor
+        "{view}.{name}" of every tensor (...) of every network.
+
+    Returns
+    -------
+    Model
+    """
+    encoders = []
+    for view, own in info["views"].items():
+        shape = tuple(own["shape"])
+        network = make_network(own["network"], len(info["channels"]), len(info["classes"]), shape, seed=0)
+        network.load_state_dict(weights_of_view(weights, view))
+        network.requires_grad_(False)
+        if len(shape) == 2:
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        seen = Seen(view, shape, own["voxel_nm"], own["voxel_z_nm"])
+        encoders.append(Encoder(network.eval(), own["network"], seen, own["share"], info["intensity"]))
+    return Model(tuple(encoders), info)
+
+
+def weights_of_view(weights: Mapping[str, Tensor], view: str) -> dict[str, Tensor]:
+    """The tensors (...) of a view's network by their names there."""
+    start = f"{view}."
+    return {name.removeprefix(start): value for name, value in weights.items() if name.startswith(start)}

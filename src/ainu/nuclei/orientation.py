@@ -59,6 +59,13 @@ class Pose:
         c, s = np.float32(np.cos(self.angle_rad)), np.float32(np.sin(self.angle_rad))
         return u * c + v * s, v * c - u * s
 
+    def turned(self, position: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Positions (m, 2 or 3) from the centroid, nm, along the long axis and across it; z stays."""
+        if not self.angle_rad:
+            return position
+        plane = Pose(0.0, 0.0, self.angle_rad).relative(position[:, 0], position[:, 1])
+        return np.stack([*plane, *position.T[2:]], axis=1)
+
     def reach_nm(self, x: NDArray[Any], y: NDArray[Any]) -> float:
         """Half the edge, nm, of the square, centred and aligned like the pose, that holds all (n,) positions."""
         u, v = self.relative(x, y)

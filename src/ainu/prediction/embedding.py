@@ -8,27 +8,27 @@ activations, both by the same model), which is comparable between models (Mosche
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from ainu.folds.table import test_rows
 from ainu.hdf5 import new_file, write_array
 from ainu.images.dataset import Dataset
-from ainu.images.views import Indices, trained_views
+from ainu.images.views import Indices
 from ainu.networks.model import Model, features
-from ainu.prediction.ensemble import BATCH
+from ainu.prediction.ensemble import augmentation_of
+from ainu.prediction.pooling import pooled, views_of
 
 ANCHORS = 128
 """Nuclei to which all are compared."""
 
 
-@torch.inference_mode()
 def activations(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.float64]:
-    """Activations before the last layer of a model.
+    """Activations before the last layer of each view's network, pooled over its tiles, as large as the view's share.
 
     Parameters
     ----------
@@ -43,9 +43,13 @@ def activations(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.flo
     -------
     (n, d) float64
     """
-    views = trained_views(dataset, model.info)
-    parts = [features(model.network, views.batch(rows[start : start + BATCH])) for start in range(0, len(rows), BATCH)]
-    return torch.cat(parts).double().numpy()
+    augmentation = augmentation_of(model.info)
+    parts = [
+        encoder.share
+        * pooled(partial(features, encoder.network), views_of(encoder, dataset, augmentation), rows).numpy()
+        for encoder in model.encoders
+    ]
+    return np.concatenate(parts, axis=1)
 
 
 def relative_features(dataset: Dataset, folds: pd.DataFrame, models: Sequence[Model], seed: int) -> NDArray[np.float64]:

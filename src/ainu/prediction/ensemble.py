@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ainu.errors import AinuError
 from ainu.files import read_table
 from ainu.folds.table import read_folds, test_rows, training_rows
+from ainu.images.augmentation import Augmentation
 from ainu.images.dataset import Dataset, read
-from ainu.images.views import Indices, augmentation_of, trained_views, views_of
-from ainu.networks.model import Model, features, first_filters, load_model
+from ainu.images.views import Indices
+from ainu.networks.model import Model, first_filters, load_model
 from ainu.prediction.calibration import Calibration, CalibrationSet, calibrate
 from ainu.prediction.out_of_distribution import Reference
+from ainu.prediction.pooling import logits_by_view, pooled, views_of
 from ainu.prediction.table import pooled_truth, with_probabilities
+from ainu.typed import typed
 
-BATCH = 32
 UNLIKE, UNDECIDED = "unlike training", "undecided"
 """In the column `call`: out of distribution, and a prediction set without a single class."""
 
@@ -42,19 +46,24 @@ def check_match(model: Model, dataset: Dataset) -> None:
     AinuError
         They have other channels, voxels or canvas.
     """
-    shape = list(dataset.image.shape[2:])
-    for key, found in (
-        ("channels", list(dataset.channels)),
-        ("voxel_size_nm", dataset.voxel_size_nm),
-        ("shape", shape),
-    ):
-        if model.info[key] != found:
-            raise AinuError(f"the model was trained on {key} {model.info[key]}, the images have {found}")
+    if model.info["channels"] != list(dataset.channels):
+        raise AinuError(
+            f"the model was trained on channels {model.info['channels']}, the images have {list(dataset.channels)}"
+        )
+    if model.whole:
+        seen = model.whole.seen
+        wanted, found = (seen.shape, seen.voxel_nm), (dataset.image.shape[2:], dataset.voxel_size_nm)
+        if wanted != found:
+            raise AinuError(f"the model was trained on images of {_shown(*wanted)}, the images have {_shown(*found)}")
+
+
+def _shown(shape: Sequence[int], voxel_nm: float) -> str:
+    return f"{' x '.join(map(str, shape))} voxels of {voxel_nm:g} nm"
 
 
 @torch.inference_mode()
 def probabilities(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.float64]:
-    """Probability of each class for nuclei of a dataset; the mean over augmented copies if so set.
+    """Probability of each class for nuclei of a dataset; by mean logits of augmented copies if so set.
 
     Parameters
     ----------
@@ -70,17 +79,16 @@ def probabilities(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.f
     (n, k) float64
     """
     augmentation = augmentation_of(model.info)
-    views = views_of(dataset, model.info["network"], model.info["intensity"], augmentation.of_copies)
-    total = np.zeros((len(rows), len(model.classes)))
-    draws: list[np.random.Generator | None] = [None]
-    if augmentation.test_time:
-        draws = [np.random.default_rng([model.info["seed"], draw]) for draw in range(augmentation.test_time)]
-    for start in range(0, len(rows), BATCH):
-        part = slice(start, start + BATCH)
-        for rng in draws:
-            logits = model.network(views.batch(rows[part], rng))
-            total[part] += logits.double().softmax(1).numpy() / len(draws)
-    return total
+    copies: list[list[int] | None] = [[model.info["seed"], draw] for draw in range(augmentation.test_time)] or [None]
+    found = [
+        torch.stack([*logits_by_view(model, dataset, rows, augmentation, copy).values()]).sum(0) for copy in copies
+    ]
+    return torch.stack(found).mean(0).softmax(1).numpy()
+
+
+def augmentation_of(info: Mapping[str, Any]) -> Augmentation:
+    """How the training nuclei of a model were augmented, from its `model.json`."""
+    return typed(Augmentation, info["settings"]["augmentation"])
 
 
 @dataclass(frozen=True)
@@ -226,10 +234,10 @@ def calibration_set(predictions: pd.DataFrame, classes: Sequence[str]) -> Calibr
 def ood_features(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.float64]:
     """Features of nuclei in which nuclei out of distribution lie apart.
 
-    Mean and standard deviation, over the image, of the rectified response to each of the network's first filters. The
-    features before the last layer do not serve: they hold what distinguishes the classes and little else, so that
-    nuclei of another kind lie among the known ones (docs/prediction.md has the figures). They are used for networks
-    that read localizations, which have no such filters.
+    Mean and standard deviation of the rectified response to each of the first filters of every view's network, over
+    all that it is shown of the nucleus. The features before the last layer do not serve: they hold what distinguishes
+    the classes and little else, so that nuclei of another kind lie among the known ones (docs/prediction.md has the
+    figures).
 
     Parameters
     ----------
@@ -244,15 +252,18 @@ def ood_features(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.fl
     -------
     (n, d) float64
     """
-    views, filters = trained_views(dataset, model.info), first_filters(model.network)
-    parts = [views.batch(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH)]
-    if filters is None:
-        return torch.cat([features(model.network, part) for part in parts]).double().numpy()
-    filtered = model.network.get_submodule(filters.removesuffix(".weight"))
-    return torch.cat([_moments(filtered(part).relu()) for part in parts]).double().numpy()
+    parts = []
+    for encoder in model.encoders:
+        name = first_filters(encoder.network)
+        first = encoder.network.get_submodule(name.removesuffix(".weight")) if name else encoder.network
+        views = views_of(encoder, dataset, augmentation_of(model.info))
+        moments = pooled(partial(_moments, first), views, rows).numpy()
+        mean, square = np.split(moments, 2, axis=1)
+        parts += [mean, np.sqrt(np.maximum(square - mean**2, 0))]
+    return np.concatenate(parts, axis=1)
 
 
-def _moments(maps: Tensor) -> Tensor:
-    """(N, 2 d) mean and standard deviation of each of the (N, d, ...) maps."""
-    flat = maps.flatten(2)
-    return torch.cat([flat.mean(2), flat.std(2)], 1)
+def _moments(first: nn.Module, seen: Tensor) -> Tensor:
+    """(b, 2 d) mean and mean square of the rectified response of d filters to each of the (b, C, ...) inputs."""
+    flat = first(seen).relu().flatten(2).double() if seen.ndim > 2 else first(seen)[..., None].double()
+    return torch.cat([flat.mean(2), (flat**2).mean(2)], 1)

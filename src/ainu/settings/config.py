@@ -9,7 +9,7 @@ from ainu.attribution.settings import AttributionSettings
 from ainu.drift.settings import DriftSettings
 from ainu.evaluation.settings import AuditSettings
 from ainu.images.augmentation import Augmentation
-from ainu.images.settings import Render
+from ainu.images.settings import Render, ViewSettings
 from ainu.localizations.settings import IngestSettings
 from ainu.nuclei.settings import NucleiSettings
 from ainu.quality.settings import QualitySettings
@@ -59,7 +59,10 @@ class Experiment:
     ----------
     classes, channels : tuple of str
         In the order of the network's outputs, and of the channels of its images.
+    views : ViewSettings, optional
+        What networks see; None: the images of `render`, alone.
     render, network, intensity : str
+        `render` names the whole-nucleus images: those of the context where there are views.
     folds, repeats : int
     training : Recipe
     augmentation : Augmentation
@@ -75,6 +78,7 @@ class Experiment:
 
     classes: tuple[str, ...]
     channels: tuple[str, ...]
+    views: ViewSettings | None
     render: str
     network: str
     intensity: str
@@ -92,7 +96,7 @@ class Experiment:
     @property
     def design(self) -> Design:
         """What it says of its networks."""
-        own = (self.classes, self.network, self.intensity)
+        own = (self.classes, self.network, self.views, self.intensity)
         return Design(*own, self.training, self.augmentation, self.transfer)
 
 

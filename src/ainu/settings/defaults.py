@@ -7,6 +7,9 @@ from typing import Any
 
 from ainu.settings.schemas import Tree, child, schema_of
 
+MAY_BE_NULL = ("views", "detail", "context")
+"""Sections that a null switches off."""
+
 
 def with_defaults(given: Tree) -> Tree:
     """Every key: of an experiment by `defaults`, of `defaults` and the rest by the schema."""
@@ -14,11 +17,20 @@ def with_defaults(given: Tree) -> Tree:
     entries = given.get("experiments") or {}
     config = _filled({**given, "experiments": {}}, spec)
     base = config["defaults"] | {"init_from": None, "sweep": None, "study": None}
+    base |= _seen(base, given.get("defaults") or {})
     own = spec["properties"]["experiments"]["additionalProperties"]
-    config["experiments"] = {
-        name: _resolved_names(_with_own(_merged(base, entry or {}), own), config) for name, entry in entries.items()
-    }
+    for name, entry in entries.items():
+        experiment = _merged(base, entry or {})
+        experiment |= _seen(experiment, entry or {})
+        config["experiments"][name] = _resolved_names(_with_own(experiment, own), config)
     return config
+
+
+def _seen(experiment: Tree, given: Tree) -> Tree:
+    """`views` and `render` of an experiment, of which the one that is given last counts."""
+    if given.get("render") is not None and given.get("views") is None:
+        return {"views": None}
+    return {"render": None} if given.get("views") is not None and given.get("render") is None else {}
 
 
 def section(name: str, **changes: Any) -> Tree:
@@ -48,7 +60,7 @@ def _merged(base: Tree, over: Tree) -> Tree:
     merged = deepcopy(base)
     for key, value in over.items():
         section = isinstance(base.get(key), dict)
-        if not section:
+        if not section or (value is None and key in MAY_BE_NULL):
             merged[key] = deepcopy(value)
         elif value is not None:
             merged[key] = _merged(base[key], value)
@@ -57,7 +69,7 @@ def _merged(base: Tree, over: Tree) -> Tree:
 
 def _with_own(experiment: Tree, spec: Tree) -> Tree:
     """The sections that only an experiment has, filled where they are there at all."""
-    for name in ("sweep", "study"):
+    for name in ("views", "sweep", "study"):
         if isinstance(experiment[name], dict):
             experiment[name] = _filled(experiment[name], child(spec, name))
     return experiment
@@ -66,6 +78,29 @@ def _with_own(experiment: Tree, spec: Tree) -> Tree:
 def _resolved_names(experiment: Tree, config: Tree) -> Tree:
     if experiment["channels"] is None:
         experiment["channels"] = list(config.get("channels") or []) or None
-    if experiment["render"] is None and len(config["renders"]) == 1:
+    if experiment["views"] and not experiment["render"]:
+        experiment["render"], render = render_of_views(experiment["views"])
+        config["renders"].setdefault(experiment["render"], render)
+    elif experiment["render"] is None and len(config["renders"]) == 1:
         experiment["render"] = next(iter(config["renders"]))
     return experiment
+
+
+def render_of_views(views: Tree) -> tuple[str, Tree]:
+    """Name and settings of the render that makes the whole-nucleus images of an experiment with views.
+
+    Parameters
+    ----------
+    views : dict
+        Every key filled. Without a context, images are made as if it were the default one, to be looked at.
+
+    Returns
+    -------
+    str, dict
+    """
+    own = views["context"] or section("views")["context"]
+    flat = views["dimensions"] != 3
+    name = f"context{own['voxel_nm']:g}" + ("" if flat else f"-{own['voxel_z_nm']:g}-{own['depth_nm']:g}")
+    render = {"voxel_nm": own["voxel_nm"], "canvas_nm": "fitted", "kernel": "count", "dimensions": views["dimensions"]}
+    render |= {key: None if flat else own[key] for key in ("voxel_z_nm", "depth_nm")}
+    return name.replace(".", "_"), render | {"align": "none", "precision_nm": None}

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ainu.attribution.catalogue import SMOOTHED, methods_for
-from ainu.networks.catalogue import CATALOGUE, POINT_NETWORKS
+from ainu.networks.catalogue import CATALOGUE
 from ainu.settings.schemas import Tree, allowed_by, schema_of
+from ainu.settings.sections import uneven
 from ainu.settings.sweep import runs_of
 from ainu.settings.wording import joined, one_of, place_of, shown
 
@@ -25,9 +26,9 @@ def _mistakes_of(name: str, config: Tree, given: Tree) -> Iterator[str]:
         if channels and channel not in channels:
             yield f"{place_of(name, 'channels', given)}: {one_of(channel, channels)}"
     yield from _render_mistakes(name, config, given)
+    yield from _view_mistakes(name, config, given)
     yield from _augmentation_mistakes(name, config)
     yield from _attribution_mistakes(name, config)
-    yield from _audit_mistakes(name, config)
     yield from _init_mistakes(name, config["experiments"])
     yield from _weight_mistakes(name, config["experiments"])
     yield from _origin_mismatches(name, config)
@@ -45,22 +46,33 @@ def _render_mistakes(name: str, config: Tree, given: Tree) -> Iterator[str]:
         yield f"{place_of(name, 'render', given)}: {one_of(render, list(renders))}"
 
 
-def _augmentation_mistakes(name: str, config: Tree) -> Iterator[str]:
-    """What only localizations can be put through, and what only counts can be made of."""
-    experiment = config["experiments"][name]
-    augmentation, place = experiment["augmentation"], f"experiments.{name}.augmentation"
-    kernel = (config["renders"].get(experiment["render"]) or {}).get("kernel")
-    by_localization = augmentation["level"] == "localizations"
-    if by_localization and kernel == "gaussian":
-        yield (
-            f"{place}.level: found 'localizations' with a render of kernel 'gaussian'; "
-            "allowed: 'voxels', or a render of kernel 'count'"
-        )
-    if by_localization or experiment["network"] in POINT_NETWORKS:
+def _view_mistakes(name: str, config: Tree, given: Tree) -> Iterator[str]:
+    """Views beside a render, no view at all, crops that are no whole number of voxels."""
+    views, place = config["experiments"][name]["views"], place_of(name, "views", given)
+    own = given["experiments"][name] or {}
+    if own.get("views") and own.get("render"):
+        yield f"{place}: found beside render {own['render']!r}; allowed: one of the two"
+    if not views:
         return
-    for key in ("jitter", "drop_background"):
-        if augmentation[key]:
-            yield f"{place}.{key}: found {augmentation[key]} with level 'voxels'; allowed: 0, or level 'localizations'"
+    if views["detail"] is None and views["context"] is None:
+        yield f"{place}: found detail and context null; allowed: at least one of the two"
+    if views["detail"]:
+        yield from uneven(f"{place}.detail", views["detail"], "size_nm", "voxel_nm")
+        yield from uneven(f"{place}.detail", views["detail"], "depth_nm", "voxel_z_nm")
+    if views["context"]:
+        yield from uneven(f"{place}.context", views["context"], "depth_nm", "voxel_z_nm")
+
+
+def _augmentation_mistakes(name: str, config: Tree) -> Iterator[str]:
+    """What only localizations can be put through."""
+    experiment = config["experiments"][name]
+    kernel = (config["renders"].get(experiment["render"]) or {}).get("kernel")
+    for key in ("shift_nm", "thin", "jitter", "drop_background"):
+        if kernel == "gaussian" and experiment["augmentation"][key]:
+            yield (
+                f"experiments.{name}.augmentation.{key}: found {experiment['augmentation'][key]} with a render of kernel "
+                "'gaussian', whose images hold no localizations; allowed: 0"
+            )
 
 
 def _attribution_mistakes(name: str, config: Tree) -> Iterator[str]:
@@ -82,17 +94,6 @@ def _attribution_mistakes(name: str, config: Tree) -> Iterator[str]:
     channels = experiment["channels"] or config.get("channels") or []
     if (channel := own["nucleoli"]["channel"]) is not None and channel not in channels:
         yield f"{place}.nucleoli.channel: {one_of(channel, channels)}, or null"
-
-
-def _audit_mistakes(name: str, config: Tree) -> Iterator[str]:
-    """A network that reads localizations sees no outlines."""
-    experiment = config["experiments"][name]
-    audit = experiment["audit"]
-    if audit["network"] is None and experiment["network"] in POINT_NETWORKS and "outline" in (audit["networks"] or []):
-        yield (
-            f"experiments.{name}.audit.networks: found 'outline' with network {experiment['network']!r}, which reads "
-            "localizations; allowed: an audit.network that reads images, or no 'outline'"
-        )
 
 
 def _init_mistakes(name: str, experiments: Tree) -> Iterator[str]:

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 from ainu.errors import AinuError
-from ainu.networks.catalogue import POINT_NETWORKS
 from ainu.prediction.bundle import fitting_render, listed_files, read_info, verify
 from ainu.settings.config import Experiment
 from ainu.settings.plan_experiments import ExperimentPlan
@@ -22,27 +21,18 @@ class Predictor:
     Attributes
     ----------
     classes, channels : tuple of str
-    render, network : str
-    augmentation_level : str
-        "voxels" or "localizations".
+    render : str
+        Of the whole-nucleus images.
     """
 
     classes: tuple[str, ...]
     channels: tuple[str, ...]
     render: str
-    network: str
-    augmentation_level: str
 
     @classmethod
     def of(cls, experiment: Experiment) -> Predictor:
         """An experiment of this run."""
-        return cls(
-            experiment.classes,
-            experiment.channels,
-            experiment.render,
-            experiment.network,
-            experiment.augmentation.level,
-        )
+        return cls(experiment.classes, experiment.channels, experiment.render)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +56,7 @@ class PredictionPlan(ExperimentPlan):
         found = {name: Predictor.of(own) for name, own in self.config.experiments.items()}
         renders = plain(self.config.renders)
         for name, info in self.bundles.items():
-            level = info["augmentation"]["level"]
-            found[name] = Predictor(
-                tuple(info["classes"]),
-                tuple(info["channels"]),
-                str(fitting_render(info, renders)),
-                info["network"],
-                level,
-            )
+            found[name] = Predictor(tuple(info["classes"]), tuple(info["channels"]), str(fitting_render(info, renders)))
         return found
 
     @property
@@ -155,11 +138,10 @@ class PredictionPlan(ExperimentPlan):
         return [own] if own in self.new_predictions() else []
 
     def dataset_files(self, predictor: str, samples: Sequence[str]) -> dict[str, list[str]]:
-        """Files that a dataset is put together from: voxels and, where its networks read localizations, these."""
-        own = self.predictors[predictor]
-        stages = {"voxels": f"voxels/{own.render}"}
-        if own.network in POINT_NETWORKS or own.augmentation_level == "localizations":
-            stages |= {"raw": "localizations", "drift": "drift", "quality": "quality", "nuclei": "nuclei"}
+        """Files that a dataset is put together from: images and, unless these are densities, localizations."""
+        render = self.predictors[predictor].render
+        counted = self.config.renders[render].kernel == "count"
+        stages = {"voxels": f"voxels/{render}"} | ({"grids": "voxels/views"} if counted else {})
         return {name: self.shard_files(stage, samples) for name, stage in stages.items()}
 
 

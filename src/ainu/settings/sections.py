@@ -43,14 +43,29 @@ def _reversed(low: Any, high: Any) -> bool:
 def _uneven_canvases(renders: Tree) -> Iterator[str]:
     for name, render in renders.items():
         if render["canvas_nm"] != "fitted":
-            yield from _uneven(f"renders.{name}", render, "canvas_nm", "voxel_nm")
-        yield from _uneven(f"renders.{name}", render, "depth_nm", "voxel_z_nm")
+            yield from uneven(f"renders.{name}", render, "canvas_nm", "voxel_nm")
+        yield from uneven(f"renders.{name}", render, "depth_nm", "voxel_z_nm")
         for key in ("voxel_z_nm", "depth_nm"):
             if render["dimensions"] == 3 and render[key] is None:
                 yield f"renders.{name}.{key}: missing; needed with dimensions: 3: a number of nm"
 
 
-def _uneven(place: str, render: Tree, whole: str, part: str) -> Iterator[str]:
+def uneven(place: str, render: Tree, whole: str, part: str) -> Iterator[str]:
+    """A size that is no whole multiple of its part.
+
+    Parameters
+    ----------
+    place : str
+        Where the two stand in the config.
+    render : dict
+        Holds them.
+    whole, part : str
+        Their keys.
+
+    Yields
+    ------
+    str
+    """
     size, voxel = render[whole], render[part]
     if voxel and size and (size < voxel or not math.isclose(size / voxel, round(size / voxel))):
         nearest = max(1, round(size / voxel)) * voxel

@@ -14,8 +14,8 @@ Tree = dict[str, Any]
 def expand(experiments: Mapping[str, Any]) -> dict[str, Any]:
     """The experiments with the runs of those that have a `sweep`, each run after its experiment.
 
-    `sweep: {over: {network: [a, b], training.epochs: [10, 20]}}` of experiment `x` stands for the runs
-    `x--network-a--epochs-10`, `x--network-a--epochs-20` and so on. What is not a sweep stays as it is, for the schema
+    `sweep: {over: {network: [a, b], training.steps: [10, 20]}}` of experiment `x` stands for the runs
+    `x--network-a--steps-10`, `x--network-a--steps-20` and so on. What is not a sweep stays as it is, for the schema
     to judge.
 
     Parameters

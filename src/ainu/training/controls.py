@@ -17,7 +17,7 @@ from ainu.files import write_table
 from ainu.images.dataset import Dataset, voxel_centres
 from ainu.images.thinning import equal_counts
 from ainu.nuclei.table import read_nuclei
-from ainu.training.cross_validation import CrossValidation
+from ainu.training.cross_validation import RESUME, CrossValidation, forget
 from ainu.training.held_out import predict_held_out
 from ainu.training.recipe import Design
 
@@ -67,11 +67,11 @@ def outlines(dataset: Dataset, masks: Mapping[str, str | Path]) -> Dataset:
 
 
 def control_design(design: Design, control: str) -> Design:
-    """How a control network is trained: as the experiment's, but outlines hold no localizations to move or drop."""
+    """How a control network is trained: as the experiment's, but outlines are seen whole, without localizations."""
     if control != OUTLINE:
         return design
-    changes = replace(design.augmentation, level="voxels", thin=0.0, jitter=0.0, drop_background=0.0)
-    return replace(design, augmentation=changes)
+    changes = replace(design.augmentation, thin=0.0, jitter=0.0, drop_background=0.0)
+    return replace(design, views=None, augmentation=changes)
 
 
 def train_controls(
@@ -101,7 +101,7 @@ def train_controls(
     """
     parts, resumes = [], []
     for control in controls:
-        resumes.append(Path(output).with_suffix(f".{control}.resume.pt"))
+        resumes.append(Path(output).with_suffix(f".{control}.{RESUME}"))
         own = replace(
             validation,
             dataset=control_dataset(validation.dataset, control, masks, validation.seed),
@@ -112,4 +112,4 @@ def train_controls(
         parts.append(table.assign(control=control))
     write_table(output, pd.concat(parts, ignore_index=True))
     for resume in resumes:
-        resume.unlink(missing_ok=True)
+        forget(resume)

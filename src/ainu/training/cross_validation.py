@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,25 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ainu.files import write_json, write_table
 from ainu.folds.partition import split_validation
 from ainu.folds.table import read_folds, test_rows, training_rows
-from ainu.images.augmentation import Augmentation
 from ainu.images.dataset import Dataset, read
-from ainu.images.views import Indices, views_of
+from ainu.images.views import Indices, view_of
 from ainu.networks.model import make_network, save_model
+from ainu.networks.seen import CONTEXT, IMAGE, Seen
+from ainu.prediction.pooling import logits_of
 from ainu.training.checkpoint import ResumeFile
 from ainu.training.loop import Trained, choose_device, make_deterministic, nondeterminism, train
 from ainu.training.recipe import Design
+from ainu.training.shares import fit_shares, halves
 from ainu.training.transfer import initialise
 from ainu.typed import typed
+
+RESUME = "resume"
+"""Under this name trainings are kept that are under way."""
 
 
 @dataclass(frozen=True)
@@ -129,91 +135,202 @@ class Fit:
     repeat: int = 0
     fold: int = 0
 
-    def run(self, resume: str | Path | None = None) -> tuple[Trained, dict[str, Any]]:
-        """Train the network.
+    def run(self, resume: str | Path | None = None) -> tuple[dict[str, Trained], dict[str, Any]]:
+        """Train the network of every view, and find how much each one's logits count.
 
         Parameters
         ----------
         resume : path, optional
-            Training goes on from this file, and keeps it up to date.
+            Training goes on from files of this name with the view in it, and keeps them up to date.
 
         Returns
         -------
-        Trained
-            The weights with their history.
+        dict of str to Trained
+            By view: the weights with their history.
         dict
             What `model.json` says of them.
         """
         make_deterministic(self.threads)
-        design, dataset = self.design, self.dataset
-        device = choose_device(design.training.device)
-        validation = self.validation()
-        network, source = self.start()
-        inputs = views_of(dataset, design.network, design.intensity, self.augmentation())
-        info = self.info(network, validation) | {"initial": source, "device": device.type}
-        made_for = flat(info) | {"nuclei": digest_of(dataset, self.rows)}
+        validation, seen = self.validation(), self.seen()
         with nondeterminism() as warned:
-            trained = train(
-                network,
-                inputs,
-                dataset.codes(design.classes),
-                self.rows[~validation],
-                self.rows[validation],
-                design.training,
-                device,
-                seed=self.seed,
-                transfer=design.transfer,
-                resume=ResumeFile(Path(resume), made_for) if resume else None,
-            )
-        found = {"epoch": trained.epoch, "precision": trained.precision, "not_deterministic": warned}
-        return trained, info | found
+            found = {own.view: self.train_view(own, self.rows, validation, resume) for own in seen}
+            shares = self.shares(seen, resume)
+        info = self.info(validation)
+        info["views"] = {own.view: self.view_info(own, *found[own.view], shares[own.view]) for own in seen}
+        return {view: trained for view, (trained, _) in found.items()}, info | {"not_deterministic": warned}
 
-    def augmentation(self) -> Augmentation:
-        """How nuclei are changed in training.
+    def seen(self) -> list[Seen]:
+        """What the network of each view sees."""
+        dataset, views = self.dataset, self.design.views
+        whole = (dataset.image.shape[2:], dataset.voxel_size_nm, dataset.voxel_z_nm)
+        if views is None:
+            return [Seen(IMAGE, *whole)]
+        parts = [views.detail.seen(views.dimensions)] if views.detail else []
+        return [*parts, Seen(CONTEXT, *whole)] if views.context else parts
 
-        Where the filters do not move, neither does what their batch normalisation knows, nuclei as they are: images
-        smoothed by turning would not match it.
+    def architecture(self, seen: Seen) -> str:
+        """Name of the network of a view."""
+        own = getattr(self.design.views, seen.view, None)
+        return (own.network if own else None) or self.design.network
+
+    def train_view(
+        self,
+        seen: Seen,
+        rows: Indices,
+        validation: NDArray[np.bool_],
+        resume: str | Path | None = None,
+        *,
+        part: str = "",
+        steps: int | None = None,
+    ) -> tuple[Trained, dict[str, Any] | None]:
+        """Train the network of a view on some nuclei.
+
+        Parameters
+        ----------
+        seen : Seen
+            The view.
+        rows : (n,) int
+            Nuclei to train on, those included by which the best step is chosen.
+        validation : (n,) bool
+            Which of them these are.
+        resume : path, optional
+            As for `run`.
+        part : str
+            Tells trainings of the same view apart.
+        steps : int, optional
+            Instead of the recipe's.
 
         Returns
         -------
-        Augmentation
+        Trained
+        dict, optional
+            Where the initial weights come from.
         """
-        asked = self.design.augmentation
-        return asked.of_copies if self.design.transfer.mode == "frozen" else asked
+        design, dataset = self.design, self.dataset
+        device = choose_device(design.training.device)
+        network, source = self.start(seen)
+        recipe = replace(design.training, steps=steps or design.training.steps)
+        made_for = flat(self.info(validation) | {"initial": source, "device": device.type})
+        made_for |= {"seen": str(seen), "part": part, "steps": recipe.steps, "nuclei": digest_of(dataset, rows)}
+        path = Path(f"{resume}.{seen.view}{part}.pt") if resume else None
+        trained = train(
+            network,
+            view_of(dataset, seen, design.intensity, design.augmentation),
+            dataset.codes(design.classes),
+            rows[~validation],
+            rows[validation],
+            recipe,
+            device,
+            seed=own_seed(self.seed, *seen.view.encode(), *part.encode()),
+            transfer=design.transfer,
+            resume=ResumeFile(path, made_for) if path else None,
+        )
+        return trained, source
+
+    def shares(self, seen: Sequence[Seen], resume: str | Path | None = None) -> dict[str, float]:
+        """How much the logits of each view count, by networks trained on either half of the training nuclei.
+
+        Parameters
+        ----------
+        seen : sequence of Seen
+            The views.
+        resume : path, optional
+            As for `run`.
+
+        Returns
+        -------
+        dict of str to float
+            All 1 where there is one view, or a class has too few nuclei.
+        """
+        parts = halves(self.dataset, self.rows, self.seed) if len(seen) > 1 else []
+        if not parts:
+            return {own.view: 1.0 for own in seen}
+        logits: dict[str, list[NDArray[np.float64]]] = {own.view: [] for own in seen}
+        for number, (own, other) in enumerate(zip(parts, parts[::-1], strict=True)):
+            none, steps = np.zeros(len(own), bool), max(1, self.design.training.steps // 2)
+            for view in seen:
+                trained, _ = self.train_view(view, own, none, resume, part=f"-half{number}", steps=steps)
+                network, _ = self.start(view)
+                network.load_state_dict(trained.weights)
+                inputs = view_of(self.dataset, view, self.design.intensity, self.design.augmentation)
+                logits[view.view].append(logits_of(network, inputs, other).numpy())
+        labels = self.dataset.codes(self.design.classes)[np.concatenate(parts[::-1])]
+        return fit_shares({view: np.concatenate(values) for view, values in logits.items()}, labels)
 
     def validation(self) -> NDArray[np.bool_]:
-        """(n,) which of the rows are held back to choose the best epoch."""
+        """(n,) which of the rows are held back to choose the best step."""
         fraction = self.design.training.validation_fraction
         return split_validation(self.dataset.table.iloc[self.rows], fraction=fraction, seed=self.seed)
 
-    def start(self) -> tuple[torch.nn.Module, dict[str, Any] | None]:
-        """The network with its initial weights, and where these come from (None: random)."""
+    def start(self, seen: Seen) -> tuple[torch.nn.Module, dict[str, Any] | None]:
+        """The network of a view with its initial weights, and where these come from (None: random)."""
         design, channels = self.design, self.dataset.channels
-        shape = self.dataset.image.shape[2:]
-        network = make_network(design.network, len(channels), len(design.classes), shape, self.seed)
-        source = initialise(network, design.transfer, self.initial, set(self.held_out), self.fold, channels)
+        made = (len(channels), len(design.classes), seen.shape, self.seed)
+        network = make_network(self.architecture(seen), *made)
+        held_out = set(self.held_out)
+        source = initialise(network, seen.view, design.transfer, self.initial, held_out, self.fold, channels)
         return network, source
 
-    def info(self, network: torch.nn.Module, validation: NDArray[np.bool_]) -> dict[str, Any]:
-        """What `model.json` says of the network before it is trained; `validation` (n,) as `validation()` gives it."""
+    def view_info(self, seen: Seen, trained: Trained, source: dict[str, Any] | None, share: float) -> dict[str, Any]:
+        """What `model.json` says of the network of a view.
+
+        Parameters
+        ----------
+        seen : Seen
+            The view.
+        trained : Trained
+            What came out of its training.
+        source : dict, optional
+            Where its initial weights come from.
+        share : float
+            How much its logits count.
+
+        Returns
+        -------
+        dict
+        """
+        return {
+            "network": self.architecture(seen),
+            "shape": list(seen.shape),
+            "voxel_nm": seen.voxel_nm,
+            "voxel_z_nm": seen.voxel_z_nm,
+            "parameters": parameters_of(trained.weights),
+            "share": share,
+            "step": trained.step,
+            "precision": trained.precision,
+            "initial": source,
+        }
+
+    def info(self, validation: NDArray[np.bool_]) -> dict[str, Any]:
+        """What `model.json` says of the networks before they are trained; `validation` (n,) as for `train_view`."""
         design, replicates = self.design, self.dataset.replicate[self.rows]
+        chosen = replicates[validation] if len(validation) == len(replicates) else replicates[:0]
         return {
             "classes": list(design.classes),
             "channels": list(self.dataset.channels),
-            "shape": list(self.dataset.image.shape[2:]),
-            "voxel_size_nm": self.dataset.voxel_size_nm,
-            "network": design.network,
-            "parameters": sum(values.numel() for values in network.parameters()),
+            "canvas_nm": self.dataset.image.shape[-1] * self.dataset.voxel_size_nm,
             "intensity": design.intensity,
             "repeat": self.repeat,
             "fold": self.fold,
             "seed": self.seed,
             "threads": self.threads,
+            "device": choose_device(design.training.device).type,
             "settings": {name: asdict(getattr(design, name)) for name in ("training", "augmentation", "transfer")},
             "training_replicates": sorted(set(replicates.tolist())),
-            "validation_replicates": sorted(set(replicates[validation].tolist())),
+            "validation_replicates": sorted(set(chosen.tolist())),
             "versions": {name: version(name) for name in ("torch", "monai", "numpy")},
         }
+
+
+def parameters_of(weights: Mapping[str, Tensor]) -> int:
+    """Number of values (...) that are trained, not counting what batch normalisation has seen."""
+    seen = ("running_mean", "running_var", "num_batches_tracked")
+    return sum(values.numel() for name, values in weights.items() if not name.endswith(seen))
+
+
+def named_weights(trained: Mapping[str, Trained]) -> dict[str, Tensor]:
+    """The weights (...) of all views' networks in one, as `model.safetensors` holds them."""
+    return {f"{view}.{name}": value for view, own in trained.items() for name, value in own.weights.items()}
 
 
 def rows_of(dataset: Dataset, nuclei: Any) -> Indices:
@@ -240,25 +357,36 @@ def digest_of(dataset: Dataset, rows: Indices) -> str:
     digest = hashlib.sha256("\n".join([*dataset.nucleus[rows], *dataset.label[rows]]).encode())
     for row in rows:
         digest.update(np.ascontiguousarray(dataset.image[row]))
+        if dataset.points is not None:
+            own = dataset.points.of(int(row))
+            digest.update(np.ascontiguousarray(own.position))
+            digest.update(np.ascontiguousarray(own.channel))
     return digest.hexdigest()
 
 
 def train_fold(fit: Fit, folder: str | Path, speed: str | Path) -> None:
-    """Train a network and write `model.safetensors`, `model.json` and `history.tsv` into a folder.
+    """Train the networks of a fold and write `model.safetensors`, `model.json` and `history.tsv` into a folder.
 
-    While it trains, `resume.pt` lies there too. `speed` is JSON of its own, since it is never the same twice:
-    `seconds_per_epoch`, the median over the epochs of this attempt (None if it had none left).
+    While they train, `resume.*.pt` lie there too. `speed` is JSON of its own, since it is never the same twice:
+    `seconds_per_step`, over the steps of this attempt (None if it had none left), all views together.
 
     Parameters
     ----------
     fit : Fit
-        The network.
+        The networks.
     folder, speed : path
-        Where the model, and how long an epoch took, are written.
+        Where the model, and how long a step took, are written.
     """
     folder = Path(folder)
-    trained, info = fit.run(folder / "resume.pt")
-    write_table(folder / "history.tsv", trained.history)
-    write_json(speed, {"seconds_per_epoch": float(np.median(trained.seconds)) if trained.seconds else None})
-    save_model(folder, trained.weights, info)
-    (folder / "resume.pt").unlink(missing_ok=True)
+    trained, info = fit.run(folder / RESUME)
+    write_table(folder / "history.tsv", pd.concat([own.history.assign(view=view) for view, own in trained.items()]))
+    seconds = [own.seconds for own in trained.values()]
+    write_json(speed, {"seconds_per_step": None if None in seconds else float(sum(filter(None, seconds)))})
+    save_model(folder, named_weights(trained), info)
+    forget(folder / RESUME)
+
+
+def forget(resume: str | Path) -> None:
+    """Remove what trainings kept to go on from, under this name."""
+    for path in Path(resume).parent.glob(f"{Path(resume).name}.*.pt"):
+        path.unlink()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from ainu.networks.model import Model
+from ainu.networks.model import assembled
 from ainu.prediction.ensemble import probabilities
 from ainu.prediction.table import with_probabilities
-from ainu.training.cross_validation import Fit, rows_of
+from ainu.training.cross_validation import Fit, named_weights, rows_of
 
 
 def predict_held_out(fit: Fit, rows: pd.DataFrame, resume: str | Path | None = None) -> pd.DataFrame:
@@ -30,8 +30,6 @@ def predict_held_out(fit: Fit, rows: pd.DataFrame, resume: str | Path | None = N
         The rows with `predicted` and a column `p_{class}` per class.
     """
     trained, info = fit.run(resume)
-    network, _ = fit.start()
-    network.load_state_dict(trained.weights)
-    model = Model(network.requires_grad_(False).eval(), info)
+    model = assembled(info, named_weights(trained))
     places = rows_of(fit.dataset, rows["nucleus"])
     return with_probabilities(rows, probabilities(model, fit.dataset, places), model.classes)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ainu.files import write_table
 from ainu.folds.assign import assign_folds
-from ainu.training.cross_validation import CrossValidation, Fit
+from ainu.training.cross_validation import RESUME, CrossValidation, Fit, forget
 from ainu.training.held_out import predict_held_out
 
 
@@ -33,7 +33,7 @@ def train_inner_fold(fit: Fit, inner: int, inner_folds: int, output: str | Path)
     own = within.fit(0, inner)
     own = replace(own, held_out=frozenset(own.held_out | fit.held_out))
     path = Path(output)
-    resume = path.with_suffix(".resume.pt")
+    resume = path.with_suffix(f".{RESUME}")
     found = predict_held_out(own, within.held_out(0, inner), resume)
     write_table(path, found.assign(outer_repeat=fit.repeat, outer_fold=fit.fold))
-    resume.unlink(missing_ok=True)
+    forget(resume)

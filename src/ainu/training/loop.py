@@ -22,8 +22,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ainu.images.views import Indices, Views
+from ainu.prediction.pooling import logits_of
 from ainu.training.batch_norm import prepare, recalibrate
 from ainu.training.checkpoint import ResumeFile, stopping
+from ainu.training.draws import Draws
 from ainu.training.precision import arithmetic, mixed
 from ainu.training.recipe import Recipe, Transfer
 from ainu.training.transfer import parameter_groups
@@ -34,6 +36,12 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "sgd": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
 }
 """The one-cycle schedule moves the momentum with the rate, between 0.85 and 0.95."""
+CHECKS = 20
+"""How often weights are judged in all steps."""
+CALIBRATION_BATCHES = 8
+"""Batches from which batch normalisation takes its statistics before weights are judged."""
+SAVE_SECONDS = 45.0
+"""How often the resume file is renewed."""
 AHEAD_BYTES = 4 * 2**20
 """Small batches are made ahead until they fill so much."""
 
@@ -54,22 +62,22 @@ class Trained:
     Attributes
     ----------
     weights : dict of str to Tensor
-        Of the chosen epoch, on the CPU.
-    epoch : int
-        Which one that was, from 1.
+        Of the chosen check, on the CPU.
+    step : int
+        After how many steps that was.
     history : DataFrame
-        One row per epoch.
+        One row per check.
     precision : str
         "float32" or "bfloat16" (mixed).
-    seconds : list of float
-        Time of each epoch of this process, not of those that a resumed training brought along.
+    seconds : float, optional
+        Time of a step of this process; None where it took none.
     """
 
     weights: dict[str, Tensor]
-    epoch: int
+    step: int
     history: pd.DataFrame
     precision: str
-    seconds: list[float]
+    seconds: float | None
 
 
 def make_deterministic(threads: int) -> None:
@@ -121,7 +129,7 @@ def train(
     transfer: Transfer,
     resume: ResumeFile | None = None,
 ) -> Trained:
-    """Train a network; keep the weights of the epoch with the lowest validation loss.
+    """Train a network; keep the weights of the check with the lowest validation loss.
 
     Parameters
     ----------
@@ -132,18 +140,18 @@ def train(
     labels : (N,) int64
         Index of the class of each.
     rows, held_back : (n,) int
-        Nuclei to train on, and those that decide when to stop; where there are none of these, the last epoch is kept.
+        Nuclei to train on, and those that decide when to stop; where there are none of these, the last step is kept.
     recipe : Recipe
         How to train.
     device : torch.device
         Where to.
     seed : int
-        Order of images, augmentation and dropout of every batch follow from it.
+        What each step draws follows from it.
     transfer : Transfer
         Which weights move, and how fast.
     resume : ResumeFile, optional
-        Written every epoch, and before SIGTERM or SIGUSR1 ends the process (status 143 or 138); where there is one
-        that fits, training goes on from it and gives the same weights as if it had never stopped.
+        Written every minute, at the end, and before SIGTERM or SIGUSR1 ends the process (status 143 or 138); where
+        there is one that fits, training goes on from it and gives the same weights as if it had never stopped.
 
     Returns
     -------
@@ -157,23 +165,25 @@ def train(
     run = Run(network.to(device), inputs, labels, rows, recipe, device, seed, transfer)
     if resume and (state := resume.load()):
         run.restore(state)
-    bar = tqdm(total=recipe.epochs, initial=run.epoch, desc="train", unit="epoch", file=sys.stderr, mininterval=2)
+    begun, started, saved = run.step, time.perf_counter(), time.monotonic()
+    bar = tqdm(total=recipe.steps, initial=run.step, desc="train", unit="step", file=sys.stderr, mininterval=2)
     with stopping() as stop, bar:
-        seconds = []
         while not run.over:
-            started = time.perf_counter()
             for batch in run.batches():
-                run.step(batch)
+                run.descend(batch)
+                bar.update()
                 if stop.signal:
                     if resume:
                         resume.save(run.state())
                     raise SystemExit(128 + stop.signal)
-            run.close_epoch(held_back)
-            seconds.append(time.perf_counter() - started)
-            bar.update()
-            if resume:
-                resume.save(run.state())
-    return Trained(run.best_weights, run.best_epoch, pd.DataFrame(run.history), run.precision, seconds)
+                if resume and time.monotonic() - saved > SAVE_SECONDS:
+                    resume.save(run.state())
+                    saved = time.monotonic()
+            run.check(held_back)
+    seconds = (time.perf_counter() - started) / (run.step - begun) if run.step > begun else None
+    if resume and run.step > begun:
+        resume.save(run.state())
+    return Trained(run.best_weights, run.best_step, pd.DataFrame(run.history), run.precision, seconds)
 
 
 class Run:
@@ -190,38 +200,32 @@ class Run:
         seed: int,
         transfer: Transfer,
     ) -> None:
-        self.network, self.inputs, self.rows, self.recipe, self.device = network, inputs, rows, recipe, device
-        self.seed = seed
+        self.network, self.inputs, self.recipe, self.device, self.seed = network, inputs, recipe, device, seed
+        self.draws = Draws.of(rows, labels, seed, balanced=recipe.class_weights)
         self.labels = torch.as_tensor(labels, device=device)
         self.average = copy.deepcopy(network) if recipe.ema else None
         groups = parameter_groups(network, recipe.learning_rate, transfer)
         self.moving = [values for group in groups for values in group["params"]]
         self.optimizer = OPTIMIZERS[recipe.optimizer](groups, weight_decay=recipe.weight_decay, fused=True)
         rates = [group["lr"] for group in groups]
-        steps = recipe.epochs * len(self.batches_of(0))
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, rates, total_steps=steps)
-        weights = class_weights(self.labels[torch.as_tensor(rows, device=device)]) if recipe.class_weights else None
-        self.loss = nn.CrossEntropyLoss(weights, label_smoothing=recipe.label_smoothing)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, rates, total_steps=recipe.steps)
+        self.loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.precision = arithmetic(recipe.precision, network, device)
         self.forward = faster(network, recipe, device)
+        self.every = max(1, recipe.steps // CHECKS)
         prepare(network)
-        self.epoch, self.batch, self.losses = 0, 0, list[Tensor]()
+        self.step, self.losses = 0, list[Tensor]()
         self.history: list[dict[str, float]] = []
-        self.best_epoch, self.best_weights = 0, dict[str, Tensor]()
+        self.best_step, self.best_weights = 0, dict[str, Tensor]()
 
     @property
     def over(self) -> bool:
-        """Whether all epochs are done, or too many have passed without a better one."""
-        patience_lost = self.best_epoch > 0 and self.epoch - self.best_epoch >= self.recipe.patience
-        return self.epoch >= self.recipe.epochs or patience_lost
-
-    def batches_of(self, epoch: int) -> list[Indices]:
-        """Shuffled batches, (n,) rows each, of nearly equal size (a batch of one would break batch normalisation)."""
-        order = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
-        return np.array_split(order, math.ceil(len(order) / self.recipe.batch_size))
+        """Whether all steps are done, or too many checks have passed without a better one."""
+        patience_lost = self.best_step > 0 and self.step - self.best_step >= self.recipe.patience * self.every
+        return self.step >= self.recipe.steps or patience_lost
 
     def batches(self) -> Iterator[Batch]:
-        """Those of the present epoch that are still to come, small ones made several at once.
+        """Those up to the next check, small ones made several at once.
 
         After a step the processor's caches hold nothing of what makes a batch; alone, a small one takes twice as long.
 
@@ -229,21 +233,22 @@ class Run:
         ------
         Batch
         """
-        left = list(enumerate(self.batches_of(self.epoch)))[self.batch :]
+        left = list(range(self.step, min(self.recipe.steps, (self.step // self.every + 1) * self.every)))
         ahead = 1
         while left:
-            made = [self.make(rows, number) for number, rows in left[:ahead]]
+            made = [self.make(step) for step in left[:ahead]]
             left = left[ahead:]
             ahead = max(1, AHEAD_BYTES // made[0].seen.nbytes)
             yield from made
 
-    def make(self, rows: Indices, number: int) -> Batch:
-        """Batch `number` of the epoch, of nuclei `rows` (n,): seed, epoch and number decide all randomness."""
-        rng = np.random.default_rng([self.seed, self.epoch, number])
-        seed = int(rng.integers(2**62))
-        return Batch(seed, self.inputs.batch(rows, rng), self.labels[torch.as_tensor(rows, device=self.device)])
+    def make(self, step: int) -> Batch:
+        """The batch of a step: what each slot of it shows follows from seed, step and slot alone."""
+        rows = self.draws.of_step(step, self.recipe.batch_size)
+        rngs = [np.random.default_rng([self.seed, step, slot]) for slot in range(len(rows))]
+        seed = int(np.random.default_rng([self.seed, step]).integers(2**62))
+        return Batch(seed, self.inputs.batch(rows, rngs), self.labels[torch.as_tensor(rows, device=self.device)])
 
-    def step(self, batch: Batch) -> None:
+    def descend(self, batch: Batch) -> None:
         """One step down the gradient."""
         seed_dropout(batch.seed, self.device)
         if not self.network.training:
@@ -258,37 +263,37 @@ class Run:
         if self.average:
             follow(self.average, self.network, self.recipe.ema)
         self.losses.append(loss.detach())
-        self.batch += 1
+        self.step += 1
 
-    def close_epoch(self, held_back: Indices) -> None:
-        """Judge the epoch by nuclei `held_back` (n,), and keep its weights if they are the best so far."""
+    def check(self, held_back: Indices) -> None:
+        """Judge the weights by nuclei `held_back` (n,), and keep them if they are the best so far."""
         judged = self.average or self.network
         row = {
-            "epoch": self.epoch + 1,
+            "step": self.step,
             "learning_rate": self.optimizer.param_groups[-1]["lr"],
             "train_loss": float(torch.stack(self.losses).mean()),
         }
-        self.epoch, self.batch, self.losses = self.epoch + 1, 0, []
+        self.losses = []
         if len(held_back) or self.over:
-            recalibrate(judged, seen_by(self.inputs, self.rows, self.recipe.batch_size, self.device))
+            recalibrate(judged, (self.make(step).seen.to(self.device) for step in range(CALIBRATION_BATCHES)))
         self.history.append(row | self.validate(judged, held_back))
-        losses = [past["validation_loss"] for past in self.history]
-        if not len(held_back):
-            if self.over:
-                self.best_epoch, self.best_weights = self.epoch, snapshot(judged)
-        elif not self.best_epoch or losses[-1] < losses[self.best_epoch - 1]:
-            self.best_epoch, self.best_weights = self.epoch, snapshot(judged)
+        best = min((past["validation_loss"] for past in self.history[:-1]), default=math.inf)
+        if self.over if not len(held_back) else self.history[-1]["validation_loss"] < best:
+            self.best_step, self.best_weights = self.step, snapshot(judged)
 
     def validate(self, network: nn.Module, held_back: Indices) -> dict[str, float]:
         """Loss and balanced accuracy on nuclei `held_back` (n,) that are not trained on; NaN where there are none."""
         if not len(held_back):
             return {"validation_loss": math.nan, "validation_balanced_accuracy": math.nan}
-        logits = logits_of(network, self.inputs, held_back, self.recipe.batch_size, self.device)
-        labels = self.labels[torch.as_tensor(held_back, device=self.device)]
+        logits = logits_of(network, self.inputs, held_back, self.device).float()
+        labels = self.labels[torch.as_tensor(held_back, device=self.device)].cpu()
+        counts = torch.bincount(labels, minlength=logits.shape[1]).clamp_min(1)
+        weights = (1 / counts)[labels] if self.recipe.class_weights else torch.ones(len(labels))
+        losses = nn.functional.cross_entropy(logits, labels, reduction="none")
         right = logits.argmax(1) == labels
         recalls = [right[labels == code].float().mean() for code in labels.unique()]
         return {
-            "validation_loss": float(self.loss(logits, labels)),
+            "validation_loss": float((losses * weights).sum() / weights.sum()),
             "validation_balanced_accuracy": float(torch.stack(recalls).mean()),
         }
 
@@ -300,11 +305,10 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "precision": self.precision,
-            "epoch": self.epoch,
-            "batch": self.batch,
+            "step": self.step,
             "losses": [loss.cpu() for loss in self.losses],
             "history": self.history,
-            "best_epoch": self.best_epoch,
+            "best_step": self.best_step,
             "best_weights": self.best_weights,
         }
 
@@ -316,10 +320,10 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.precision = state["precision"]  # that of the machine on which the training began
-        self.epoch, self.batch = state["epoch"], state["batch"]
+        self.step = state["step"]
         self.losses = [loss.to(self.device) for loss in state["losses"]]
         self.history = state["history"]
-        self.best_epoch, self.best_weights = state["best_epoch"], state["best_weights"]
+        self.best_step, self.best_weights = state["best_step"], state["best_weights"]
 
 
 def faster(network: nn.Module, recipe: Recipe, device: torch.device) -> nn.Module:
@@ -369,59 +373,6 @@ def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
         own.lerp_(new, 1 - decay)
     for kept, seen in zip(average.buffers(), network.buffers(), strict=True):
         kept.copy_(seen)
-
-
-def class_weights(labels: Tensor) -> Tensor:
-    """(k,) weights, inverse to how often each class occurs, 1 on average."""
-    counts = torch.bincount(labels).clamp_min(1).to(torch.float32)
-    return counts.sum() / (len(counts) * counts)
-
-
-@torch.inference_mode()
-def logits_of(network: nn.Module, inputs: Views, rows: Indices, batch_size: int, device: torch.device) -> Tensor:
-    """(n, k) logits of nuclei as they are, batch by batch, in evaluation mode.
-
-    Parameters
-    ----------
-    network : Module
-        Left in evaluation mode.
-    inputs : Views
-        Of N nuclei.
-    rows : (n,) int
-        Which of them.
-    batch_size : int
-        Nuclei at a time.
-    device : torch.device
-        Where the network is.
-
-    Returns
-    -------
-    (n, k) float32
-    """
-    network.eval()
-    return torch.cat([network(seen) for seen in seen_by(inputs, rows, batch_size, device)])
-
-
-def seen_by(inputs: Views, rows: Indices, batch_size: int, device: torch.device) -> Iterator[Tensor]:
-    """Batches (n, C, ...) float32 of nuclei (N,) as they are, in order, of at most `batch_size` each.
-
-    Parameters
-    ----------
-    inputs : Views
-        Of N nuclei.
-    rows : (n,) int
-        Which of them.
-    batch_size : int
-        Nuclei at a time.
-    device : torch.device
-        Where they are wanted.
-
-    Yields
-    ------
-    (b, C, ...) float32 Tensor
-    """
-    for part in np.array_split(rows, max(1, math.ceil(len(rows) / batch_size))):
-        yield inputs.batch(part).to(device)
 
 
 def snapshot(network: nn.Module) -> dict[str, Tensor]:

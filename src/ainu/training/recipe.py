@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ainu.images.augmentation import Augmentation
+from ainu.images.settings import ViewSettings
 
 
 @dataclass(frozen=True)
@@ -13,16 +14,16 @@ class Recipe:
 
     Attributes
     ----------
-    epochs, batch_size : int
-        Most passes over the training nuclei, and nuclei per step.
+    steps, batch_size : int
+        Most steps, and how many crops or nuclei one takes.
     optimizer : str
         "adamw", "adam" or "sgd" (with Nesterov's momentum).
     learning_rate, weight_decay : float
         Highest rate of the one-cycle schedule, and decay of the weights.
     validation_fraction : float
-        Share of the training replicates held back to choose the best epoch.
+        Share of the training replicates held back to choose the best step; 0: none, and all steps are taken.
     patience : int
-        Epochs without a lower validation loss after which training stops.
+        Checks, of which there are twenty in all steps, without a lower validation loss after which training stops.
     clip : float
         Gradient-norm clipping threshold.
     ema : float
@@ -30,7 +31,7 @@ class Recipe:
     label_smoothing : float
         Probability that the wanted output leaves to the other classes.
     class_weights : bool
-        Whether nuclei of rare classes weigh more.
+        Whether a step draws from all classes alike, however rare; else from all nuclei alike.
     precision : str
         "float32", "bfloat16" (mixed), or "auto", as `precision.arithmetic` decides.
     compile : bool
@@ -43,7 +44,7 @@ class Recipe:
         "auto" (a GPU where there is one), "cpu" or "cuda".
     """
 
-    epochs: int
+    steps: int
     batch_size: int
     optimizer: str
     learning_rate: float
@@ -90,6 +91,8 @@ class Design:
         In the order of the network's outputs.
     network : str
         A name in `networks.catalogue.CATALOGUE`.
+    views : ViewSettings, optional
+        What networks see of a nucleus; None: the whole image, alone.
     intensity : str
         What a network sees of the counts, as `networks.model.normalise` takes it.
     training : Recipe
@@ -99,6 +102,7 @@ class Design:
 
     classes: tuple[str, ...]
     network: str
+    views: ViewSettings | None
     intensity: str
     training: Recipe
     augmentation: Augmentation

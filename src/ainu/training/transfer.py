@@ -13,12 +13,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ainu.errors import AinuError
-from ainu.networks.model import Model, first_filters, last_layer, load_model
+from ainu.networks.model import Model, first_filters, last_layer, load_model, weights_of_view
 from ainu.training.recipe import Transfer
 
 
 def initialise(
     network: nn.Module,
+    view: str,
     transfer: Transfer,
     folders: Sequence[str | Path],
     held_out: set[str],
@@ -31,6 +32,8 @@ def initialise(
     ----------
     network : Module
         With random weights; those that do not fit elsewhere stay.
+    view : str
+        What it sees: the weights are those of the same view, or of any view where there is one alone.
     transfer : Transfer
         What becomes of the weights.
     folders : sequence of path
@@ -52,10 +55,10 @@ def initialise(
         return None
     if folders:
         model = allowed_model([load_model(folder) for folder in folders], held_out, fold)
-        weights, matched = match_channels(model, network, channels)
+        weights, matched = match_channels(model, view, network, channels)
         origin = {key: model.info[key] for key in ("repeat", "fold", "classes")} | {"channels": matched}
     elif transfer.weights:
-        weights, origin = weights_of_file(transfer.weights, network), {"file": Path(transfer.weights).name}
+        weights, origin = weights_of_file(transfer.weights, view, network), {"file": Path(transfer.weights).name}
     else:
         return None
     taken = take(network, weights)
@@ -97,7 +100,7 @@ def allowed_model(models: Sequence[Model], held_out: set[str], fold: int) -> Mod
 
 
 def match_channels(
-    model: Model, network: nn.Module, channels: Sequence[str]
+    model: Model, view: str, network: nn.Module, channels: Sequence[str]
 ) -> tuple[dict[str, Tensor], dict[str, str | None]]:
     """The model's weights with its first filters in the order of these channels, and which channel each one took.
 
@@ -107,6 +110,8 @@ def match_channels(
     ----------
     model : Model
         Whose weights are taken.
+    view : str
+        What the network sees.
     network : Module
         That is to take them.
     channels : sequence of str
@@ -119,7 +124,8 @@ def match_channels(
     matched : dict of str to str, optional each
         For each channel of the images, the model's channel that it starts from.
     """
-    weights, own = dict(model.network.state_dict()), list(model.info["channels"])
+    encoder = model.encoder(view) or model.encoders[0]
+    weights, own = dict(encoder.network.state_dict()), list(model.info["channels"])
     matched: dict[str, str | None] = {name: name if name in own else None for name in channels}
     if own == list(channels):
         return weights, matched
@@ -133,7 +139,7 @@ def match_channels(
     return weights, matched
 
 
-def weights_of_file(path: str | Path, network: nn.Module) -> dict[str, Tensor]:
+def weights_of_file(path: str | Path, view: str, network: nn.Module) -> dict[str, Tensor]:
     """Pretrained weights of a file, by name; torchvision's names of a DenseNet lack MONAI's ".layers".
 
     First filters of another number of channels are averaged over the channels.
@@ -141,7 +147,9 @@ def weights_of_file(path: str | Path, network: nn.Module) -> dict[str, Tensor]:
     Parameters
     ----------
     path : path
-        A .safetensors file.
+        A .safetensors file: of weights, or of a model of this workflow, whose weights stand under its views.
+    view : str
+        What the network sees.
     network : Module
         That is to take the weights.
 
@@ -159,6 +167,7 @@ def weights_of_file(path: str | Path, network: nn.Module) -> dict[str, Tensor]:
         found = load_file(path)
     except (OSError, ValueError, SafetensorError) as error:
         raise AinuError(f"{path}: no readable weights; a .safetensors file is needed ({error})") from None
+    found = weights_of_view(found, view) or found
     own = network.state_dict()
     theirs = {name: name if name in found else name.replace(".layers.", ".") for name in own}
     found = {name: found[other] for name, other in theirs.items() if other in found}

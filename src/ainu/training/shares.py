@@ -1,0 +1,100 @@
+"""How much the logits of each view count: fitted on nuclei that the networks have not seen.
+
+A view in which the classes do not differ learns its training nuclei by heart, and says of others what is wrong with
+the same assurance. So each view is trained on either half of the training replicates too, and the shares are those by
+which the sum of the logits predicts the other half best (stacking: Wolpert, Neural Networks 5, 241, 1992; factors that
+are not negative: Breiman, Machine Learning 24, 49, 1996).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ainu.errors import AinuError
+from ainu.folds.assign import assign_folds
+from ainu.images.dataset import Dataset
+from ainu.images.views import Indices
+
+RIDGE = 0.5
+"""Penalty on the squares of the shares, in units of a nucleus's loss: separable nuclei would ask for infinite ones."""
+
+
+def halves(dataset: Dataset, rows: Indices, seed: int) -> list[Indices]:
+    """Training nuclei in two halves that share no replicate, where each class has two; else no nucleus.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of N nuclei.
+    rows : (n,) int
+        Nuclei to train on.
+    seed : int
+        For the draw.
+
+    Returns
+    -------
+    list of (m,) int
+        Rows of each half; none where a class has a single nucleus.
+    """
+    table = dataset.table.iloc[rows]
+    try:
+        fold = assign_folds(table, folds=2, repeats=1, seed=seed).table.set_index("nucleus")["fold"]
+        first = fold.loc[table["nucleus"]].to_numpy() == 0
+    except AinuError:
+        first = _by_nucleus(dataset.label[rows], seed)
+    parts = [rows[first], rows[~first]]
+    classes = set(dataset.label[rows])
+    return parts if all(set(dataset.label[part]) == classes for part in parts) else []
+
+
+def _by_nucleus(labels: NDArray[np.str_], seed: int) -> NDArray[np.bool_]:
+    first = np.zeros(len(labels), bool)
+    rng = np.random.default_rng(seed)
+    for name in sorted(set(labels.tolist())):
+        own = rng.permutation(np.flatnonzero(labels == name))
+        first[own[: len(own) // 2]] = True
+    return first
+
+
+def fit_shares(logits: Mapping[str, NDArray[np.float64]], labels: NDArray[np.int64]) -> dict[str, float]:
+    """The shares that predict nuclei best; every class counts alike.
+
+    Parameters
+    ----------
+    logits : mapping of str to (n, k) float64
+        Of each view, by networks that have not seen the nuclei.
+    labels : (n,) int64
+        Class of each nucleus.
+
+    Returns
+    -------
+    dict of str to float
+        Not negative; the largest is 1, since the temperature is calibrated on the sum. All 1 where no view says
+        anything.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax
+
+    names = sorted(logits)
+    scale = {name: max(float(np.std(logits[name] - logits[name].mean(axis=1, keepdims=True))), 1e-12) for name in names}
+    values = np.stack([logits[name] / scale[name] for name in names])
+    weights = 1 / np.bincount(labels)[labels]
+    weights *= len(labels) / weights.sum()
+
+    def loss(shares: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        logarithms = log_softmax(np.tensordot(shares, values, 1), axis=1)
+        residual = np.exp(logarithms)
+        residual[np.arange(len(labels)), labels] -= 1
+        slope = np.einsum("n,nk,vnk->v", weights, residual, values)
+        cost = -(weights * logarithms[np.arange(len(labels)), labels]).sum()
+        return cost + RIDGE * (shares**2).sum(), slope + 2 * RIDGE * shares
+
+    found = minimize(loss, np.ones(len(names)), jac=True, bounds=[(0, None)] * len(names), method="L-BFGS-B")
+    shares = {name: float(value) / scale[name] for name, value in zip(names, found.x, strict=True)}
+    largest = max(shares.values())
+    if largest < 1e-9:
+        return dict.fromkeys(names, 1.0)
+    return {name: round(value / largest, 6) for name, value in shares.items()}
