@@ -22,7 +22,7 @@ from ainu.errors import AinuError
 from ainu.images.dataset import Dataset
 from ainu.networks.catalogue import CATALOGUE
 from ainu.networks.memory import fitting
-from ainu.networks.model import Margin, Model
+from ainu.networks.model import Encoder, Margin
 
 STAGES = (0.1, 0.5, 1.0)
 """Shares of the layers that are randomised in turn, from the last one down."""
@@ -34,7 +34,7 @@ class Explainer:
 
     Attributes
     ----------
-    model : Model
+    encoder : Encoder
         Trained, or with weights that were randomised.
     example : (1, C, ...) float32
         One of the images.
@@ -45,20 +45,20 @@ class Explainer:
         From which the noise follows.
     """
 
-    model: Model
+    encoder: Encoder
     example: Tensor
     settings: MapSettings
     voxel_nm: tuple[float, ...] = ()
     seed: int = 0
 
     @classmethod
-    def of(cls, model: Model, dataset: Dataset, settings: MapSettings, seed: int) -> Explainer:
-        """A model's decisions on the nuclei of a dataset.
+    def of(cls, encoder: Encoder, dataset: Dataset, settings: MapSettings, seed: int) -> Explainer:
+        """What an encoder of whole nuclei says of those of a dataset.
 
         Parameters
         ----------
-        model : Model
-            Trained.
+        encoder : Encoder
+            Trained, of the context or of images alone.
         dataset : Dataset
             Of images like those it was trained on.
         settings : MapSettings
@@ -72,28 +72,28 @@ class Explainer:
         """
         edge = dataset.voxel_size_nm
         edges = (edge, edge) if dataset.voxel_z_nm is None else (dataset.voxel_z_nm, edge, edge)
-        return cls(model, model.inputs(dataset.image[:1]), settings, edges, seed)
+        return cls(encoder, encoder.inputs(dataset.image[:1]), settings, edges, seed)
 
     @cached_property
     def margin(self) -> Margin:
-        """The network as a function of images and classes: the logit of a class less the mean of the others."""
-        return Margin(self.model.network)
+        """What the view adds to the margin of a class, as a function of images and classes."""
+        return Margin(self.encoder.network, self.encoder.share)
 
     @cached_property
     def rewired(self) -> Margin:
         """The same function, for methods that replace the gradient of nonlinear modules."""
-        return Margin(rewired(self.model.network, self.example))
+        return Margin(rewired(self.encoder.network, self.example), self.encoder.share)
 
     @cached_property
     def rows(self) -> int:
         """Images whose activations fit the memory."""
-        return fitting(self.model.network, self.example, self.settings.memory_gb)
+        return fitting(self.encoder.network, self.example, self.settings.memory_gb)
 
     @cached_property
     def cascade(self) -> list[Explainer]:
         """The network with more and more of its layers randomised (Adebayo et al., NeurIPS 2018)."""
-        networks = [randomised(self.model.network, share, self.seed) for share in STAGES]
-        return [replace(self, model=replace(self.model, network=network)) for network in networks]
+        networks = [randomised(self.encoder.network, share, self.seed) for share in STAGES]
+        return [replace(self, encoder=replace(self.encoder, network=network)) for network in networks]
 
     def maps(self, method: str, inputs: Tensor, target: Tensor, names: Sequence[str] = ()) -> NDArray[np.float32]:
         """Explain images, as many at a time as fit the memory.
@@ -120,7 +120,7 @@ class Explainer:
         AinuError
             For a method that is unknown, or that this kind of network does not allow.
         """
-        if method not in (allowed := methods_for(self.model.info["network"])):
+        if method not in (allowed := methods_for(self.encoder.architecture)):
             raise AinuError(f"attribution method {method!r} is not one of {', '.join(allowed)}")
         random = method.startswith(SMOOTHED) or method == "gradient_shap"
         at_a_time = 1 if random else max(1, self.rows // (4 if method == "integrated_gradients" else 2))
@@ -151,6 +151,12 @@ class Explainer:
                 for k in range(0, len(inputs), self.rows)
             ]
         return torch.cat(parts).double().numpy()
+
+
+def completeness(maps: NDArray[np.float32], explained: NDArray[np.float64]) -> list[float]:
+    """Errors of (N, ...) maps: distance of the sum from the (N,) explained value, over the sum of absolute values."""
+    flat = maps.reshape(len(maps), -1).astype(np.float64)
+    return (np.abs(flat.sum(1) - explained) / np.maximum(np.abs(flat).sum(1), 1e-12)).tolist()
 
 
 def randomised(network: nn.Module, share: float, seed: int) -> nn.Module:
@@ -249,14 +255,14 @@ def _grad_cam(explainer: Explainer, _inputs: Tensor) -> Made:
     """Selvaraju et al., ICCV 2017: one coarse map, the same for all channels."""
     from captum.attr import LayerGradCam
 
-    return LayerGradCam(explainer.margin, explainer.model.cam_layer), {}
+    return LayerGradCam(explainer.margin, explainer.encoder.cam_layer), {}
 
 
 def _guided_grad_cam(explainer: Explainer, _inputs: Tensor) -> Made:
     """Grad-CAM times guided backpropagation (Springenberg et al., 2015)."""
     from captum.attr import GuidedGradCam
 
-    layer = explainer.rewired.network.get_submodule(CATALOGUE[explainer.model.info["network"]].cam_layer)
+    layer = explainer.rewired.network.get_submodule(CATALOGUE[explainer.encoder.architecture].cam_layer)
     return GuidedGradCam(explainer.rewired, layer), {
         "interpolate_mode": "bilinear" if explainer.example.ndim == 4 else "trilinear"
     }

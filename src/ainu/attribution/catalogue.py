@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ainu.networks.catalogue import CATALOGUE
@@ -25,21 +26,18 @@ class Method:
         Whether it needs a layer of coarse maps.
     needs_relu : bool
         Whether it needs a network of ReLU.
-    reads_localizations : bool
-        Whether it also works on networks that read localizations.
     """
 
     contributions: bool
     complete: bool = False
     needs_maps: bool = False
     needs_relu: bool = False
-    reads_localizations: bool = False
 
 
 BASE = {
     "saliency": Method(contributions=False),
-    "input_x_gradient": Method(contributions=True, reads_localizations=True),
-    "integrated_gradients": Method(contributions=True, complete=True, reads_localizations=True),
+    "input_x_gradient": Method(contributions=True),
+    "integrated_gradients": Method(contributions=True, complete=True),
     "deep_lift": Method(contributions=True, complete=True, needs_relu=True),
     "gradient_shap": Method(contributions=True, complete=True),
     "grad_cam": Method(contributions=False, needs_maps=True),
@@ -57,7 +55,7 @@ METHODS = (*BASE, *(f"{SMOOTHED}{name}" for name in BASE))
 def method_of(name: str) -> Method:
     """Properties of a method, smoothed or not; smoothing adds noise, so its values no longer have to add up."""
     own = BASE[name.removeprefix(SMOOTHED)]
-    return own if name in BASE else Method(own.contributions, False, own.needs_maps, own.needs_relu, False)
+    return own if name in BASE else Method(own.contributions, False, own.needs_maps, own.needs_relu)
 
 
 def methods_for(network: str) -> tuple[str, ...]:
@@ -66,12 +64,11 @@ def methods_for(network: str) -> tuple[str, ...]:
     return tuple(
         name
         for name in METHODS
-        if (own.cam_layer or not method_of(name).needs_maps)
-        and (own.rectified or not method_of(name).needs_relu)
-        and (own.sees == "images" or method_of(name).reads_localizations)
+        if (own.cam_layer or not method_of(name).needs_maps) and (own.rectified or not method_of(name).needs_relu)
     )
 
 
-def chosen_methods(network: str, methods: list[str] | None) -> list[str]:
-    """The methods of an experiment: those named, or the default ones that its network allows."""
-    return [name for name in DEFAULT if name in methods_for(network)] if methods is None else methods
+def chosen_methods(networks: Iterable[str], methods: list[str] | None) -> list[str]:
+    """The methods of an experiment: those named, or the default ones that all its networks allow."""
+    allowed = [methods_for(network) for network in networks]
+    return [name for name in DEFAULT if all(name in own for own in allowed)] if methods is None else methods

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from ainu.attribution.detail import DetailAttribution
 from ainu.hdf5 import new_file, open_file, write_array
 from ainu.images.dataset import Dataset
 
-EXACT = "localizations."
-"""Prefix of the attribution of single localizations, by networks that read those."""
+DETAIL = "detail"
+"""Group of the attribution of single localizations by the detail view."""
 
 
 def write_maps(
@@ -20,7 +22,7 @@ def write_maps(
     dataset: Dataset,
     maps: Mapping[str, NDArray[np.float32]],
     errors: Mapping[str, float | None],
-    exact: Mapping[str, NDArray[np.float32]] | None = None,
+    details: Mapping[str, Mapping[str, DetailAttribution]] | None = None,
 ) -> None:
     """Write `/{method}` (N, C, ...) per method and `/nucleus`.
 
@@ -34,18 +36,32 @@ def write_maps(
         In the order of the dataset.
     errors : mapping of method to float, optional
         Completeness error, for methods whose values have to add up to the decision.
-    exact : mapping of method to (M,) float32, optional
-        Attribution of each of the dataset's localizations.
+    details : mapping of nucleus to mapping of method to DetailAttribution, optional
+        `/detail/nucleus`, `/detail/start` and `/detail/{method}`: the localizations of the nuclei that were explained,
+        one nucleus after the other, in the order of the dataset.
     """
     with new_file(path) as file:
         for method, values in maps.items():
             write_array(file, method, values)
             if errors.get(method) is not None:
                 file[method].attrs["completeness_error"] = errors[method]
-        for method, values in (exact or {}).items():
-            write_array(file, f"{EXACT}{method}", values)
+        if details:
+            _write_details(file.create_group(DETAIL), details)
         write_array(file, "nucleus", dataset.nucleus)
         file.attrs.update(channels=list(dataset.channels), voxel_size_nm=dataset.voxel_size_nm, methods=list(maps))
+
+
+def _write_details(group: h5py.Group, details: Mapping[str, Mapping[str, DetailAttribution]]) -> None:
+    methods = list(next(iter(details.values())))
+    counts = [len(own[methods[0]].values) for own in details.values()]
+    write_array(group, "nucleus", np.array(list(details), dtype=object))
+    write_array(group, "start", np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
+    for method in methods:
+        write_array(group, method, np.concatenate([own[method].values for own in details.values()]))
+        errors = [own[method].error for own in details.values()]
+        known = [error for error in errors if error is not None]
+        if known:
+            group[method].attrs["completeness_error"] = float(np.median(known))
 
 
 def methods_in(path: str | Path) -> list[str]:

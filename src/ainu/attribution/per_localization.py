@@ -12,10 +12,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ainu.attribution.maps import EXACT
+from ainu.attribution.maps import DETAIL
 from ainu.hdf5 import open_file
 from ainu.images.binning import flat_places, planes_of
-from ainu.images.render import canvas_pose, canvas_positions
+from ainu.images.render import canvas_pose, canvas_positions, dataset_order
 from ainu.localizations.export import export_table
 from ainu.localizations.table import Localizations, load
 from ainu.shards import write_shard
@@ -133,15 +133,20 @@ class Source:
     def _seen(
         self, data: h5py.File, maps: h5py.File, row: int, part: Localizations, plane: NDArray[np.uint8]
     ) -> NDArray[np.float32]:
-        if f"{EXACT}{self.method}" in maps:
-            stop = int(data["points"]["count"][: row + 1].sum())
-            return maps[f"{EXACT}{self.method}"][stop - len(part) : stop]
         voxel, angle = float(data.attrs["voxel_size_nm"]), float(data["angle_rad"][row])
-        pose = canvas_pose(data["origin_nm"][row], angle, data["image"].shape[-1] * voxel)
-        position = canvas_positions(part, pose)
-        height = float(data.attrs["voxel_z_nm"]) if "voxel_z_nm" in data.attrs else None
-        values = maps[self.method][row]
-        return shared_out(values, position[:, : values.ndim - 1], plane, voxel, height)
+        found = np.zeros(len(part), np.float32)
+        if self.method in maps:
+            pose = canvas_pose(data["origin_nm"][row], angle, data["image"].shape[-1] * voxel)
+            position = canvas_positions(part, pose)
+            height = float(data.attrs["voxel_z_nm"]) if "voxel_z_nm" in data.attrs else None
+            values = maps[self.method][row]
+            found += shared_out(values, position[:, : values.ndim - 1], plane, voxel, height)
+        name = data["nucleus"].asstr()[row]
+        if DETAIL in maps and name in (names := maps[DETAIL]["nucleus"].asstr()[()].tolist()):
+            place = names.index(name)
+            start, stop = maps[DETAIL]["start"][place : place + 2]
+            found[dataset_order(part, angle)] += maps[DETAIL][self.method][start:stop]
+        return found
 
 
 def explain_shard(

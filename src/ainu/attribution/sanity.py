@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ainu.attribution.captum_methods import Explainer
+from ainu.attribution.detail import in_turn
 from ainu.attribution.perturbation import Probe, probe
 from ainu.attribution.settings import AttributionSettings
 from ainu.images.dataset import Dataset
@@ -277,8 +278,13 @@ def examine(
     """
     explain = explain or (lambda probe, method: probe.attribution(method))
     methods = settings.methods
-    explainers = [Explainer.of(model, dataset, settings, seed) for model in models] if methods else []
-    probes = _chosen_probes(dataset, folds, explainers, settings.sanity_nuclei) if methods else []
+    explainers = {
+        (model.info["repeat"], model.info["fold"]): Explainer.of(model.whole, dataset, settings, seed)
+        for model in models
+        if model.whole and methods
+    }
+    codes = dataset.codes(models[0].classes) if explainers else np.zeros(0, np.int64)
+    probes = _chosen_probes(dataset, folds, explainers, codes, settings.sanity_nuclei) if explainers else []
     rows: dict[str, list[dict[str, Any]]] = {method: [] for method in methods}
     orders: list[dict[str, Any]] = []
     for own, others in tqdm(probes, desc="sanity", unit="nucleus", file=sys.stderr):
@@ -348,7 +354,11 @@ def _randomised(probe: Probe, method: str, explain: Explain, found: NDArray[np.f
 
 
 def _chosen_probes(
-    dataset: Dataset, folds: pd.DataFrame, explainers: Sequence[Explainer], nuclei: int
+    dataset: Dataset,
+    folds: pd.DataFrame,
+    by_place: Mapping[tuple[int, int], Explainer],
+    codes: NDArray[np.int64],
+    nuclei: int,
 ) -> list[tuple[Probe, dict[str, list[Explainer]]]]:
     """Nuclei in turn of every class and fold, each with a model that held it out and those that this is compared to.
 
@@ -359,19 +369,15 @@ def _chosen_probes(
     -------
     list of (Probe, dict)
     """
-    first = folds[folds["repeat"] == folds["repeat"].min()]
-    turns = first.assign(turn=first.groupby(["label", "fold"]).cumcount()).sort_values(
-        ["turn", "fold", "label"], kind="stable"
-    )
     places = pd.Series(np.arange(len(dataset)), index=dataset.nucleus)
-    by_place = {(own.model.info["repeat"], own.model.info["fold"]): own for own in explainers}
     found = []
-    for row in turns.head(nuclei).itertuples():
+    for row in in_turn(folds, nuclei).itertuples():
         held_out = folds[folds["nucleus"] == row.nucleus]
         own = [by_place[pair] for pair in zip(held_out["repeat"], held_out["fold"], strict=True)]
         same = [other for (repeat, fold), other in by_place.items() if repeat == row.repeat and fold != row.fold]
         others = {"agreement": same[:1], "agreement_repeats": own[1:]}
-        found.append((probe(own[0], dataset, int(places[row.nucleus])), others))
+        place = int(places.at[str(row.nucleus)])
+        found.append((probe(own[0], dataset, place, int(codes[place])), others))
     return found
 
 

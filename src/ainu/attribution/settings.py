@@ -42,8 +42,7 @@ class MapSettings:
     steps : int
         Points of the integral of integrated gradients.
     samples : int
-        Noisy copies of SmoothGrad and of gradient SHAP; for a network that reads localizations, how often these are
-        drawn.
+        Noisy copies of SmoothGrad and of gradient SHAP.
     noise : float
         Standard deviation of the noise of SmoothGrad, as a share of the range of an image.
     window_nm : float
@@ -69,6 +68,8 @@ class AttributionSettings(MapSettings):
         Names of the catalogue, as `catalogue.chosen_methods` gives them.
     threads : int
         CPU threads of an attribution job.
+    detail_nuclei : int or "all"
+        Nuclei whose detail is explained, localization by localization.
     sanity_nuclei : int
         Nuclei on which the methods are checked; 0: they are not checked.
     nucleoli : NucleoliSettings
@@ -84,6 +85,7 @@ class AttributionSettings(MapSettings):
 
     methods: tuple[str, ...]
     threads: int
+    detail_nuclei: int | str
     sanity_nuclei: int
     nucleoli: NucleoliSettings
     rim_nm: float

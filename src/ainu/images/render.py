@@ -269,6 +269,25 @@ def canvas_positions(localizations: Localizations, pose: Pose) -> NDArray[np.flo
     return np.stack(axes, axis=1).astype(np.float32)
 
 
+def dataset_order(localizations: Localizations, angle_rad: float) -> NDArray[np.intp]:
+    """The order in which the dataset of an experiment holds the localizations of a nucleus.
+
+    Parameters
+    ----------
+    localizations : Localizations
+        Of the nucleus, in the channels of the experiment.
+    angle_rad : float
+        By which its image is turned.
+
+    Returns
+    -------
+    (n,) int
+    """
+    position = canvas_positions(localizations, Pose.of(localizations.x, localizations.y, aligned=False))
+    order = order_by_place(position)
+    return order[order_by_place(Pose(0.0, 0.0, angle_rad).turned(position[order]))]
+
+
 def split_by_nucleus(localizations: Localizations, count: int) -> list[Localizations]:
     """The localizations of each of the nuclei 1 to `count`."""
     assert localizations.nucleus is not None
@@ -304,7 +323,7 @@ def _grid_sample(inputs: dict[str, str], channels: tuple[str, ...], sample: str,
     table = load(inputs["raw"], sample, drift=inputs["drift"], quality=inputs["quality"], nuclei=inputs["nuclei"])
     parts = split_by_nucleus(table, len(read_nuclei(inputs["nuclei"], sample).table))
     dimensions = 2 if table.z is None else 3
-    columns = {
+    columns: dict[str, list[NDArray[Any]]] = {
         "position": [np.zeros((0, dimensions), np.float32)],
         "channel": [np.zeros(0, np.uint8)],
         "precision": [np.zeros(0, np.float32)],
@@ -316,7 +335,7 @@ def _grid_sample(inputs: dict[str, str], channels: tuple[str, ...], sample: str,
         seen = np.flatnonzero(plane >= 0)
         rows = seen[order_by_place(position[seen])]
         precision = np.full(len(part), np.nan, np.float32) if part.precision is None else part.precision
-        own = (position[rows], plane[rows].astype(np.uint8), precision[rows], np.array([len(rows)], np.int64))
+        own: list[NDArray[Any]] = [position[rows], plane[rows].astype(np.uint8), precision[rows], np.array([len(rows)])]
         for values, name in zip(own, columns, strict=True):
             columns[name].append(values)
     for name, values in columns.items():

@@ -98,15 +98,15 @@ def features(network: nn.Module, inputs: Tensor) -> Tensor:
 
 
 class Margin(nn.Module):
-    """The logit of one class less the mean of the others: the evidence for it rather than for them."""
+    """The logit of one class less the mean of the others, times the share of the view: the evidence for it."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, share: float = 1.0) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.share = network, share
 
     def forward(self, inputs: Tensor, target: Tensor) -> Tensor:
         """(N,) margin of the class `target` (N,) of each of N inputs."""
-        return margin_of(self.network(inputs), target)
+        return self.share * margin_of(self.network(inputs), target)
 
 
 def margin_of(logits: Tensor, target: Tensor) -> Tensor:

@@ -61,9 +61,31 @@ def _shown(shape: Sequence[int], voxel_nm: float) -> str:
     return f"{' x '.join(map(str, shape))} voxels of {voxel_nm:g} nm"
 
 
-@torch.inference_mode()
+def logits(model: Model, dataset: Dataset, rows: Indices) -> dict[str, Tensor]:
+    """What each view adds to the logits of nuclei; the mean over augmented copies if so set.
+
+    Parameters
+    ----------
+    model : Model
+        Trained.
+    dataset : Dataset
+        Of images like those it was trained on.
+    rows : (n,) int
+        Indices of the nuclei.
+
+    Returns
+    -------
+    dict of str to (n, k) float64 Tensor
+        By view.
+    """
+    augmentation = augmentation_of(model.info)
+    copies: list[list[int] | None] = [[model.info["seed"], draw] for draw in range(augmentation.test_time)] or [None]
+    parts = [logits_by_view(model, dataset, rows, augmentation, copy) for copy in copies]
+    return {view: torch.stack([part[view] for part in parts]).mean(0) for view in parts[0]}
+
+
 def probabilities(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.float64]:
-    """Probability of each class for nuclei of a dataset; by mean logits of augmented copies if so set.
+    """(n, k) float64 probability of each class for nuclei of a dataset: of the sum of the views' logits.
 
     Parameters
     ----------
@@ -78,12 +100,7 @@ def probabilities(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.f
     -------
     (n, k) float64
     """
-    augmentation = augmentation_of(model.info)
-    copies: list[list[int] | None] = [[model.info["seed"], draw] for draw in range(augmentation.test_time)] or [None]
-    found = [
-        torch.stack([*logits_by_view(model, dataset, rows, augmentation, copy).values()]).sum(0) for copy in copies
-    ]
-    return torch.stack(found).mean(0).softmax(1).numpy()
+    return torch.stack([*logits(model, dataset, rows).values()]).sum(0).softmax(1).numpy()
 
 
 def augmentation_of(info: Mapping[str, Any]) -> Augmentation:

@@ -22,7 +22,7 @@ from ainu.errors import AinuError
 from ainu.settings.against_sheet import config_mistakes, sheet_mistakes
 from ainu.settings.config import Config, Experiment
 from ainu.settings.defaults import with_defaults
-from ainu.settings.experiments import experiment_mistakes, missing_weights
+from ainu.settings.experiments import experiment_mistakes, missing_weights, networks_of
 from ainu.settings.packed_models import model_mistakes
 from ainu.settings.schemas import Tree, schema
 from ainu.settings.sections import section_mistakes
@@ -150,7 +150,7 @@ def _typed(filled: Tree) -> Config:
     """The config as dataclasses, with the attribution methods that each network allows where it names none."""
     settled = {key: value for key, value in filled.items() if key != "defaults"}
     for own in settled["experiments"].values():
-        own["attribution"]["methods"] = chosen_methods(own["network"], own["attribution"]["methods"])
+        own["attribution"]["methods"] = chosen_methods(networks_of(own), own["attribution"]["methods"])
     return typed(Config, settled)
 
 

@@ -63,16 +63,21 @@ def _view_mistakes(name: str, config: Tree, given: Tree) -> Iterator[str]:
         yield from uneven(f"{place}.context", views["context"], "depth_nm", "voxel_z_nm")
 
 
+def networks_of(experiment: Tree) -> list[str]:
+    """Names of the networks of an experiment's views, each once; without invalid ones."""
+    views = [view for view in (experiment["views"] or {}).values() if isinstance(view, dict)]
+    names = [view["network"] or experiment["network"] for view in views] or [experiment["network"]]
+    return [name for name in dict.fromkeys(names) if name in CATALOGUE]
+
+
 def _augmentation_mistakes(name: str, config: Tree) -> Iterator[str]:
     """What only localizations can be put through."""
     experiment = config["experiments"][name]
     kernel = (config["renders"].get(experiment["render"]) or {}).get("kernel")
     for key in ("shift_nm", "thin", "jitter", "drop_background"):
         if kernel == "gaussian" and experiment["augmentation"][key]:
-            yield (
-                f"experiments.{name}.augmentation.{key}: found {experiment['augmentation'][key]} with a render of kernel "
-                "'gaussian', whose images hold no localizations; allowed: 0"
-            )
+            place, found = f"experiments.{name}.augmentation.{key}", experiment["augmentation"][key]
+            yield f"{place}: found {found} with a render of kernel 'gaussian', which holds no localizations; allowed: 0"
 
 
 def _attribution_mistakes(name: str, config: Tree) -> Iterator[str]:
@@ -82,14 +87,13 @@ def _attribution_mistakes(name: str, config: Tree) -> Iterator[str]:
         return
     experiment, own = experiments[name], experiments[name]["attribution"]
     place = f"experiments.{name}.attribution"
-    if experiment["network"] in CATALOGUE:
-        allowed = methods_for(experiment["network"])
+    for network in networks_of(experiment):
+        allowed = methods_for(network)
         unfit = [method for method in own["methods"] or [] if method not in allowed]
         if unfit:
             fit = [method for method in allowed if not method.startswith(SMOOTHED)]
             yield (
-                f"{place}.methods: found {shown(unfit)} with network {experiment['network']!r}; "
-                f"allowed: a list of {', '.join(fit)}"
+                f"{place}.methods: found {shown(unfit)} with network {network!r}; allowed: a list of {', '.join(fit)}"
             )
     channels = experiment["channels"] or config.get("channels") or []
     if (channel := own["nucleoli"]["channel"]) is not None and channel not in channels:

@@ -91,7 +91,7 @@ def _complaints(error: jsonschema.ValidationError) -> Iterator[tuple[str, str]]:
     path = list(error.absolute_path)
     if error.validator == "additionalProperties":
         for key in _unknown(error):
-            yield dotted([*path, key]), _unknown_key(key, error.schema["properties"])
+            yield dotted([*path, key]), _unknown_key(key, error.schema)
     elif error.validator == "required":
         for key in error.validator_value:
             if key not in error.instance:
@@ -102,8 +102,11 @@ def _complaints(error: jsonschema.ValidationError) -> Iterator[tuple[str, str]]:
         yield dotted(path), _bad_value(error)
 
 
-def _unknown_key(key: str, known: Mapping[str, Any]) -> str:
-    homes = [name for name, spec in known.items() if key in resolved(spec).get("properties", {})]
+def _unknown_key(key: str, spec: Tree) -> str:
+    known = spec["properties"]
+    if key in (gone := spec.get("x-gone", {})):
+        return f"no longer a key; {gone[key]}"
+    homes = [name for name, own in known.items() if key in resolved(own).get("properties", {})]
     hint = f"; it belongs under {homes[0]!r}" if homes else did_you_mean(key, known)
     return f"unknown key, allowed: {joined(known)}{hint}"
 

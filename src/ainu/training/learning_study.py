@@ -83,7 +83,8 @@ def predict_from_few(
     draw : int
         Which nuclei; the same ones for every mode.
     resume : path, optional
-        Where the training under way is kept, `{resume}.fold{k}.*.pt` for each fold that was begun; they are there until `forget` removes them, so that a part that is ended in the middle goes on with the fold that it was at.
+        Where the training under way is kept, `{resume}.fold{k}.*.pt` for each fold that was begun: a part that is ended
+        in the middle goes on with the fold that it was at.
 
     Returns
     -------

@@ -1,0 +1,144 @@
+"""Attribution of single localizations by what the detail view shows of a nucleus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from ainu.attribution.captum_methods import Explainer, completeness
+from ainu.attribution.catalogue import method_of
+from ainu.attribution.settings import MapSettings
+from ainu.images.binning import flat_places
+from ainu.images.dataset import Dataset
+from ainu.images.views import Crops
+from ainu.networks.model import Model
+from ainu.networks.seen import DETAIL
+from ainu.prediction.ensemble import augmentation_of
+from ainu.prediction.pooling import views_of
+
+
+@dataclass(frozen=True)
+class DetailAttribution:
+    """Attribution of the localizations of a nucleus by a method.
+
+    Attributes
+    ----------
+    values : (n,) float32
+        In the order of the dataset's localizations. They add up to what the detail view adds to the decision, if the
+        method is complete.
+    error : float, optional
+        Distance of the sum of the tiles' maps from that, over the sum of absolute values; None for other methods.
+    """
+
+    values: NDArray[np.float32]
+    error: float | None
+
+
+def explain_detail(
+    model: Model, dataset: Dataset, row: int, target: int, methods: Sequence[str], settings: MapSettings, seed: int
+) -> dict[str, DetailAttribution]:
+    """Explain what the detail view of a model says of a nucleus.
+
+    The maps of the tiles that the prediction pools, each times its weight, cover the nucleus once; the attribution of a
+    voxel is divided among its localizations.
+
+    Parameters
+    ----------
+    model : Model
+        With a detail view.
+    dataset : Dataset
+        Of N nuclei.
+    row : int
+        Which of them.
+    target : int
+        Class whose evidence is wanted.
+    methods : sequence of str
+        Names of the catalogue.
+    settings : MapSettings
+        How maps are computed.
+    seed : int
+        From which the noise follows.
+
+    Returns
+    -------
+    dict of str to DetailAttribution
+    """
+    encoder = model.encoder(DETAIL)
+    assert encoder is not None
+    assert dataset.points is not None
+    views = views_of(encoder, dataset, augmentation_of(model.info))
+    assert isinstance(views, Crops)
+    tiles, own = views.tiles(row), dataset.points.of(row)
+    edges = tuple(float(edge) for edge in (views.size_nm / np.array(views.shape[::-1]))[::-1])
+    explainer = Explainer(encoder, tiles.seen[:1], settings, edges, seed)
+    targets = torch.full((len(tiles.seen),), target)
+    weight = tiles.weight.numpy()
+    names = [f"{dataset.nucleus[row]}/{k}" for k in range(len(weight))]
+    found = {}
+    for method in methods:
+        maps = explainer.maps(method, tiles.seen, targets, names)
+        maps *= weight.reshape(-1, *(1,) * (maps.ndim - 1))
+        values = np.zeros(len(own.position), np.float32)
+        for tile, centre in zip(maps, tiles.centre, strict=True):
+            values += _shared_out(
+                tile, own.position, own.channel, centre, views, divide=method_of(method).contributions
+            )
+        error = None
+        if method_of(method).complete:
+            explained = float((weight * explainer.explained(tiles.seen, targets)).sum())
+            error = completeness(maps.reshape(1, -1), np.array([explained]))[0]
+        found[method] = DetailAttribution(values, error)
+    return found
+
+
+def _shared_out(
+    tile: NDArray[np.float32],
+    position: NDArray[np.float32],
+    channel: NDArray[np.uint8],
+    centre: NDArray[np.float64],
+    views: Crops,
+    *,
+    divide: bool,
+) -> NDArray[np.float32]:
+    """(n,) what each localization gets of a tile's map (C, ...); 0 outside of it."""
+    place = position[:, : len(centre)] - centre.astype(np.float32)
+    near = np.flatnonzero((np.abs(place) <= views.size_nm / 2).all(axis=1))
+    flat, inside = flat_places(place[near], channel[near], tile.shape, views.voxel_nm, views.voxel_z_nm)
+    rows, voxels = near[inside], flat[inside]
+    found = np.zeros(len(position), np.float32)
+    found[rows] = tile.ravel()[voxels] / (np.bincount(voxels, minlength=tile.size)[voxels] if divide else 1)
+    return found
+
+
+def in_turn(folds: pd.DataFrame, number: int | str) -> pd.DataFrame:
+    """Nuclei in turn of every class and fold of the first repeat.
+
+    Parameters
+    ----------
+    folds : DataFrame
+        `nucleus`, `label`, `repeat`, `fold`.
+    number : int or "all"
+        How many.
+
+    Returns
+    -------
+    DataFrame
+        Their rows.
+    """
+    first = folds[folds["repeat"] == folds["repeat"].min()]
+    turns = first.assign(turn=first.groupby(["label", "fold"]).cumcount())
+    turns = turns.sort_values(["turn", "fold", "label"], kind="stable")
+    return turns if number == "all" else turns.head(int(number))
+
+
+def mean_of(parts: Sequence[Mapping[str, DetailAttribution]], method: str) -> DetailAttribution:
+    """The mean over models of the attribution of a nucleus by a method."""
+    values = np.asarray(np.mean([part[method].values for part in parts], axis=0), np.float32)
+    errors = [part[method].error for part in parts]
+    known = [error for error in errors if error is not None]
+    return DetailAttribution(values, float(np.median(known)) if known else None)
