@@ -371,12 +371,12 @@ def _chosen_probes(
     """
     places = pd.Series(np.arange(len(dataset)), index=dataset.nucleus)
     found = []
-    for row in in_turn(folds, nuclei).itertuples():
-        held_out = folds[folds["nucleus"] == row.nucleus]
+    for row in in_turn(folds, nuclei).to_dict("records"):
+        held_out = folds[folds["nucleus"] == row["nucleus"]]
         own = [by_place[pair] for pair in zip(held_out["repeat"], held_out["fold"], strict=True)]
-        same = [other for (repeat, fold), other in by_place.items() if repeat == row.repeat and fold != row.fold]
+        same = [other for (repeat, fold), other in by_place.items() if repeat == row["repeat"] and fold != row["fold"]]
         others = {"agreement": same[:1], "agreement_repeats": own[1:]}
-        place = int(places.at[str(row.nucleus)])
+        place = int(places[row["nucleus"]])
         found.append((probe(own[0], dataset, place, int(codes[place])), others))
     return found
 

@@ -28,11 +28,11 @@ NESTED = "chosen within each fold"
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """Results of one run: out-of-fold predictions, parameters of the network, seconds per epoch."""
+    """Results of one run: out-of-fold predictions, parameters of the network, seconds per step."""
 
     predictions: pd.DataFrame
     parameters: int | None
-    seconds_per_epoch: float | None
+    seconds_per_step: float | None
 
 
 def compare(
@@ -54,7 +54,7 @@ def compare(
     Returns
     -------
     DataFrame
-        `run parameters seconds_per_epoch balanced_accuracy low high difference difference_low difference_high folds`:
+        `run parameters seconds_per_step balanced_accuracy low high difference difference_low difference_high folds`:
         95 % intervals, and in how many folds the run was chosen.
     """
     times = Counter(chosen.values())
@@ -68,7 +68,7 @@ def compare(
             {
                 "run": run,
                 "parameters": outcome.parameters,
-                "seconds_per_epoch": outcome.seconds_per_epoch,
+                "seconds_per_step": outcome.seconds_per_step,
                 METRIC: value,
                 "low": low,
                 "high": high,
@@ -110,7 +110,7 @@ def compare_files(
     predictions = {run: read_table(paths["predictions"]) for run, paths in runs.items()}
     outcomes = {
         run: ComparedRun(
-            predictions[run], read_json(paths["model"])["parameters"], read_json(paths["speed"])["seconds_per_epoch"]
+            predictions[run], parameters_of(read_json(paths["model"])), read_json(paths["speed"])["seconds_per_step"]
         )
         for run, paths in runs.items()
     }
@@ -121,6 +121,11 @@ def compare_files(
     found = compare(outcomes, chosen, classes, seed)
     write_table(table, found)
     save(picture(found, 1 / len(classes)), figure)
+
+
+def parameters_of(info: Mapping[str, Any]) -> int:
+    """Parameters of the networks of all views of a model, from its `model.json`."""
+    return sum(own["parameters"] for own in info["views"].values())
 
 
 @styled
@@ -147,5 +152,5 @@ def picture(table: pd.DataFrame, chance: float) -> Figure:
 
 def _tick(row: Mapping[Any, Any]) -> str:
     _, _, name = str(row["run"]).partition("--")
-    cost = "" if pd.isna(row["seconds_per_epoch"]) else f", {row['seconds_per_epoch']:.2g} s/epoch"
+    cost = "" if pd.isna(row["seconds_per_step"]) else f", {row['seconds_per_step']:.2g} s/step"
     return short(name or str(row["run"])) + cost

@@ -1,4 +1,4 @@
-"""How trainings went: loss, validation score and learning rate over the epochs."""
+"""How trainings went: loss, validation score and learning rate over the steps."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _CURVES = {
 
 @styled
 def training_curves(history: Mapping[str, pd.DataFrame]) -> Figure:
-    """Loss, validation score and learning rate over the epochs, a line per model.
+    """Loss, validation score and learning rate over the steps, a line per model and view.
 
     Parameters
     ----------
     history : mapping of model name to DataFrame
-        Columns `epoch`, `train_loss`, `validation_loss`, `validation_balanced_accuracy`, `learning_rate`; a
+        Columns `step`, `train_loss`, `validation_loss`, `validation_balanced_accuracy`, `learning_rate`; a
         training without validation replicates lacks the columns of the validation.
 
     Returns
@@ -37,13 +37,14 @@ def training_curves(history: Mapping[str, pd.DataFrame]) -> Figure:
     figure = Figure(figsize=(9.6, 3.2), layout="constrained")
     panels = dict(zip(("loss", "balanced accuracy", "learning rate"), figure.subplots(1, 3), strict=True))
     for title, axis in panels.items():
-        axis.set(xlabel="epoch", ylabel=title)
+        axis.set(xlabel="step", ylabel=title)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     for index, frame in enumerate(history.values()):
-        for column, (panel, dashes) in _CURVES.items():
-            if column in frame:
-                colour = _model_colour(index, len(history))
-                panels[panel].plot(frame["epoch"], frame[column], dashes, color=colour, linewidth=1.2)
+        colour = _model_colour(index, len(history))
+        for _, view in frame.groupby("view") if "view" in frame else [("", frame)]:
+            for column, (panel, dashes) in _CURVES.items():
+                if column in view:
+                    panels[panel].plot(view["step"], view[column], dashes, color=colour, linewidth=1.2)
     panels["balanced accuracy"].set_ylim(-0.02, 1.02)
     _training_legend(figure, list(history))
     return figure

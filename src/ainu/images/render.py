@@ -335,9 +335,10 @@ def _grid_sample(inputs: dict[str, str], channels: tuple[str, ...], sample: str,
         seen = np.flatnonzero(plane >= 0)
         rows = seen[order_by_place(position[seen])]
         precision = np.full(len(part), np.nan, np.float32) if part.precision is None else part.precision
-        own: list[NDArray[Any]] = [position[rows], plane[rows].astype(np.uint8), precision[rows], np.array([len(rows)])]
-        for values, name in zip(own, columns, strict=True):
-            columns[name].append(values)
-    for name, values in columns.items():
-        write_array(group, name, np.concatenate(values))
+        columns["position"].append(position[rows])
+        columns["channel"].append(plane[rows].astype(np.uint8))
+        columns["precision"].append(precision[rows])
+        columns["count"].append(np.array([len(rows)], np.int64))
+    for name, parts_of in columns.items():
+        write_array(group, name, np.concatenate(parts_of))
     group.attrs["channels"] = list(channels)

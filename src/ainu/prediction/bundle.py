@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from ainu.images.settings import Render
     from ainu.prediction.ensemble import Ensemble
 
-SCHEMA = 1
+SCHEMA = 2
 INFO, REFERENCES, CARD, SUMS = "ainu-model.json", "novelty.safetensors", "README.md", "SHA256SUMS"
 OF_A_MODEL = ("model.safetensors", "model.json")
 MODEL_PATH = re.compile(r"models/repeat\d+-fold\d+")
 OF_CALIBRATION = ("threshold", "coverage", "replicates", "per_replicate")
 MEASURES = ("n", "replicates", "metrics", "baselines", "warnings")
 RENDER_KEYS = ("voxel_nm", "canvas_nm", "kernel", "dimensions", "voxel_z_nm", "depth_nm", "align", "precision_nm")
-NEEDED = ("classes", "channels", "render", "network", "augmentation", "models", "temperature", "conformal", "ood")
+NEEDED = ("classes", "channels", "render", "views", "augmentation", "models", "temperature", "conformal", "ood")
 VERSIONS_OF = ("torch", "monai", "numpy", "scikit-learn")
 
 
@@ -104,7 +104,7 @@ def describe(ensemble: Ensemble, origin: Origin) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "experiment": origin.experiment,
-        **{key: info[key] for key in ("classes", "channels", "intensity", "network", "shape", "voxel_size_nm")},
+        **{key: info[key] for key in ("classes", "channels", "intensity", "views")},
         "augmentation": info["settings"]["augmentation"],
         "render": _measured(origin.render, info),
         "models": [f"models/{folder_name(model.info)}" for model in ensemble.models],
@@ -124,7 +124,7 @@ def describe(ensemble: Ensemble, origin: Origin) -> dict[str, Any]:
 def _measured(render: Render, info: Mapping[str, Any]) -> dict[str, Any]:
     """The render, with the measured canvas where that was to be fitted."""
     fitted = isinstance(render.canvas_nm, str)
-    return asdict(render) | ({"canvas_nm": info["shape"][-1] * info["voxel_size_nm"]} if fitted else {})
+    return asdict(render) | ({"canvas_nm": info["canvas_nm"]} if fitted else {})
 
 
 def folder_name(info: Mapping[str, Any]) -> str:

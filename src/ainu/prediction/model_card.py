@@ -22,7 +22,7 @@ def _purpose(info: Mapping[str, Any]) -> list[str]:
     classes, channels = listed(info["classes"]), listed(info["channels"])
     return [
         f"# {info['experiment']}: {classes}",
-        f"{len(info['models'])} networks ({info['network']}), trained by ainu {info['versions']['ainu']}, that "
+        f"{len(info['models'])} models ({networks_of(info)}), trained by ainu {info['versions']['ainu']}, that "
         f"distinguish nuclei of these classes by single-molecule localizations of {channels}. For research on cells "
         "prepared and imaged like the training data; not for diagnosis.",
     ]
@@ -126,3 +126,8 @@ def _plain(value: Any) -> str:
 
 def _score(metric: Mapping[str, Any] | None) -> str:
     return Interval.of(metric).text(3) if metric else "not measured"
+
+
+def networks_of(info: Mapping[str, Any]) -> str:
+    """The networks of the views of packed models, in words."""
+    return listed(f"{own['network']} for {view}" for view, own in info["views"].items())

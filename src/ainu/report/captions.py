@@ -74,7 +74,7 @@ EVALUATION = {
 TRAINING = {
     "training": Caption(
         "Training curves",
-        "Loss, balanced accuracy on the validation replicates, and learning rate over the epochs, a line per model.",
+        "Loss, balanced accuracy on the validation replicates, learning rate over steps, a line per model and view.",
     ),
 }
 """Figures of the training."""

@@ -32,7 +32,7 @@ def splits(facts: ExperimentFacts) -> str:
     experiment = facts.experiment
     times = f", repeated {experiment.repeats} times" if experiment.repeats != 1 else ""
     kept = f"{experiment.folds}-fold cross-validation{times} over {counted(facts.n_replicates, 'replicate')}"
-    return f"{kept}; the epoch of each model was chosen on validation replicates of its training folds."
+    return f"{kept}; the training step of each model was chosen on validation replicates of its training folds."
 
 
 def independence(facts: ExperimentFacts) -> str:
@@ -67,7 +67,7 @@ def encoding(facts: ExperimentFacts) -> str:
 def parameters(facts: ExperimentFacts) -> str:
     """Settings of the training."""
     training = asdict(facts.experiment.training)
-    named = [f"{words(key)} {training[key]}" for key in ("epochs", "batch_size", "learning_rate", "weight_decay")]
+    named = [f"{words(key)} {training[key]}" for key in ("steps", "batch_size", "learning_rate", "weight_decay")]
     return f"Of the architecture named above. Settings: {', '.join(named)}."
 
 
@@ -77,17 +77,17 @@ def features(facts: ExperimentFacts) -> str:
 
 
 def fitting(facts: ExperimentFacts) -> str:
-    """Which epoch was taken."""
+    """Which step was taken."""
     if facts.experiment.training.validation_fraction == 0:
-        return "The last epoch of each model was used."
-    return "The epoch of each model was chosen on validation replicates; curves under Training."
+        return "The last step of each model was used."
+    return "The step of each model was chosen on validation replicates; curves under Training."
 
 
 def regularization(facts: ExperimentFacts) -> str:
     """What was done against overfitting."""
     training, augmentation = facts.experiment.training, asdict(facts.experiment.augmentation)
     used = [f"weight decay {training.weight_decay}"] if training.weight_decay else []
-    used += [f"early stopping after {training.patience} epochs"] if training.patience else []
+    used += [f"early stopping after {training.patience} checks"] if training.patience else []
     used += [f"augmentation ({', '.join(words(key) for key, value in augmentation.items() if value)})"]
     return f"{'; '.join(used).capitalize()}."
 

@@ -155,9 +155,9 @@ def _schedule(training: Recipe) -> Markup:
     optimizer = f"by {optimizer_name(training)} with a one-cycle learning rate of at most {training.learning_rate}"
     decay = f"a weight decay of {training.weight_decay}"
     last = training.validation_fraction == 0
-    chosen = "the last epoch was used" if last else "the best epoch was chosen on validation replicates"
-    return Markup("Training took up to {} epochs in batches of {}, {} and {}; {}.").format(
-        training.epochs, training.batch_size, optimizer, decay, chosen
+    chosen = "the last step was used" if last else "the best step was chosen on validation replicates"
+    return Markup("Training took up to {} steps of {} crops or nuclei, {} and {}; {}.").format(
+        training.steps, training.batch_size, optimizer, decay, chosen
     )
 
 

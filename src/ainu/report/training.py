@@ -14,7 +14,8 @@ from ainu.report.text import counted
 MODEL = (
     "model",
     "network",
-    "epoch",
+    "step",
+    "share",
     "training_replicates",
     "validation_replicates",
     "initial",
@@ -26,9 +27,22 @@ MODEL = (
 
 
 def model_infos(folders: Sequence[Path]) -> list[dict[str, Any]]:
-    """`model.json` of each model, with its name."""
+    """`model.json` of each model, with its name and, per view, its networks, their shares and when they were taken."""
     paths = {Path(folder).name: Path(folder) / "model.json" for folder in folders}
-    return [{"model": name} | read_result(path) for name, path in paths.items() if path.exists()]
+    infos = {name: read_result(path) for name, path in paths.items() if path.exists()}
+    return [{"model": name} | info | _by_view(info) for name, info in infos.items()]
+
+
+def _by_view(info: JsonObject) -> dict[str, Any]:
+    """What differs between the views of a model, in words where there are several."""
+    views = info.get("views") or {}
+    found: dict[str, Any] = {}
+    for key in ("network", "step", "share", "precision", "initial"):
+        own = {view: values.get(key) for view, values in views.items()}
+        same = len({str(value) for value in own.values()}) == 1
+        text = ", ".join(f"{view}: {value}" for view, value in own.items() if value is not None)
+        found[key] = next(iter(own.values())) if same else text
+    return found
 
 
 def model_table(infos: Sequence[JsonObject]) -> PageTable | None:
@@ -38,7 +52,7 @@ def model_table(infos: Sequence[JsonObject]) -> PageTable | None:
 
 
 def best_validation(folders: Sequence[Path]) -> str:
-    """What the models reached on their validation replicates, by which the epoch was chosen."""
+    """What the models reached on their validation replicates, by which the step was chosen."""
     histories = [
         read_text_table(path).apply(numeric) for folder in folders if (path := Path(folder) / "history.tsv").exists()
     ]
@@ -48,6 +62,6 @@ def best_validation(folders: Sequence[Path]) -> str:
     if not histories:
         return ""
     if not best:
-        return "No validation replicates: the last epoch of each model was used."
+        return "No validation replicates: the last step of each model was used."
     reached = f"{min(best):.2f}" if min(best) == max(best) else f"{min(best):.2f} to {max(best):.2f}"
     return f"Best balanced accuracy on the validation replicates: {reached} over {counted(len(best), 'model')}."
