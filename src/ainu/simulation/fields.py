@@ -15,15 +15,16 @@ from pathlib import Path
 from zlib import crc32
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.localizations.formats.writers import write, writer_of
 from ainu.localizations.table import Localizations
 from ainu.shards import each
 from ainu.simulation.conditions import CONDITIONS, Condition
-from ainu.simulation.emitters import emitters_of
+from ainu.simulation.emitters import Emitters, emitters_of, joined
 from ainu.simulation.microscope import CHANNELS, PIXEL_SIZE_NM, drift_of, observe
-from ainu.simulation.shapes import place_nuclei, place_nucleoli
+from ainu.simulation.shapes import Anatomy, place_bite, place_nuclei, place_nucleoli, place_region
 from ainu.simulation.truth import Truth, write_truth
 
 
@@ -63,11 +64,41 @@ def simulate(
     batch = np.random.default_rng([seed // 2**32, crc32(replicate.encode())])
     labelling = np.exp(batch.normal(0, condition.labelling_sd, len(CHANNELS)))
     nuclei, side = place_nuclei(rng, condition)
-    nucleoli = tuple(place_nucleoli(rng, condition, nucleus) for nucleus in nuclei)
+    apart = rng.spawn(1)[0]
+    anatomies = [
+        Anatomy(
+            nucleus,
+            place_nucleoli(rng, condition, nucleus),
+            place_region(apart, condition, nucleus),
+            place_bite(apart, condition, nucleus),
+        )
+        for nucleus in nuclei
+    ]
     drift = drift_of(rng, condition)
-    emitters = [emitters_of(rng, condition, *pair, labelling) for pair in zip(nuclei, nucleoli, strict=True)]
-    table = observe(rng, condition, [np.concatenate(parts) for parts in zip(*emitters, strict=True)], drift, side)
-    return table, Truth(name or "custom", nuclei, nucleoli, drift)
+    emitters = [emitters_of(rng, condition, anatomy, labelling) for anatomy in anatomies]
+    channels = [joined(parts) for parts in zip(*emitters, strict=True)]
+    table, emitter = observe(rng, condition, [channel.position for channel in channels], drift, side)
+    return table, _truth(name or "custom", anatomies, drift, joined(channels), emitter)
+
+
+def _truth(
+    name: str,
+    anatomies: Sequence[Anatomy],
+    drift: NDArray[np.float32],
+    emitters: Emitters,
+    emitter: NDArray[np.int32],
+) -> Truth:
+    real = emitter >= 0
+    return Truth(
+        condition=name,
+        nuclei=tuple(anatomy.nucleus for anatomy in anatomies),
+        nucleoli=tuple(anatomy.nucleoli for anatomy in anatomies),
+        drift=drift,
+        regions=tuple(anatomy.region for anatomy in anatomies),
+        emitter=emitter,
+        cluster=np.where(real, emitters.cluster[emitter], -1).astype(np.int32),
+        altered=real & emitters.altered[emitter],
+    )
 
 
 def field_seed(seed: int, sample: str) -> int:
