@@ -11,7 +11,7 @@ from ainu.localizations.formats.writers import write
 from ainu.simulation.conditions import Condition
 from ainu.simulation.microscope import PIXEL_SIZE_NM
 from ainu.simulation.truth import read_truth, write_truth
-from ainu.simulation.tuning import localizations_of, with_blinking, with_localizations, with_precision
+from ainu.simulation.tuning import localizations_of, precision_of, with_blinking, with_localizations, with_precision
 
 QUIET = Condition(drift_nm=0, false_share=0, labelling_sd=0)
 
@@ -37,8 +37,11 @@ def test_conditions_that_ask_for_nothing_new_are_drawn_as_in_version_0_1(conditi
 
 @pytest.mark.parametrize("wanted", [5, 10, 20])
 def test_photons_give_the_wanted_median_precision(wanted):
-    table, _ = simulate(with_precision(QUIET, wanted), 1)
+    condition = with_precision(replace(QUIET, least_photons=300), wanted)
+    table, _ = simulate(condition, 1)
     assert np.median(table.precision) == pytest.approx(wanted, rel=0.03)
+    assert precision_of(condition) == pytest.approx(wanted)
+    assert table.photons.min() > 300
 
 
 @pytest.mark.parametrize("wanted", [1, 2, 10, 30])
