@@ -76,6 +76,8 @@ class Condition:
         Detection limit, photons.
     sequential : bool
         Channels are recorded one after the other, in equal parts of the frames; otherwise all at a time.
+    nucleolar_share_sd, cluster_sd : float
+        How much the nucleolar share and the spread of Pol II clusters vary between nuclei (sd of the logarithm).
     bite_nm : float
         Radius of a bite that is missing from the side of the nucleus, which makes a bean of it. 0: none.
     """
@@ -114,6 +116,8 @@ class Condition:
     dark_frames: float | None = None
     least_photons: float = 200.0
     sequential: bool = False
+    nucleolar_share_sd: float = 0.0
+    cluster_sd: float = 0.0
     bite_nm: float = 0.0
 
     def __post_init__(self) -> None:

@@ -78,6 +78,7 @@ def emitters_of(
     pol_ii, dna : Emitters
     """
     apart = rng.spawn(1)[0]
+    condition = _of_one_nucleus(apart, condition)
     efficiency = labelling * np.exp(rng.normal(0, condition.labelling_sd, 2))
     channels = (
         _pol_ii(rng, apart, condition, anatomy, efficiency[0]),
@@ -87,6 +88,19 @@ def emitters_of(
         return channels
     pol_ii, dna = (part[apart.random(len(part)) < condition.labelled_share] for part in channels)
     return pol_ii, dna
+
+
+def _of_one_nucleus(apart: np.random.Generator, condition: Condition) -> Condition:
+    """The condition with the nucleolar share and the spreads of clusters that one nucleus happens to have."""
+    if not (condition.nucleolar_share_sd or condition.cluster_sd):
+        return condition
+    share, spread = np.exp(apart.normal(0, 1, 2) * [condition.nucleolar_share_sd, condition.cluster_sd])
+    return replace(
+        condition,
+        nucleolar_share=min(0.9, condition.nucleolar_share * float(share)),
+        cluster_nm=condition.cluster_nm * float(spread),
+        altered_nm=condition.altered_nm * float(spread),
+    )
 
 
 def _pol_ii(

@@ -141,6 +141,24 @@ def test_clusters_of_every_shape_have_the_same_spread(shape):
     assert spread(table, truth, pol_ii) == pytest.approx(60.2, rel=0.03)
 
 
+def test_nuclei_vary_as_much_as_asked_for():
+    def of_nuclei(**settings):
+        sharp = replace(with_precision(QUIET, 5), clusters=2000, cluster_nm=60, **settings)
+        fields = [simulate(sharp, seed) for seed in range(20)]
+        spreads = [spread(table, truth, (table.channel == 0) & (truth.cluster >= 0)) for table, truth in fields]
+        shares = [nucleolar_share(table, truth) for table, truth in fields]
+        return np.std(np.log(spreads)), np.std(np.log(shares))
+
+    (spread_alike, share_alike), (spread_varied, share_varied) = (
+        of_nuclei(),
+        of_nuclei(cluster_sd=0.2, nucleolar_share_sd=0.5),
+    )
+    assert spread_alike < 0.02
+    assert share_alike < 0.15
+    assert spread_varied == pytest.approx(0.2, rel=0.4)
+    assert share_varied == pytest.approx(0.5, rel=0.4)
+
+
 def test_labelled_share_thins_emitters_and_keeps_their_blinks():
     (_, full), (_, thinned) = simulate(QUIET, 3), simulate(replace(QUIET, labelled_share=0.5), 3)
     emitters = [len(np.unique(truth.emitter)) for truth in (full, thinned)]
@@ -194,3 +212,8 @@ def spread(table, truth, chosen):
     number = np.bincount(cluster)
     middle = np.bincount(cluster, x) / np.maximum(number, 1)
     return np.sqrt(((x - middle[cluster]) ** 2).sum() / (number - 1)[number > 0].sum())
+
+
+def nucleolar_share(table, truth):
+    pol_ii = table.positions[table.channel == 0]
+    return np.any([nucleolus.contains(pol_ii) for nucleolus in truth.nucleoli[0]], axis=0).mean()
