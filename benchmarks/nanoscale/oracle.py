@@ -6,9 +6,9 @@ The statistics of a nucleus, by what its set differs in:
 
 - `share`: the share of Pol II localizations that lie in the true nucleoli;
 - `members`: the spread of emitters within true clusters, known to the oracle whatever the jitter (an upper bound);
-- `pairs`: the pair correlation of Pol II, whose clusters it does not know: what a method can use that is told nothing.
+- `pairs`: the pairs of Pol II by distance; it does not know the clusters: what a method can use that is told nothing.
 
-A linear discriminant of their logarithms is fitted to as many nuclei of other seeds, and scored on those of the set.
+A linear discriminant is fitted to as many nuclei of other seeds, and scored on those of the set.
 True drift is subtracted. At the level `light` a light microscope images the localizations: blurred by a Gaussian of
 sd 110 nm, in pixels of 100 nm. With --write, sets.md and oracle.tsv are written, for all families.
 """
@@ -28,6 +28,8 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "src"), str(HERE)]
@@ -95,32 +97,32 @@ def members(position: Array, emitter: NDArray[np.int32], cluster: NDArray[np.int
 
 
 def pairs(position: Array, level: float | str) -> Array:
-    """Logarithm of the pair correlation at distances that grow by a factor, (BINS,)."""
+    """Pairs per localization and area in excess of those farther apart, at distances that grow by a factor: (bins,).
+
+    Unlike the pair correlation, it does not depend on how many clusters are labelled, only on what they are like.
+    """
     if level == LIGHT:
         image, voxel, farthest = light_image(position)[0], float(PIXEL_NM), 1200.0
     else:
-        voxel, farthest = max(10.0, level / 5), 250.0 + 4 * level
+        voxel, farthest = max(10.0, float(level) / 5), 250.0 + 4 * float(level)
         cells = ((position - position.min(axis=0)) // voxel).astype(int)
         nx, ny = cells.max(axis=0) + 1
         image = np.bincount(cells[:, 1] * nx + cells[:, 0], minlength=nx * ny).reshape(ny, nx).astype(float)
     reach = int(farthest / voxel)
+    together = autocorrelation(image, reach)
+    lag = np.arange(-reach, reach + 1)
+    bins = np.digitize(np.hypot(lag[:, None], lag), np.geomspace(0.9, reach, BINS + 1)).ravel()
+    found, size = (np.bincount(bins, values, minlength=BINS + 2)[1:-1] for values in (together.ravel(), None))
+    density = found[size > 0] / size[size > 0] / voxel**2
+    return (density[:-2] - density[-2:].mean()) / image.sum()
+
+
+def autocorrelation(image: Array, reach: int) -> Array:
+    """Products of an image with itself moved by up to `reach` pixels, (2 reach + 1, 2 reach + 1)."""
     shape = [fft.next_fast_len(edge + reach, real=True) for edge in image.shape]
-    spectrum = fft.rfft2(image.astype(np.float32), shape)
-    together = fft.irfft2(np.abs(spectrum) ** 2, shape)[np.arange(-reach, reach + 1)][:, np.arange(-reach, reach + 1)]
-    distance = _distances(reach)
-    edges = np.geomspace(0.9, reach, BINS + 1)
-    bins = np.digitize(distance, edges)
-    found = np.bincount(bins.ravel(), together.ravel(), minlength=BINS + 2)[1:-1]
-    cells_in = np.bincount(bins.ravel(), minlength=BINS + 2)[1:-1]
-    used = cells_in > 0
-    total = image.sum()
-    per_cell = found[used] / cells_in[used] * (6e7 / voxel**2) / total**2
-    return np.log(np.maximum(per_cell, 0) + 0.05)
-
-
-def _distances(reach: int) -> Array:
-    y, x = np.indices((2 * reach + 1, 2 * reach + 1)) - reach
-    return np.hypot(x, y)
+    power = np.abs(fft.rfft2(image.astype(np.float32), shape)) ** 2
+    lag = np.arange(-reach, reach + 1)
+    return fft.irfft2(power, shape)[np.ix_(lag, lag)]
 
 
 def features(kind: str, table: Localizations, truth: Truth, level: float | str, seed: int) -> dict[str, Array]:
@@ -179,7 +181,8 @@ def oracle(spec: Spec, levels: Sequence[float | str] = LEVELS, kind: str | None 
     own, other = (measured(each, kind, levels) for each in (spec, replace(spec, seed=spec.seed + 1_000_000)))
     rows = []
     for (name, level), values in own.items():
-        judge = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(other[name, level], label)
+        discriminant = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+        judge = make_pipeline(StandardScaler(), discriminant).fit(other[name, level], label)
         score = roc_auc_score(label, judge.decision_function(values))
         rows.append({"set": spec.name, "kind": kind, "statistic": name, "level": str(level), "auroc": score})
     return pd.DataFrame(rows)

@@ -107,7 +107,8 @@ def draw_set(
     rng = np.random.default_rng([seed, FAMILIES[family], KINDS.index(kind)])
     first = _recorded(rng, replace(STRUCTURES[family](rng), **(VARIED if kind == "two-scale" else {})))
     conditions = dict(zip(CLASSES, (first, _second(rng, kind, first)), strict=True))
-    return Spec(name or f"{family}-{kind}-{seed}", kind, seed, conditions, nuclei_per_class, replicates)
+    of_nuclei = 1000 * FAMILIES[family] + seed
+    return Spec(name or f"{family}-{kind}-{seed}", kind, of_nuclei, conditions, nuclei_per_class, replicates)
 
 
 def _recorded(rng: np.random.Generator, structure: Condition) -> Condition:

@@ -76,6 +76,8 @@ class Condition:
         Detection limit, photons.
     sequential : bool
         Channels are recorded one after the other, in equal parts of the frames; otherwise all at a time.
+    sequential_share : float
+        Share of the fields of a sheet for which that is so (every other one at 0.5), where `sequential` is not set.
     nucleolar_share_sd, cluster_sd : float
         How much the nucleolar share and the spread of Pol II clusters vary between nuclei (sd of the logarithm).
     bite_nm : float
@@ -116,6 +118,7 @@ class Condition:
     dark_frames: float | None = None
     least_photons: float = 200.0
     sequential: bool = False
+    sequential_share: float = 0.0
     nucleolar_share_sd: float = 0.0
     cluster_sd: float = 0.0
     bite_nm: float = 0.0

@@ -10,6 +10,7 @@ efficiency varies with the replicate and with the nucleus, so that counts say no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from zlib import crc32
@@ -135,12 +136,25 @@ def write_fields(
                 f"sample {row['sample']}: label {row['label']!r} cannot be simulated; known: {', '.join(known)}"
             )
         writer_of(row["path"])
-    truths = each(partial(_write_field, dict(known), seed), list(rows), threads, "simulate")
+    own = _conditions_of(rows, known)
+    truths = each(partial(_write_field, seed), list(zip(rows, own, strict=True)), threads, "simulate")
     write_truth(truth, dict(zip((row["sample"] for row in rows), truths, strict=True)))
 
 
-def _write_field(known: dict[str, Condition], seed: int, row: Mapping[str, str]) -> Truth:
+def _conditions_of(rows: Sequence[Mapping[str, str]], known: Mapping[str, Condition]) -> list[Condition]:
+    """The condition of each row; `sequential_share` of the rows of a label are sequential, evenly spread."""
+    found, seen = [], dict.fromkeys(known, 0)
+    for row in rows:
+        condition, before = known[row["label"]], seen[row["label"]]
+        seen[row["label"]] += 1
+        due = int((before + 1) * condition.sequential_share) > int(before * condition.sequential_share)
+        found.append(replace(condition, sequential=condition.sequential or due))
+    return found
+
+
+def _write_field(seed: int, item: tuple[Mapping[str, str], Condition]) -> Truth:
+    row, condition = item
     own = field_seed(seed, row["sample"])
-    table, truth = simulate(known[row["label"]], own, replicate=row["replicate"], name=row["label"])
+    table, truth = simulate(condition, own, replicate=row["replicate"], name=row["label"])
     write(table, row["path"], pixel_size_nm=PIXEL_SIZE_NM)
     return truth

@@ -1,18 +1,22 @@
 """What conditions may differ in at the nanoscale, and the truth of single localizations."""
 
 import hashlib
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from ainu import AinuError, read, simulate
 from ainu.localizations.formats.writers import write
-from ainu.simulation.conditions import Condition
+from ainu.simulation.conditions import Condition, conditions
+from ainu.simulation.fields import write_fields
 from ainu.simulation.microscope import PIXEL_SIZE_NM
 from ainu.simulation.truth import read_truth, write_truth
 from ainu.simulation.tuning import localizations_of, precision_of, with_blinking, with_localizations, with_precision
 
+ROOT = Path(__file__).resolve().parents[3]
 QUIET = Condition(drift_nm=0, false_share=0, labelling_sd=0)
 
 
@@ -69,6 +73,40 @@ def test_sequential_channels_share_no_frame_and_no_localization_is_lost():
     assert len(table) == pytest.approx(len(simulate(Condition(), 3)[0]), rel=0.1)
     real = truth.emitter >= 0
     assert truth.emitter[table.channel == 0].max() < truth.emitter[real & (table.channel == 1)].min()
+
+
+def test_half_of_the_fields_of_each_label_are_sequential(tmp_path):
+    rows = [
+        {"sample": f"{label}{k}", "path": str(tmp_path / f"{label}{k}.bin"), "label": label, "replicate": "r1"}
+        for label in ("a", "b")
+        for k in range(4)
+    ]
+    quick = Condition(sequential_share=0.5, clusters=20, clutches=20)
+    write_fields(rows, {"a": quick, "b": quick}, 1, tmp_path / "truth.h5")
+    tables = [read(row["path"], pixel_size_nm=PIXEL_SIZE_NM) for row in rows]
+    one_after_the_other = [not np.intersect1d(*(t.frame[t.channel == code] for code in (0, 1))).size for t in tables]
+    assert one_after_the_other == [False, True] * 4
+
+
+@pytest.fixture(scope="module")
+def demo():
+    """The conditions of the demo as dSTORM records them."""
+    return conditions(yaml.safe_load((ROOT / "resources" / "simulation.yaml").read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("name", ["dstorm-somatic", "dstorm-hiPSC"])
+def test_dstorm_of_the_demo_is_precise_and_blinks_rarely(demo, name):
+    table, truth = simulate(demo[name], 1, name=name)
+    real = truth.emitter >= 0
+    assert np.median(table.precision[real]) == pytest.approx(10, abs=0.5)
+    assert real.sum() / len(np.unique(truth.emitter[real])) == pytest.approx(2, abs=0.1)
+    assert 10_000 < len(table) < 40_000
+
+
+def test_dstorm_of_the_demo_differs_on_both_scales_and_in_nothing_else(demo):
+    first, second = demo["dstorm-somatic"], demo["dstorm-hiPSC"]
+    different = {entry.name for entry in fields(Condition) if getattr(first, entry.name) != getattr(second, entry.name)}
+    assert different == {"nucleolar_share", "cluster_nm"}
 
 
 def test_blinks_with_a_dark_time_follow_each_other():
