@@ -29,7 +29,7 @@ sys.path[:0] = [str(HERE.parents[1] / "src")]
 from ainu.simulation.conditions import Condition  # noqa: E402
 from ainu.simulation.fields import write_fields  # noqa: E402
 from ainu.simulation.microscope import CHANNELS  # noqa: E402
-from ainu.simulation.pairs import PAIRS, pair  # noqa: E402
+from ainu.simulation.pairs import BASE, PAIRS, pair  # noqa: E402
 from ainu.simulation.tuning import with_blinking, with_localizations, with_precision  # noqa: E402
 
 KINDS = ("nanoscale", "micrometre", "two-scale")
@@ -182,7 +182,14 @@ CONFOUNDED = tuple(
     for config in [{"drift": {"method": "none"}} if kind == "drift" else {}]
 )
 """A set for each pair of `ainu.simulation.pairs`: a structure, or nothing but how it was recorded."""
-SETS = {"tune": SETS_TUNE, "show": SETS_SHOW, "confounded": CONFOUNDED}
+_SPARED = replace(BASE, clusters=200, cluster_emitters=20.0)
+ALTERED = tuple(
+    Spec(f"altered-{where}", "nanoscale", 1, dict(zip(CLASSES, (_SPARED, altered), strict=True)))
+    for where in ("random", "disc", "half")
+    for altered in [replace(_SPARED, altered_where=where, altered_share=1 / 3, altered_nm=60.0)]
+)
+"""A third of the clusters of the second class is wider: attribution is to find them, localization by localization."""
+SETS = {"tune": SETS_TUNE, "show": SETS_SHOW, "confounded": CONFOUNDED, "altered": ALTERED}
 
 
 def with_drift(spec: Spec, drift_nm: float) -> Spec:
