@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import h5py
@@ -70,10 +70,26 @@ def methods_in(path: str | Path) -> list[str]:
         return [str(name) for name in file.attrs["methods"]]
 
 
-def read_map(path: str | Path, method: str) -> NDArray[np.float32]:
-    """The maps of one method, (N, C, ...), in the order of the dataset."""
+def read_map(path: str | Path, method: str, rows: Sequence[int] | None = None) -> NDArray[np.float32]:
+    """The maps of one method.
+
+    Parameters
+    ----------
+    path : path
+        The file of maps.
+    method : str
+        One of `methods_in`.
+    rows : sequence of n int, optional
+        Nuclei of the dataset; all N by default.
+
+    Returns
+    -------
+    (n, C, ...) float32
+        In the order of the rows, or of the dataset.
+    """
     with open_file(path) as file:
-        return file[method][()]
+        values = file[method]
+        return values[()] if rows is None else np.stack([values[row] for row in rows])
 
 
 def read_maps(path: str | Path) -> dict[str, NDArray[np.float32]]:
