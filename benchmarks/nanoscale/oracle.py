@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +38,7 @@ sys.path[:0] = [str(HERE.parents[1] / "src"), str(HERE)]
 from sets import SETS, Spec  # noqa: E402
 
 from ainu.localizations.table import Localizations  # noqa: E402
+from ainu.simulation.conditions import Condition  # noqa: E402
 from ainu.simulation.fields import field_seed, simulate  # noqa: E402
 from ainu.simulation.truth import Truth  # noqa: E402
 from ainu.simulation.tuning import localizations_of, precision_of  # noqa: E402
@@ -212,19 +213,21 @@ def described(spec: Spec) -> dict[str, str]:
     """What a set is, as a row of a table."""
     first, second = spec.conditions.values()
 
-    def change(key: str, unit: str, factor: float = 1) -> str:
-        values = [getattr(condition, key) * factor for condition in (first, second)]
-        return f"{values[0]:.0f} {unit}" if values[0] == values[1] else f"**{values[0]:.0f}, {values[1]:.0f} {unit}**"
+    def of_both(value: Callable[[Condition], float], text: str) -> str:
+        values = [text.format(value(condition)) for condition in (first, second)]
+        return values[0] if values[0] == values[1] else f"**{values[0]}, {values[1]}**"
 
     return {
         "set": spec.name,
-        "per emitter": f"{first.blinks * first.blink_frames:.1f}",
-        "precision": f"{precision_of(first):.0f} nm",
-        "localizations": f"{localizations_of(first) / 1000:.0f} k",
-        "background": f"{first.false_share:.0%}",
+        "per emitter": of_both(lambda c: c.blinks * c.blink_frames, "{:.1f}"),
+        "precision": of_both(precision_of, "{:.0f} nm"),
+        "localizations": of_both(lambda c: localizations_of(c) / 1000, "{:.0f} k"),
+        "background": of_both(lambda c: c.false_share, "{:.0%}"),
+        "drift": of_both(lambda c: c.drift_nm, "{:.0f} nm"),
+        "axes": of_both(lambda c: sum(c.axes_nm) / 1000, "{:.1f} µm"),
         "clusters": f"{first.clusters} {first.cluster_shape}s of {first.cluster_emitters:.0f}",
-        "radius (sd)": change("cluster_nm", "nm"),
-        "in nucleoli": change("nucleolar_share", "%", 100),
+        "radius (sd)": of_both(lambda c: c.cluster_nm, "{:.0f} nm"),
+        "in nucleoli": of_both(lambda c: c.nucleolar_share, "{:.0%}"),
         "channels": "one after the other" if first.sequential else "together",
     }
 
@@ -272,9 +275,9 @@ PREFACE = """# Simulated sets, and what there is to be seen in them
 
 Written by `python benchmarks/nanoscale/oracle.py --write` (30 nuclei per class in 6 replicates, as many of other seeds
 for the discriminants). What the two classes of a set differ in is bold. Radius: standard deviation of Pol II clusters
-along x and y, whatever their shape. `members` knows the clusters, `pairs` does not; `light`: as seen by a light
-microscope. In two-scale sets both differences vary between nuclei (sd of the logarithm 0.08 of the radius, 0.45 of the
-nucleolar share), so that each scale alone says less than both."""
+along x and y, whatever their shape; axes: mean length and width of a nucleus. `members` knows the clusters, `pairs`
+does not; `light`: as seen by a light microscope. In two-scale sets both differences vary between nuclei (sd of the
+logarithm 0.08 of the radius, 0.45 of the nucleolar share), so that each scale alone says less than both."""
 
 
 def main() -> None:

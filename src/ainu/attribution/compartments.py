@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from ainu.attribution.settings import NucleoliSettings
 from ainu.evaluation.bootstrap import interval
-from ainu.nuclei.segmentation import closed, opened
+from ainu.nuclei.discs import closed, opened
 
 Mask = NDArray[np.bool_]
 

@@ -17,8 +17,8 @@ from ainu.attribution.compartments import (
     radial_profile,
     sign_flips,
 )
+from ainu.nuclei.discs import closed, opened
 from ainu.nuclei.orientation import Pose
-from ainu.nuclei.segmentation import closed, opened
 from ainu.simulation.conditions import Condition
 
 SETTINGS = attribution()
