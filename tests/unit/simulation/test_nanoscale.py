@@ -94,7 +94,7 @@ def demo():
     return conditions(yaml.safe_load((ROOT / "resources" / "simulation.yaml").read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("name", ["dstorm-somatic", "dstorm-hiPSC"])
+@pytest.mark.parametrize("name", ["somatic", "hiPSC"])
 def test_dstorm_of_the_demo_is_precise_and_blinks_rarely(demo, name):
     table, truth = simulate(demo[name], 1, name=name)
     real = truth.emitter >= 0
@@ -104,7 +104,7 @@ def test_dstorm_of_the_demo_is_precise_and_blinks_rarely(demo, name):
 
 
 def test_dstorm_of_the_demo_differs_on_both_scales_and_in_nothing_else(demo):
-    first, second = demo["dstorm-somatic"], demo["dstorm-hiPSC"]
+    first, second = demo["somatic"], demo["hiPSC"]
     different = {entry.name for entry in fields(Condition) if getattr(first, entry.name) != getattr(second, entry.name)}
     assert different == {"nucleolar_share", "cluster_nm"}
 
