@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -62,6 +63,47 @@ def _write_details(group: h5py.Group, details: Mapping[str, Mapping[str, DetailA
         known = [error for error in errors if error is not None]
         if known:
             group[method].attrs["completeness_error"] = float(np.median(known))
+
+
+@dataclass(frozen=True)
+class Detail:
+    """Attribution of single localizations by a method.
+
+    Attributes
+    ----------
+    method : str
+    values : dict of str to (n,) float32
+        By nucleus, in the order of the dataset's localizations.
+    """
+
+    method: str
+    values: dict[str, NDArray[np.float32]]
+
+
+def read_details(path: str | Path, method: str | None = None) -> Detail | None:
+    """The attribution of single localizations by the detail view.
+
+    Parameters
+    ----------
+    path : path
+        The file of maps.
+    method : str, optional
+        Which one; by default, and where it is not there, the first.
+
+    Returns
+    -------
+    Detail, optional
+        None where no detail was explained.
+    """
+    with open_file(path) as file:
+        if DETAIL not in file:
+            return None
+        group = file[DETAIL]
+        names, start = group["nucleus"].asstr()[()].tolist(), group["start"][()]
+        known = [name for name in group if name not in ("nucleus", "start")]
+        chosen = str(method if method in known else known[0])
+        values = group[chosen][()]
+    return Detail(chosen, {name: values[start[k] : start[k + 1]] for k, name in enumerate(names)})
 
 
 def methods_in(path: str | Path) -> list[str]:

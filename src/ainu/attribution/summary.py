@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.attribution.compartments import NAMES, densities, enrichment, find_compartments, radial_profile
+from ainu.attribution.detail_figure import detail_windows
 from ainu.attribution.figures import compartment_bars, examples, radial_profiles, removal_curves
 from ainu.attribution.maps import completeness_errors, methods_in, read_map
 from ainu.attribution.scorecard import score
@@ -47,7 +48,8 @@ def summarise(
     seed : int
         Of the bootstrap.
     paths : mapping
-        `scorecard`, `compartments`, and the figures `class_means`, `curves`, `enrichment`, `radial`, `examples`.
+        `scorecard`, `compartments`, and the figures `class_means`, `curves`, `enrichment`, `radial`, `examples`,
+        `detail`.
     """
     scorecard = score(sanity, completeness_errors(maps))
     write_json(paths["scorecard"], scorecard)
@@ -61,6 +63,7 @@ def summarise(
     found = _enrichments(dataset, maps, list(masks.values()), classes, seed)
     write_json(paths["compartments"], {"compartments": list(NAMES), "enrichment": found})
     best = scorecard["best"]
+    save(detail_windows(dataset, maps, best, classes), paths["detail"])
     own = [row for row in found if row["method"] == best]
     save(compartment_bars(own, classes, dataset.channels, best, verdicts.get(best)), paths["enrichment"])
     if best is None:
