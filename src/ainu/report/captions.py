@@ -90,8 +90,8 @@ ATTRIBUTION = {
     "detail": Caption(
         "Evidence at the nanoscale",
         "A nucleus of each class: its localizations, the attribution of each by the detail view, and windows of 2 µm "
-        "on the strongest evidence for its class. Localizations are spots of 10 nm, coloured by their attribution, grey "
-        "where they say nothing.",
+        "on the strongest evidence for its class. Localizations are spots of 10 nm, coloured by their attribution; "
+        "grey: they say nothing.",
     ),
     "examples": Caption(
         "Nuclei",

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from ainu.attribution.point_networks import Weighed
 from defaults import attribution, augmentation
 from spots import Finder, dataset, folds_of, model, spots, tiny
 from torch import nn
@@ -16,7 +17,6 @@ from ainu.attribution.captum_methods import Explainer
 from ainu.attribution.catalogue import methods_for
 from ainu.attribution.explain import attribute, completeness, explain
 from ainu.attribution.maps import EXACT, completeness_errors, read_maps
-from ainu.attribution.point_networks import Weighed
 from ainu.attribution.relu_rewiring import rewired
 from ainu.attribution.settings import MapSettings
 from ainu.hdf5 import open_file
