@@ -137,7 +137,10 @@ def clustered(n: int = 16, seed: int = 0, size: int = 300, depth_nm: float = 0.0
         own = np.column_stack([own, rng.uniform(-depth_nm / 2, depth_nm / 2, size)]) if depth_nm else own
         position.append(own[order_by_place(own)].astype(np.float32))
     points = Points(
-        np.concatenate(position), np.zeros(n * size, np.uint8), np.full(n * size, 5, np.float32), np.arange(n + 1) * size
+        np.concatenate(position),
+        np.zeros(n * size, np.uint8),
+        np.full(n * size, 5, np.float32),
+        np.arange(n + 1) * size,
     )
     shape, height = ((1, 4, 16, 16), depth_nm / 4) if depth_nm else ((1, 16, 16), None)
     parts = map(points.of, range(n))
