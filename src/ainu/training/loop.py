@@ -182,9 +182,11 @@ def train(
                     resume.save(run.state())
                     saved = time.monotonic()
             run.check(held_back)
-    seconds = (time.perf_counter() - started) / (run.step - begun) if run.step > begun else None
-    if resume and run.step > begun:
-        resume.save(run.state())
+        seconds = (time.perf_counter() - started) / (run.step - begun) if run.step > begun else None
+        if resume and run.step > begun:
+            resume.save(run.state())
+        if stop.signal:
+            raise SystemExit(128 + stop.signal)
     return Trained(run.best_weights, run.best_step, pd.DataFrame(run.history), run.precision, seconds)
 
 
