@@ -127,26 +127,36 @@ class Source:
             plane = planes_of(part.channels, [str(own) for own in data.attrs["channels"]])[part.channel]
             found = np.full(len(part), np.nan, np.float32)
             if row is not None:
-                found[plane >= 0] = self._seen(data, maps, row, part[plane >= 0], plane[plane >= 0].astype(np.uint8))
+                seen = plane >= 0
+                found[seen] = self._whole(data, maps, row, part, plane)
+                rows, values = self._detail(data, maps, row, part, seen)
+                found[rows] += values
         return found
 
-    def _seen(
-        self, data: h5py.File, maps: h5py.File, row: int, part: Localizations, plane: NDArray[np.uint8]
+    def _whole(
+        self, data: h5py.File, maps: h5py.File, row: int, part: Localizations, plane: NDArray[np.int32]
     ) -> NDArray[np.float32]:
-        voxel, angle = float(data.attrs["voxel_size_nm"]), float(data["angle_rad"][row])
-        found = np.zeros(len(part), np.float32)
-        if self.method in maps:
-            pose = canvas_pose(data["origin_nm"][row], angle, data["image"].shape[-1] * voxel)
-            position = canvas_positions(part, pose)
-            height = float(data.attrs["voxel_z_nm"]) if "voxel_z_nm" in data.attrs else None
-            values = maps[self.method][row]
-            found += shared_out(values, position[:, : values.ndim - 1], plane, voxel, height)
+        """(m,) attribution by the map of the whole nucleus to the localizations with a plane; 0 where there is none."""
+        seen, voxel = plane >= 0, float(data.attrs["voxel_size_nm"])
+        if self.method not in maps:
+            return np.zeros(int(seen.sum()), np.float32)
+        pose = canvas_pose(data["origin_nm"][row], float(data["angle_rad"][row]), data["image"].shape[-1] * voxel)
+        values = maps[self.method][row]
+        position = canvas_positions(part, pose)[seen, : values.ndim - 1]
+        height = float(data.attrs["voxel_z_nm"]) if "voxel_z_nm" in data.attrs else None
+        return shared_out(values, position, plane[seen].astype(np.uint8), voxel, height)
+
+    def _detail(
+        self, data: h5py.File, maps: h5py.File, row: int, part: Localizations, seen: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Rows (k,) of localizations that the detail view explains, and what it says of each."""
         name = data["nucleus"].asstr()[row]
-        if DETAIL in maps and name in (names := maps[DETAIL]["nucleus"].asstr()[()].tolist()):
-            place = names.index(name)
-            start, stop = maps[DETAIL]["start"][place : place + 2]
-            found[dataset_order(part, angle)] += maps[DETAIL][self.method][start:stop]
-        return found
+        if DETAIL not in maps or name not in (names := maps[DETAIL]["nucleus"].asstr()[()].tolist()):
+            return np.zeros(0, np.intp), np.zeros(0, np.float32)
+        place = names.index(name)
+        start, stop = maps[DETAIL]["start"][place : place + 2]
+        rows = dataset_order(part, seen, float(data["angle_rad"][row]))
+        return rows, maps[DETAIL][self.method][start:stop]
 
 
 def explain_shard(

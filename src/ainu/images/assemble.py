@@ -151,13 +151,13 @@ def _append(file: h5py.File, group: h5py.Group, channels: list[str], columns: di
 
 
 def _append_points(file: h5py.File, grid: h5py.Group, images: h5py.Group, channels: Sequence[str]) -> None:
-    """The localizations of a sample's nuclei, on the canvases of their images, ordered by place."""
-    group = file.require_group("points")
+    """The localizations of a sample's nuclei, on the canvases of their images, ordered by place; z only for stacks."""
+    group, dimensions = file.require_group("points"), images["image"].ndim - 2
     plane = planes_of([str(name) for name in grid.attrs["channels"]], channels)
     bounds = np.concatenate([[0], np.cumsum(grid["count"][()])])
     for (start, stop), angle in zip(pairwise(bounds), images["angle_rad"][()], strict=True):
         own = plane[grid["channel"][start:stop]]
-        position = Pose(0.0, 0.0, float(angle)).turned(grid["position"][start:stop])[own >= 0]
+        position = Pose(0.0, 0.0, float(angle)).turned(grid["position"][start:stop, :dimensions])[own >= 0]
         order = order_by_place(position)
         columns = {
             "position": position[order],

@@ -269,22 +269,26 @@ def canvas_positions(localizations: Localizations, pose: Pose) -> NDArray[np.flo
     return np.stack(axes, axis=1).astype(np.float32)
 
 
-def dataset_order(localizations: Localizations, angle_rad: float) -> NDArray[np.intp]:
+def dataset_order(localizations: Localizations, seen: NDArray[np.bool_], angle_rad: float) -> NDArray[np.intp]:
     """The order in which the dataset of an experiment holds the localizations of a nucleus.
 
     Parameters
     ----------
     localizations : Localizations
-        Of the nucleus, in the channels of the experiment.
+        Of the nucleus, in all channels of the run.
+    seen : (n,) bool
+        Which of them lie in the channels of the experiment.
     angle_rad : float
         By which its image is turned.
 
     Returns
     -------
-    (n,) int
+    (m,) int
+        Rows of those that are seen.
     """
     position = canvas_positions(localizations, Pose.of(localizations.x, localizations.y, aligned=False))
-    order = order_by_place(position)
+    own = np.flatnonzero(seen)
+    order = own[order_by_place(position[own])]
     return order[order_by_place(Pose(0.0, 0.0, angle_rad).turned(position[order]))]
 
 

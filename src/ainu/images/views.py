@@ -1,10 +1,4 @@
-"""What networks see of nuclei: crops of the detail, and the whole nucleus.
-
-A crop of the detail is drawn where localizations are: a channel, one of its localizations, and a shift of at most half
-the distance of neighbouring tiles. The tiles of a prediction stand side by side and cover the nucleus; a tile weighs as
-much as the localizations that it holds, each channel counting alike. So both follow one law, and a tile without
-localizations counts nothing.
-"""
+"""What networks see of nuclei: crops of the detail, and the whole nucleus."""
 
 from __future__ import annotations
 
@@ -21,6 +15,7 @@ from ainu.errors import AinuError
 from ainu.images.augmentation import Augmentation, Move, jittered, survivors, thinly_populated, turned_image
 from ainu.images.binning import bin_counts
 from ainu.images.dataset import Dataset, Points
+from ainu.images.places import draw_place, tile_grid
 from ainu.images.sparse_grid import SparseGrid, order_by_place
 from ainu.networks.model import fast_layout, normalise
 from ainu.networks.seen import DETAIL, Seen
@@ -77,10 +72,9 @@ def change(
     points: Points,
     rows: NDArray[np.intp] | slice,
     augmentation: Augmentation,
-    sparse: NDArray[np.bool_] | None,
     rng: np.random.Generator,
 ) -> Changed:
-    """Thin and jitter some localizations of a nucleus.
+    """Jitter some localizations of a nucleus.
 
     Parameters
     ----------
@@ -90,8 +84,6 @@ def change(
         Which of its localizations.
     augmentation : Augmentation
         How they are changed.
-    sparse : (n,) bool, optional
-        Which localizations of the nucleus lie in thinly populated places.
     rng : Generator
         For the changes.
 
@@ -100,12 +92,8 @@ def change(
     Changed
     """
     position, channel = points.position[rows], points.channel[rows]
-    left = survivors(len(position), None if sparse is None else sparse[rows], augmentation, rng)
-    if left is not None:
-        position, channel = position[left], channel[left]
     if augmentation.jitter and points.precision is not None:
-        precision = points.precision[rows]
-        position = jittered(position, precision if left is None else precision[left], augmentation.jitter, rng)
+        position = jittered(position, points.precision[rows], augmentation.jitter, rng)
     return Changed(position, channel)
 
 
@@ -152,10 +140,10 @@ class Whole:
         own = self.points.of(row)
         move = Move.draw(self.augmentation, rng)
         sparse = thinly_populated(own.position) if self.augmentation.drop_background else None
-        left = change(own, slice(None), self.augmentation, sparse, rng)
-        return bin_counts(
-            move.of_places(left.position), left.channel, self.image.shape[1:], self.voxel_nm, self.voxel_z_nm
-        )
+        left = survivors(len(own.position), sparse, self.augmentation, rng)
+        changed = change(own, slice(None) if left is None else left, self.augmentation, rng)
+        position = move.of_places(changed.position)
+        return bin_counts(position, changed.channel, self.image.shape[1:], self.voxel_nm, self.voxel_z_nm)
 
 
 @dataclass(frozen=True)
@@ -200,21 +188,20 @@ class Crops:
 
     def batch(self, rows: Indices, rngs: Rngs) -> Tensor:
         """(n, C, ...) float32: a crop of each of these (n,) nuclei, somewhere and at some angle."""
-        crops = np.stack([self._crop(int(row), rng) for row, rng in zip(rows, rngs, strict=True)])
-        means = np.stack([self.mean(int(row)) for row in rows])
-        return fast_layout(normalise(crops, self.intensity, means))
+        crops, means = zip(*(self._crop(int(row), rng) for row, rng in zip(rows, rngs, strict=True)), strict=True)
+        return fast_layout(normalise(np.stack(crops), self.intensity, np.stack(means)))
 
     def tiles(self, row: int, rng: np.random.Generator | None = None) -> Tiles:
         """Crops side by side that cover the nucleus, but for empty ones."""
-        own, mean = self.points.of(row), self.mean(row)
-        position, channel = own.position, own.channel
-        if rng is not None:
-            move = Move.draw(self.augmentation, rng)
-            left = change(own, slice(None), self.augmentation, self._sparse_of(row, own), rng)
-            position, channel = move.of_places(left.position), left.channel
-            order = order_by_place(position)
-            position, channel = position[order], channel[order]
-        return self.tiles_of(position, channel, mean)
+        own = self.points.of(row)
+        if rng is None:
+            return self.tiles_of(own.position, own.channel, self.mean(row))
+        move = Move.draw(self.augmentation, rng)
+        left = self._left(row, own, rng)
+        changed = change(own, left, self.augmentation, rng)
+        position = move.of_places(changed.position)
+        order = order_by_place(position)
+        return self.tiles_of(position[order], changed.channel[order], self.mean(row, left))
 
     def tiles_of(self, position: NDArray[np.float32], channel: NDArray[np.uint8], mean: NDArray[np.float64]) -> Tiles:
         """Tiles of localizations.
@@ -241,25 +228,42 @@ class Crops:
         seen = fast_layout(normalise(np.stack(crops), self.intensity, means))
         return Tiles(seen, torch.as_tensor(weights, dtype=torch.float32), centres)
 
-    def mean(self, row: int) -> NDArray[np.float64]:
-        """(C,) localizations per voxel of a nucleus, on average over its area."""
+    def mean(self, row: int, left: NDArray[np.intp] | slice = slice(None)) -> NDArray[np.float64]:
+        """Localizations per voxel of a nucleus, on average over its area.
+
+        Parameters
+        ----------
+        row : int
+            Of the nucleus.
+        left : (k,) int or slice
+            Which of its localizations count.
+
+        Returns
+        -------
+        (C,) float64
+        """
         own = self.points.of(row)
-        number = np.bincount(own.channel, minlength=self.channels)[: self.channels]
+        number = np.bincount(own.channel[left], minlength=self.channels)[: self.channels]
         voxels = self.area_um2[row] * 1e6 / self.voxel_nm**2
         if self.voxel_z_nm and len(own.position):
             voxels *= max(float(np.ptp(own.position[:, 2])) / self.voxel_z_nm, 1.0)
         return number / max(float(voxels), 1.0)
 
-    def _crop(self, row: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    def _crop(self, row: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """A crop of a nucleus, and the localizations per voxel of that nucleus."""
         own = self.points.of(row)
         if row not in self._grids:
             self._grids[row] = SparseGrid.of(own.position)
         move = Move.draw(self.augmentation, rng)
         centre = draw_place(own.position, own.channel, self.channels, self.size_nm, rng)
         stretches = self._grids[row].near(centre, self._reach)
-        near = np.concatenate([np.arange(part.start, part.stop) for part in stretches] or [np.zeros(0, np.intp)])
-        left = change(own, near, self.augmentation, self._sparse_of(row, own), rng)
-        return self._binned(left, centre, move)
+        left = self._left(row, own, rng)
+        if isinstance(left, slice):
+            parts = [np.arange(part.start, part.stop) for part in stretches]
+        else:
+            parts = [left[slice(*np.searchsorted(left, [part.start, part.stop]))] for part in stretches]
+        near = np.concatenate([np.zeros(0, np.intp), *parts])
+        return self._binned(change(own, near, self.augmentation, rng), centre, move), self.mean(row, left)
 
     @property
     def _reach(self) -> float:
@@ -277,88 +281,12 @@ class Crops:
         turned = Move(move.matrix, np.zeros(2, np.float32)).of_places(position)
         return bin_counts(turned, own.channel, (self.channels, *self.shape), self.voxel_nm, self.voxel_z_nm)
 
-    def _sparse_of(self, row: int, own: Points) -> NDArray[np.bool_] | None:
-        if not self.augmentation.drop_background:
-            return None
-        if row not in self._sparse:
+    def _left(self, row: int, own: Points, rng: np.random.Generator) -> NDArray[np.intp] | slice:
+        """Which localizations of a nucleus are left after thinning."""
+        if self.augmentation.drop_background and row not in self._sparse:
             self._sparse[row] = thinly_populated(own.position)
-        return self._sparse[row]
-
-
-def draw_place(
-    position: NDArray[np.float32],
-    channel: NDArray[np.uint8],
-    channels: int,
-    size_nm: NDArray[np.float64],
-    rng: np.random.Generator,
-) -> NDArray[np.float64]:
-    """Where a crop of a nucleus lies: around a localization of a channel, both drawn.
-
-    Parameters
-    ----------
-    position : (m, 2 or 3) float32
-        Of the localizations, nm.
-    channel : (m,) uint8
-        Of each.
-    channels : int
-        Number of channels; one that has localizations is drawn.
-    size_nm : (2 or 3,) float64
-        Edges of a crop.
-    rng : Generator
-        For the draws.
-
-    Returns
-    -------
-    (2 or 3,) float64
-        Its middle, nm; the middle of the nucleus where there are no localizations.
-    """
-    d = len(size_nm)
-    counts = np.bincount(channel, minlength=channels)
-    if not counts.sum():
-        return np.zeros(d)
-    drawn = rng.choice(np.flatnonzero(counts))
-    place = position[np.flatnonzero(channel == drawn)[rng.integers(counts[drawn])], :d]
-    return place + rng.uniform(-0.5, 0.5, d) * size_nm
-
-
-def tile_grid(
-    position: NDArray[np.float32], channel: NDArray[np.uint8], channels: int, size_nm: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Tiles side by side that cover the localizations of a nucleus.
-
-    Parameters
-    ----------
-    position : (m, 2 or 3) float32
-        nm.
-    channel : (m,) uint8
-        Of each.
-    channels : int
-        Number of channels.
-    size_nm : (2 or 3,) float64
-        Edges of a tile.
-
-    Returns
-    -------
-    centre : (t, 2 or 3) float64
-        Middles of the tiles that hold localizations; one in the middle of the nucleus where there are none.
-    weight : (t,) float64
-        The mean over channels of the share of a channel's localizations in the tile; 1 in total.
-    """
-    d = len(size_nm)
-    if not len(position):
-        return np.zeros((1, d)), np.ones(1)
-    place = position[:, :d].astype(np.float64)
-    low, high = place.min(axis=0), place.max(axis=0)
-    number = np.maximum(np.ceil((high - low) / size_nm), 1).astype(np.int64)
-    corner = (low + high) / 2 - number * size_nm / 2
-    tile = np.clip(((place - corner) / size_nm).astype(np.int64), 0, number - 1)
-    flat = np.ravel_multi_index(tuple(tile.T), tuple(number))
-    counts = np.bincount(channel, minlength=channels)
-    each = 1.0 / np.maximum(counts, 1) / np.count_nonzero(counts)
-    weight = np.bincount(flat, weights=each[channel], minlength=int(number.prod()))
-    filled = np.flatnonzero(weight)
-    where = np.stack(np.unravel_index(filled, tuple(number)), axis=1)
-    return corner + (where + 0.5) * size_nm, weight[filled] / weight[filled].sum()
+        left = survivors(len(own.position), self._sparse.get(row), self.augmentation, rng)
+        return slice(None) if left is None else left
 
 
 def view_of(dataset: Dataset, seen: Seen, intensity: str, augmentation: Augmentation) -> Views:

@@ -211,7 +211,8 @@ class Fit:
         network, source = self.start(seen)
         recipe = replace(design.training, steps=steps or design.training.steps)
         made_for = flat(self.info(validation) | {"initial": source, "device": device.type})
-        made_for |= {"seen": str(seen), "part": part, "steps": recipe.steps, "nuclei": digest_of(dataset, rows)}
+        made_for |= {"network": self.architecture(seen), "seen": str(seen), "part": part, "steps": recipe.steps}
+        made_for |= {"nuclei": digest_of(dataset, rows)}
         path = Path(f"{resume}.{seen.view}{part}.pt") if resume else None
         trained = train(
             network,

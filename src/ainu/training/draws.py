@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from ainu.images.views import Indices
 
+OF_ORDERS = 3
+"""Keeps the draws of orders apart from those of `loop`: a generator takes [1, 2] and [1, 2, 0] for the same seed."""
+
 
 @dataclass(frozen=True)
 class Draws:
@@ -70,6 +73,6 @@ class Draws:
         turn, group = divmod(slot, len(self.groups))
         passed, place = divmod(turn, len(self.groups[group]))
         if (group, passed) not in self._orders:
-            order = np.random.default_rng([self.seed, group, passed, 0]).permutation(self.groups[group])
+            order = np.random.default_rng([self.seed, group, passed, OF_ORDERS]).permutation(self.groups[group])
             self._orders[group, passed] = order
         return int(self._orders[group, passed][place])

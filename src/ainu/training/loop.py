@@ -42,6 +42,8 @@ CALIBRATION_BATCHES = 8
 """Batches from which batch normalisation takes its statistics before weights are judged."""
 SAVE_SECONDS = 45.0
 """How often the resume file is renewed."""
+OF_CROPS, OF_DROPOUT = 1, 2
+"""Keep draws of the same step apart, and from those of `draws`."""
 AHEAD_BYTES = 4 * 2**20
 """Small batches are made ahead until they fill so much."""
 
@@ -180,9 +182,11 @@ def train(
                     resume.save(run.state())
                     saved = time.monotonic()
             run.check(held_back)
-    seconds = (time.perf_counter() - started) / (run.step - begun) if run.step > begun else None
-    if resume and run.step > begun:
-        resume.save(run.state())
+        seconds = (time.perf_counter() - started) / (run.step - begun) if run.step > begun else None
+        if resume and run.step > begun:
+            resume.save(run.state())
+        if stop.signal:
+            raise SystemExit(128 + stop.signal)
     return Trained(run.best_weights, run.best_step, pd.DataFrame(run.history), run.precision, seconds)
 
 
@@ -220,9 +224,14 @@ class Run:
 
     @property
     def over(self) -> bool:
-        """Whether all steps are done, or too many checks have passed without a better one."""
+        """Whether all steps are done and judged, or too many checks have passed without a better one."""
         patience_lost = self.best_step > 0 and self.step - self.best_step >= self.recipe.patience * self.every
-        return self.step >= self.recipe.steps or patience_lost
+        return not self.due and (self.step >= self.recipe.steps or patience_lost)
+
+    @property
+    def due(self) -> bool:
+        """Whether the weights are to be judged before the next step: so they may be where a training was ended."""
+        return bool(self.losses) and (self.step % self.every == 0 or self.step >= self.recipe.steps)
 
     def batches(self) -> Iterator[Batch]:
         """Those up to the next check, small ones made several at once.
@@ -233,7 +242,8 @@ class Run:
         ------
         Batch
         """
-        left = list(range(self.step, min(self.recipe.steps, (self.step // self.every + 1) * self.every)))
+        end = self.step if self.due else (self.step // self.every + 1) * self.every
+        left = list(range(self.step, min(self.recipe.steps, end)))
         ahead = 1
         while left:
             made = [self.make(step) for step in left[:ahead]]
@@ -244,8 +254,8 @@ class Run:
     def make(self, step: int) -> Batch:
         """The batch of a step: what each slot of it shows follows from seed, step and slot alone."""
         rows = self.draws.of_step(step, self.recipe.batch_size)
-        rngs = [np.random.default_rng([self.seed, step, slot]) for slot in range(len(rows))]
-        seed = int(np.random.default_rng([self.seed, step]).integers(2**62))
+        rngs = [np.random.default_rng([self.seed, step, slot, OF_CROPS]) for slot in range(len(rows))]
+        seed = int(np.random.default_rng([self.seed, step, 0, OF_DROPOUT]).integers(2**62))
         return Batch(seed, self.inputs.batch(rows, rngs), self.labels[torch.as_tensor(rows, device=self.device)])
 
     def descend(self, batch: Batch) -> None:

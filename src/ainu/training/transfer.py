@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ainu.errors import AinuError
 from ainu.networks.model import Model, first_filters, last_layer, load_model, weights_of_view
+from ainu.networks.seen import CONTEXT, DETAIL, IMAGE
 from ainu.training.recipe import Transfer
 
 
@@ -147,7 +148,7 @@ def weights_of_file(path: str | Path, view: str, network: nn.Module) -> dict[str
     Parameters
     ----------
     path : path
-        A .safetensors file: of weights, or of a model of this workflow, whose weights stand under its views.
+        A .safetensors file: of weights, or of a model of this workflow; of its views, the same or else the first.
     view : str
         What the network sees.
     network : Module
@@ -167,7 +168,8 @@ def weights_of_file(path: str | Path, view: str, network: nn.Module) -> dict[str
         found = load_file(path)
     except (OSError, ValueError, SafetensorError) as error:
         raise AinuError(f"{path}: no readable weights; a .safetensors file is needed ({error})") from None
-    found = weights_of_view(found, view) or found
+    by_view = (weights_of_view(found, own) for own in (view, IMAGE, CONTEXT, DETAIL))
+    found = next(filter(None, by_view), found)
     own = network.state_dict()
     theirs = {name: name if name in found else name.replace(".layers.", ".") for name in own}
     found = {name: found[other] for name, other in theirs.items() if other in found}

@@ -1,16 +1,23 @@
 """A dataset holds the images of its samples as they were made."""
 
+import shutil
 from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
+import torch
+from defaults import augmentation
 
 from ainu.hdf5 import new_file, write_array
 from ainu.images.assemble import assemble
+from ainu.images.binning import bin_counts
 from ainu.images.dataset import read, voxel_centres
-from ainu.images.render import fit_canvas, voxelize, voxelize_shard
+from ainu.images.render import dataset_order, fit_canvas, grid_shard, voxelize, voxelize_shard
 from ainu.images.settings import Render
+from ainu.images.sparse_grid import SparseGrid
+from ainu.images.views import view_of
+from ainu.networks.seen import DETAIL, Seen
 from ainu.nuclei.find import find_nuclei
 from ainu.nuclei.orientation import Pose
 from ainu.simulation.conditions import Condition
@@ -76,20 +83,110 @@ def test_images_go_through_unchanged(shard, tmp_path, name):
         assert clipped.tolist() == [0, 0]
 
 
+def made(inputs, folder, render: Render, channels=("PolII", "DNA"), samples=("fov",)):
+    """The dataset of these samples, with their localizations."""
+    fit_canvas([inputs["nuclei"]], render, folder / "canvas.json")
+    given = {**inputs, "canvas": str(folder / "canvas.json")}
+    voxelize_shard(given, folder / "voxels.h5", samples, render, ["PolII", "DNA"])
+    grid_shard(inputs, folder / "grid.h5", samples, ["PolII", "DNA"])
+    rows = [{"sample": name, "shard": "s1", "replicate": "r", "label": "x"} for name in samples]
+    assemble({"s1": folder / "voxels.h5"}, rows, channels, folder / "dataset.h5", {"s1": folder / "grid.h5"})
+    return folder / "dataset.h5"
+
+
+@pytest.mark.parametrize("name", ["count", "stack", "aligned"])
+@pytest.mark.parametrize("channels", [("DNA", "PolII"), ("DNA",)])
+def test_localizations_lie_on_the_canvases_of_the_images_ordered_by_place(shard, tmp_path, name, channels):
+    inputs, table, nuclei = shard
+    found = read(made(inputs, tmp_path, RENDERS[name], channels))
+    for index in range(2):
+        own = found.points.of(index)
+        SparseGrid.of(own.position)  # refuses what is not in order
+        sizes = (found.voxel_size_nm, found.voxel_z_nm)
+        binned = bin_counts(own.position, own.channel, found.image.shape[1:], *sizes)
+        # Rounding may put a localization on a border of voxels into either one.
+        assert np.abs(binned - found.image[index]).sum() <= 2 * (1 + 1e-3 * binned.sum())
+        assert binned.sum() == pytest.approx(found.image[index].sum(), abs=2)
+        assert np.bincount(own.channel).tolist() == found.localizations[index].tolist()
+        assert own.position.shape[1] == (3 if name == "stack" else 2)
+        kept = table[(nuclei.label == index + 1) & np.isin(table.channel, [table.channels.index(c) for c in channels])]
+        assert np.sort(own.precision).tolist() == np.sort(kept.precision).tolist()
+
+
+@pytest.mark.parametrize("name", ["count", "aligned"])
+@pytest.mark.parametrize("channels", [("PolII", "DNA"), ("DNA",)])
+def test_the_order_of_a_dataset_is_found_again_from_the_localizations_of_a_nucleus(shard, tmp_path, name, channels):
+    inputs, table, nuclei = shard
+    found = read(made(inputs, tmp_path, RENDERS[name], channels))
+    for index in range(2):
+        part = table[nuclei.label == index + 1]
+        seen = np.isin(part.channel, [part.channels.index(own) for own in channels])
+        order = dataset_order(part, seen, float(found.angle_rad[index]))
+        assert np.array_equal(part.precision[order], found.points.of(index).precision)
+
+
+def test_samples_with_and_without_z_make_one_flat_dataset(shard, tmp_path):
+    inputs, table, _ = shard
+    both = {name: str(tmp_path / f"{name}.h5") for name in inputs}
+    for name, path in inputs.items():
+        shutil.copyfile(path, both[name])
+        with h5py.File(both[name], "r+") as file:
+            for group in [own for own in file if own.startswith("fov")]:
+                file.copy(group, group.replace("fov", "flat"))
+    with h5py.File(both["raw"], "r+") as file:
+        del file["flat"]
+    replace(table, z=None).save(tmp_path / "plane.h5", "flat")
+    with h5py.File(both["raw"], "r+") as file, h5py.File(tmp_path / "plane.h5") as plane:
+        plane.copy("flat", file)
+    found = read(made(both, tmp_path, RENDERS["count"], samples=("fov", "flat")))
+    assert found.points.position.shape[1] == 2
+    pairs = [(found.points.of(k), found.points.of(k + 2)) for k in range(2)]
+    assert all(np.array_equal(one.position, other.position) for one, other in pairs)
+
+
+def test_grids_and_datasets_are_the_same_bytes_every_time(shard, tmp_path):
+    inputs, *_ = shard
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        made(inputs, tmp_path / name, RENDERS["count"])
+    for name in ("grid.h5", "dataset.h5"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
 @pytest.mark.parametrize("block_bytes", [1 << 24, 1])
 def test_a_dataset_on_disk_is_the_same_as_in_memory(shard, tmp_path, monkeypatch, block_bytes):
     monkeypatch.setattr("ainu.images.dataset.BLOCK_BYTES", block_bytes)
     inputs, *_ = shard
-    voxelize_shard(inputs, tmp_path / "a.h5", ["fov"], RENDERS["count"], ["PolII", "DNA"])
-    rows = [{"sample": "fov", "shard": "s1", "replicate": "r", "label": "x"}]
-    assemble({"s1": tmp_path / "a.h5"}, rows, ["DNA", "PolII"], tmp_path / "dataset.h5", {"s1": inputs})
-    memory, disk = read(tmp_path / "dataset.h5"), read(tmp_path / "dataset.h5", memory_gb=1e-6)
+    path = made(inputs, tmp_path, RENDERS["count"], ["DNA", "PolII"])
+    memory, disk = read(path), read(path, memory_gb=1e-6)
     pairs = [(memory.image, disk.image)]
-    pairs += [(getattr(memory.points, name), getattr(disk.points, name)) for name in ("position", "channel", "start")]
+    names = ("position", "channel", "precision", "start")
+    pairs += [(getattr(memory.points, name), getattr(disk.points, name)) for name in names]
     assert all(np.array_equal(one, other) for one, other in pairs)
-    assert (memory.points.precision is None) == (disk.points.precision is None)
-    assert isinstance(disk.image, np.memmap)
-    assert isinstance(disk.points.position, np.memmap)
+    for mapped in (disk.image, disk.points.position, disk.points.channel):
+        assert isinstance(mapped, np.memmap)
+
+
+def test_crops_of_a_dataset_on_disk_are_those_in_memory(shard, tmp_path):
+    inputs, *_ = shard
+    path, seen = made(inputs, tmp_path, RENDERS["count"]), Seen(DETAIL, (32, 32), 20.0)
+    settings = augmentation(thin=0.3, jitter=1.0, drop_background=0.3)
+    memory, disk = (view_of(read(path, gigabytes), seen, "share", settings) for gigabytes in (None, 1e-6))
+    rows = np.array([1, 0, 1, 1])
+    given = [[np.random.default_rng(slot) for slot in range(4)] for _ in range(2)]
+    assert torch.equal(memory.batch(rows, given[0]), disk.batch(rows, given[1]))
+    one, other = memory.tiles(1), disk.tiles(1)
+    assert torch.equal(one.seen, other.seen)
+    assert torch.equal(one.weight, other.weight)
+
+
+def test_some_nuclei_of_a_dataset_bring_their_localizations(shard, tmp_path):
+    inputs, *_ = shard
+    found = read(made(inputs, tmp_path, RENDERS["count"]))
+    swapped = found[np.array([1, 0, 1])]
+    for own, other in zip(range(3), (1, 0, 1), strict=True):
+        assert np.array_equal(swapped.points.of(own).position, found.points.of(other).position)
+        assert np.array_equal(swapped.points.of(own).channel, found.points.of(other).channel)
 
 
 def test_voxel_centres_are_where_a_voxel_of_a_turned_canvas_lies(shard, tmp_path):

@@ -186,6 +186,6 @@ def test_a_fitted_canvas_is_the_smallest_that_holds_every_nucleus_of_all_shards(
 
 
 def test_a_render_has_the_defaults_of_the_config():
-    (settings,) = with_defaults({})["renders"].values()
+    settings = with_defaults({"renders": {"mine": {"voxel_nm": 100}}})["renders"]["mine"]
     made = Render(settings["voxel_nm"], settings["canvas_nm"])
     assert made == typed(Render, settings)

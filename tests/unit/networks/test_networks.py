@@ -5,20 +5,30 @@ import re
 import numpy as np
 import pytest
 import torch
-from spots import model, plain_weights
+from spots import both, model, plain_weights
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ainu import AinuError
-from ainu.networks.catalogue import CATALOGUE, POINT_NETWORKS
-from ainu.networks.model import features, last_layer, load_model, make_network, normalise, save_model
+from ainu.networks.catalogue import CATALOGUE
+from ainu.networks.model import (
+    Margin,
+    features,
+    first_filters,
+    last_layer,
+    load_model,
+    make_network,
+    normalise,
+    save_model,
+    weights_of_view,
+)
+from ainu.networks.seen import CONTEXT, DETAIL, Seen
 
-IMAGE_NETWORKS = [name for name in CATALOGUE if name not in POINT_NETWORKS]
 OF_MKL = re.compile("a?(sin|cos|tan)|(sin|cos|tan)h|erfc?|exp(m1)?|lgamma|log(10|1p|2)?|sqrt")
 """Operations whose first call, if from several threads at once, may be less exact than all others."""
 
 
-@pytest.mark.parametrize("name", IMAGE_NETWORKS)
+@pytest.mark.parametrize("name", CATALOGUE)
 @pytest.mark.parametrize(("channels", "shape"), [(1, (64, 64)), (3, (32, 32, 32))])
 def test_every_network_takes_any_number_of_channels_in_two_and_three_dimensions(name, channels, shape):
     network = make_network(name, channels, 3, shape, seed=1).eval()
@@ -42,22 +52,20 @@ class Called(TorchDispatchMode):
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_no_network_calls_functions_of_mkl_whose_first_call_may_differ(name):
-    shape = (4, 32, 8, 2 * (2 + 2)) if name in POINT_NETWORKS else (4, 2, 64, 64)
     network = make_network(name, 2, 2, (64, 64), seed=1)
     with Called() as called:
-        nn.functional.cross_entropy(network(torch.rand(shape)), torch.tensor([0, 1, 0, 1])).backward()
+        nn.functional.cross_entropy(network(torch.rand(4, 2, 64, 64)), torch.tensor([0, 1, 0, 1])).backward()
     assert not list(filter(OF_MKL.fullmatch, called.names))
     assert "addmm" in called.names
 
 
-@pytest.mark.parametrize("name", ["ainu-small", "vgg", "vit", "neighbourhoods"])
+@pytest.mark.parametrize("name", ["ainu-small", "vgg", "vit"])
 def test_networks_follow_from_their_seed_and_every_weight_learns(name):
     network, same, other = (make_network(name, 2, 2, (64, 64), seed=seed) for seed in (3, 3, 4))
     weights = [torch.cat([values.flatten() for values in net.parameters()]) for net in (network, same, other)]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
-    shape = (4, 32, 8, 2 * (2 + 2)) if name in POINT_NETWORKS else (4, 2, 64, 64)
-    nn.functional.cross_entropy(network(torch.rand(shape)), torch.tensor([0, 1, 0, 1])).backward()
+    nn.functional.cross_entropy(network(torch.rand(4, 2, 64, 64)), torch.tensor([0, 1, 0, 1])).backward()
     used = {name: values for name, values in network.named_parameters() if "cross_attn" not in name}
     assert all(values.grad is not None and values.grad.any() for values in used.values())
 
@@ -72,14 +80,6 @@ def test_the_compact_network_costs_a_tenth_of_densenet121():
         return counter.get_total_flops()
 
     assert cost("ainu-small") <= 0.1 * cost("densenet121")
-
-
-def test_a_point_network_does_not_depend_on_the_order_of_localizations():
-    network = make_network("neighbourhoods", 1, 2, (16, 16), seed=1).eval()
-    sets = torch.randn(1, 40, 8, 6)
-    mixed = sets[:, torch.randperm(40)][:, :, torch.randperm(8)]
-    with torch.inference_mode():
-        assert torch.allclose(network(sets), network(mixed), atol=1e-5)
 
 
 def test_images_that_are_too_small_for_a_network_are_refused():
@@ -98,12 +98,63 @@ def test_logarithmic_intensity_keeps_how_dense_the_localizations_are():
     assert torch.allclose(normalise(counts, "log"), torch.log1p(torch.as_tensor(counts.astype(np.float32))))
 
 
+@pytest.mark.parametrize("intensity", ["share", "log"])
+def test_crops_are_divided_by_the_mean_that_is_given_and_not_by_their_own(intensity):
+    counts = np.random.default_rng(0).integers(0, 9, (2, 2, 8, 8)).astype(np.float32)
+    mean = np.array([[0.5, 2.0], [4.0, 0.25]])
+    seen = normalise(counts, intensity, mean)
+    wanted = np.log1p(counts) if intensity == "log" else np.sqrt(counts / mean[:, :, None, None])
+    assert np.allclose(seen, wanted, atol=1e-6)
+    assert not normalise(np.zeros((1, 1, 4, 4)), intensity, np.zeros((1, 1))).any()
+
+
 def test_a_saved_model_predicts_the_same(tmp_path):
     network = make_network("densenet121", 1, 2, (64, 64), seed=3).eval()
     save_model(tmp_path / "m", plain_weights(network), model(network, shape=[64, 64]).info)
     images = torch.rand(2, 1, 64, 64)
     with torch.inference_mode():
-        assert torch.allclose(load_model(tmp_path / "m").network(images), network(images), atol=1e-5)
+        assert torch.allclose(load_model(tmp_path / "m").encoders[0].network(images), network(images), atol=1e-5)
+
+
+def test_a_model_of_two_views_comes_back_with_both_networks(tmp_path):
+    detail, context = (make_network("ainu-small", 1, 2, shape, seed=3).eval() for shape in ((4, 32, 32), (16, 16)))
+    made = both(
+        model(detail, view=DETAIL, share=0.25, network="ainu-small", shape=[4, 32, 32], voxel_nm=20.0, voxel_z_nm=50.0),
+        model(context, view=CONTEXT, network="ainu-small"),
+    )
+    weights = plain_weights(detail, DETAIL) | plain_weights(context, CONTEXT)
+    save_model(tmp_path / "m", weights, made.info)
+    found = load_model(tmp_path / "m")
+    assert len(found.encoders) == 2
+    assert found.encoder(DETAIL).seen == Seen(DETAIL, (4, 32, 32), 20.0, 50.0)
+    assert found.encoder(CONTEXT).seen == Seen(CONTEXT, (16, 16), 100.0)
+    assert (found.encoder(DETAIL).share, found.encoder(CONTEXT).share) == (0.25, 1.0)
+    assert found.whole is found.encoder(CONTEXT)
+    assert found.encoder("image") is None
+    for view, network in ((DETAIL, detail), (CONTEXT, context)):
+        own = found.encoder(view).network.state_dict()
+        assert all(torch.equal(own[name], values) for name, values in network.state_dict().items())
+        assert weights_of_view(weights, view).keys() == own.keys()
+
+
+def test_a_model_of_crops_alone_sees_no_whole_nucleus():
+    network = make_network("ainu-small", 1, 2, (32, 32), seed=3).eval()
+    assert model(network, view=DETAIL, network="ainu-small", shape=[32, 32]).whole is None
+
+
+def test_the_margin_of_a_view_is_as_large_as_its_share():
+    network = nn.Sequential(nn.Linear(3, 3, bias=False))
+    with torch.no_grad():
+        network[0].weight.copy_(torch.eye(3))
+    logits, target = torch.tensor([[3.0, 1.0, 2.0], [0.0, 0.0, 6.0]]), torch.tensor([0, 2])
+    assert Margin(network)(logits, target).tolist() == [1.5, 6.0]
+    assert Margin(network, 0.5)(logits, target).tolist() == [0.75, 3.0]
+
+
+def test_the_first_filters_of_every_network_read_the_image():
+    for name in CATALOGUE:
+        network = make_network(name, 3, 2, (64, 64), seed=1)
+        assert network.state_dict()[first_filters(network)].shape[1] == 3
 
 
 def test_a_missing_or_damaged_model_is_named(tmp_path):

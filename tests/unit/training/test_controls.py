@@ -18,7 +18,8 @@ from ainu.training.cross_validation import CrossValidation
 from ainu.training.permuted import train_permuted
 
 TRAINING = {
-    "epochs": 2,
+    "steps": 12,
+    "batch_size": 8,
     "learning_rate": 0.01,
     "weight_decay": 0.0,
     "patience": 2,
@@ -27,10 +28,13 @@ TRAINING = {
 }
 
 
-def validation(data: Dataset, **augmentation) -> CrossValidation:
+VIEWS = {"detail": {"voxel_nm": 20, "size_nm": 640}, "context": {"voxel_nm": 100}}
+
+
+def validation(data: Dataset, views: dict | None = None, **augmentation) -> CrossValidation:
     """A short training whose nuclei are changed localization by localization."""
-    changes = {"level": "localizations", "jitter": 0.5} | augmentation
-    return cross_validation(design(CLASSES, training=TRAINING, augmentation=changes), data)
+    sections = {"training": TRAINING, "augmentation": {"jitter": 0.5} | augmentation}
+    return cross_validation(design(CLASSES, **sections, **({"views": views} if views else {})), data)
 
 
 def write_nuclei(path, found: Nuclei) -> None:
@@ -73,12 +77,13 @@ def test_an_outline_is_the_filled_mask_of_the_nucleus_where_its_localizations_li
     assert image[0].sum(axis=0)[mask > 0].sum() > 0.97 * image.sum()
 
 
-def test_controls_are_trained_without_the_fold_and_predict_it(tmp_path):
+@pytest.mark.parametrize("views", [None, VIEWS], ids=["image", "views"])
+def test_controls_are_trained_without_the_fold_and_predict_it(tmp_path, views):
     data = dataset(*spots(16))
     folds = folds_of(data)
     output = tmp_path / "fold1.tsv"
     given = {"masks": {}, "fold": 1}
-    settings = (validation(data), ["unchanged", "equal_counts"])
+    settings = (validation(data, views), ["unchanged", "equal_counts"])
     train_controls(*settings, output=output, **given)
     table = read_table(output)
     assert set(table["nucleus"]) == set(folds.loc[folds["fold"] == 1, "nucleus"])
@@ -88,7 +93,8 @@ def test_controls_are_trained_without_the_fold_and_predict_it(tmp_path):
     assert (tmp_path / "again.tsv").read_bytes() == output.read_bytes()
 
 
-def test_outlines_are_turned_as_images_where_nuclei_are_turned_as_localizations(tmp_path):
+@pytest.mark.parametrize("views", [None, VIEWS], ids=["image", "views"])
+def test_outlines_are_seen_whole_and_turned_as_images_whatever_the_views(tmp_path, views):
     table, _ = simulate("hiPSC", 3)
     found = find_nuclei(table)
     write_nuclei(tmp_path / "nuclei.h5", found)
@@ -96,7 +102,7 @@ def test_outlines_are_turned_as_images_where_nuclei_are_turned_as_localizations(
     where = {"sample": np.full(16, "field"), "nucleus": np.array([f"field/{k + 1}" for k in range(16)])}
     data = replace(data, **where, voxel_size_nm=800.0)
     masks = {"field": tmp_path / "nuclei.h5"}
-    own = validation(data, thin=0.5, test_time=2)
+    own = validation(data, views, thin=0.5, test_time=2)
     train_controls(own, ["unchanged", "outline"], masks, fold=1, output=tmp_path / "fold1.tsv")
     assert read_table(tmp_path / "fold1.tsv")["control"].value_counts().to_dict() == {"unchanged": 8, "outline": 8}
 
@@ -113,7 +119,7 @@ def test_a_job_that_died_goes_on_from_what_it_had_trained(tmp_path, monkeypatch)
         with pytest.raises(KeyboardInterrupt):
             train_controls(*settings, output=tmp_path / "killed.tsv", **given)
     assert controls.write_table is whole
-    assert len(list(tmp_path.glob("killed.*.resume.pt"))) == 2
+    assert len(list(tmp_path.glob("killed.*.resume.*.pt"))) == 2
     train_controls(*settings, output=tmp_path / "killed.tsv", **given)
     assert (tmp_path / "killed.tsv").read_bytes() == (tmp_path / "calm.tsv").read_bytes()
 

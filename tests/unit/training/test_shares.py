@@ -1,0 +1,92 @@
+"""How much the logits of each view count."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from spots import CLASSES, dataset, spots
+
+from ainu.training.shares import fit_shares, halves
+
+LABELS = np.arange(40) % 2
+
+
+def says(strength: float, seed: int = 0, labels=LABELS, spread: float = 1.0) -> np.ndarray:
+    """Logits of two classes whose margin tells the class by so many of its standard deviations."""
+    margin = spread * (np.random.default_rng(seed).normal(0, 1, len(labels)) + strength * (2 * labels - 1))
+    return np.stack([-margin / 2, margin / 2], axis=1)
+
+
+def test_a_view_of_noise_counts_next_to_nothing_and_one_that_tells_the_classes_all():
+    labels = np.arange(200) % 2
+    for seed in range(5):
+        logits = {"detail": says(4, seed, labels), "context": says(0, seed + 50, labels)}
+        shares = fit_shares(logits, labels)
+        assert shares["detail"] == 1
+        assert 0 <= shares["context"] * logits["context"].std() < 0.1 * logits["detail"].std()
+    wrong = fit_shares({"detail": says(4), "context": says(-1, 9)}, LABELS)
+    assert wrong == {"detail": 1.0, "context": 0.0}
+
+
+def test_a_view_that_learned_its_nuclei_by_heart_is_not_heard_however_sure_it_is():
+    shares = fit_shares({"detail": says(2, 1), "context": says(0, 2, spread=50.0)}, LABELS)
+    assert shares["detail"] == 1
+    assert shares["context"] * 50 < 0.35
+
+
+def test_views_that_tell_the_classes_equally_well_both_count():
+    shares = fit_shares({"detail": says(1.5, 1), "context": says(1.5, 2)}, LABELS)
+    assert max(shares.values()) == 1
+    assert min(shares.values()) > 0.5
+
+
+def test_all_views_count_alike_where_none_says_anything_of_the_classes():
+    for logits in (np.zeros((40, 2)), says(-2)):
+        assert fit_shares({"detail": logits, "context": logits.copy()}, LABELS) == {"detail": 1.0, "context": 1.0}
+
+
+@given(st.integers(0, 1000), st.sampled_from([0.01, 1.0, 300.0]))
+def test_shares_undo_the_scale_of_a_views_logits(seed, scale):
+    one = {"detail": says(1.2, seed), "context": says(1.5, seed + 1)}
+    plain = fit_shares(one, LABELS)
+    scaled = fit_shares({**one, "context": scale * one["context"]}, LABELS)
+    ratio = (scaled["context"] * scale + 1e-9) / (scaled["detail"] + 1e-9)
+    assert ratio == pytest.approx((plain["context"] + 1e-9) / (plain["detail"] + 1e-9), rel=0.02, abs=0.01)
+
+
+def test_a_rare_class_decides_as_much_as_a_frequent_one():
+    """Repeating the rare nuclei until classes are as frequent changes next to nothing but the weight of the penalty."""
+    labels = np.array([0] * 36 + [1] * 4)
+    rare = says(0, 1, labels)
+    rare[labels == 1] = says(4, 2, labels)[labels == 1]
+    balanced = fit_shares({"a": rare, "b": says(0, 3, labels)}, labels)
+    assert balanced["a"] == 1
+    repeated = np.concatenate([np.flatnonzero(labels == 0), np.tile(np.flatnonzero(labels == 1), 9)])
+    again = fit_shares({"a": rare[repeated], "b": says(0, 3, labels)[repeated]}, labels[repeated])
+    assert again["b"] == pytest.approx(balanced["b"], abs=0.1)
+
+
+def test_replicates_do_not_straddle_the_halves_and_every_class_is_in_both():
+    data, rows = dataset(*spots(48)), np.arange(1, 47)
+    for seed in range(5):
+        first, second = halves(data, rows, seed)
+        assert sorted([*first, *second]) == sorted(rows)
+        assert not set(data.replicate[first]) & set(data.replicate[second])
+        assert set(data.label[first]) == set(data.label[second]) == set(CLASSES)
+        assert np.array_equal(halves(data, rows, seed)[0], first)
+
+
+def test_a_class_with_one_replicate_is_parted_by_nuclei():
+    data = dataset(*spots(24))
+    alone = replace(data, replicate=np.where(data.label == "dim", "r0", "r1"))
+    first, second = halves(alone, np.arange(24), 1)
+    assert sorted([*first, *second]) == list(range(24))
+    assert np.bincount(alone.label[first] == "dim").tolist() == [6, 6]
+
+
+def test_a_class_with_a_single_nucleus_leaves_no_halves():
+    data = dataset(*spots(9))
+    rows = np.array([0, 2, 4, 6, 1])
+    assert halves(data, rows, 1) == []
