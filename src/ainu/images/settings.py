@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ainu.errors import AinuError
-from ainu.networks.seen import DETAIL, Seen
+from ainu.networks.seen import CONTEXT, DETAIL, Seen
 from ainu.nuclei.orientation import Pose
 
 if TYPE_CHECKING:
@@ -81,6 +81,11 @@ class ViewSettings:
     dimensions: int
     detail: DetailView | None
     context: ContextView | None
+
+    def networks(self, default: str) -> dict[str, str]:
+        """Architecture of the network of each view, `default` where it names none."""
+        views = {DETAIL: self.detail, CONTEXT: self.context}
+        return {view: own.network or default for view, own in views.items() if own}
 
 
 @dataclass(frozen=True)
