@@ -8,7 +8,7 @@ from ainu.images.augmentation import Augmentation
 from ainu.nuclei.settings import SearchSettings
 from ainu.quality.settings import QualitySettings
 from ainu.report.settings import ReportedExperiment, ReportSettings
-from ainu.settings.defaults import section
+from ainu.settings.defaults import section, with_defaults
 from ainu.training.recipe import Design, Recipe, Transfer
 from ainu.typed import typed
 
@@ -28,10 +28,19 @@ def transfer(**changes: Any) -> Transfer:
     return typed(Transfer, section("transfer", **changes))
 
 
+def views(**changes: Any) -> dict[str, Any]:
+    """`views` as a mapping; each view a mapping of what is changed in it, or None for no such view."""
+    return with_defaults({"experiments": {"a": {"views": changes}}})["experiments"]["a"]["views"]
+
+
 def design(classes: list[str], network: str = "ainu-small", intensity: str = "share", **sections: Any) -> Design:
-    """What an experiment says of its networks; each section a mapping of what is changed in it."""
+    """What an experiment says of its networks; each section a mapping of what is changed in it.
+
+    `views` is a mapping of what is changed in it, too; without, networks see whole images.
+    """
+    seen = views(**sections["views"]) if "views" in sections else None
     filled = {name: section(name, **sections.get(name, {})) for name in ("training", "augmentation", "transfer")}
-    return typed(Design, {"classes": classes, "network": network, "intensity": intensity, **filled})
+    return typed(Design, {"classes": classes, "network": network, "views": seen, "intensity": intensity, **filled})
 
 
 def drift_settings(**changes: Any) -> DriftSettings:
@@ -59,7 +68,7 @@ def search_settings(**changes: Any) -> SearchSettings:
 
 def reported_experiment(**changes: Any) -> ReportedExperiment:
     """Settings of an experiment that its report describes; those of sections as mappings of what is changed."""
-    keys = {"render": "standard", "network": "ainu-small", "intensity": "share", "folds": 2, "repeats": 1}
+    keys = {"views": None, "render": "standard", "network": "ainu-small", "intensity": "share", "folds": 2, "repeats": 1}
     keys |= {"init_from": None, "sweep": None} | changes
     filled = {name: section(name, **changes.get(name, {})) for name in ("training", "augmentation")}
     own = section("attribution", **{"methods": ()} | changes.get("attribution", {}))
