@@ -68,8 +68,8 @@ def search_settings(**changes: Any) -> SearchSettings:
 
 def reported_experiment(**changes: Any) -> ReportedExperiment:
     """Settings of an experiment that its report describes; those of sections as mappings of what is changed."""
-    keys = {"views": None, "render": "standard", "network": "ainu-small", "intensity": "share", "folds": 2, "repeats": 1}
-    keys |= {"init_from": None, "sweep": None} | changes
+    keys = {"views": None, "render": "standard", "network": "ainu-small", "intensity": "share", "folds": 2}
+    keys |= {"repeats": 1, "init_from": None, "sweep": None} | changes
     filled = {name: section(name, **changes.get(name, {})) for name in ("training", "augmentation")}
     own = section("attribution", **{"methods": ()} | changes.get("attribution", {}))
     return ReportedExperiment.of(keys | filled | {"attribution": own})

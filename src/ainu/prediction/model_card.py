@@ -21,9 +21,10 @@ def model_card(info: Mapping[str, Any]) -> str:
 
 def _purpose(info: Mapping[str, Any]) -> list[str]:
     classes, channels = listed(info["classes"]), listed(info["channels"])
+    networks = named({view: own["network"] for view, own in info["views"].items()})
     return [
         f"# {info['experiment']}: {classes}",
-        f"{len(info['models'])} models ({named({view: own['network'] for view, own in info['views'].items()})}), trained by ainu {info['versions']['ainu']}, that "
+        f"{len(info['models'])} models ({networks}), trained by ainu {info['versions']['ainu']}, that "
         f"distinguish nuclei of these classes by single-molecule localizations of {channels}. For research on cells "
         "prepared and imaged like the training data; not for diagnosis.",
     ]

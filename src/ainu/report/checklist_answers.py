@@ -48,7 +48,9 @@ def independence(facts: ExperimentFacts) -> str:
 def algorithm(facts: ExperimentFacts) -> str:
     """Network and optimizer."""
     optimizer = optimizer_name(facts.experiment.training)
-    return f"{facts.experiment.network_name}, {optimizer}, one-cycle learning rate; {counted(len(facts.models), 'model')}."
+    return (
+        f"{facts.experiment.network_name}, {optimizer}, one-cycle learning rate; {counted(len(facts.models), 'model')}."
+    )
 
 
 def initial(facts: ExperimentFacts) -> str:
@@ -64,11 +66,11 @@ def encoding(facts: ExperimentFacts) -> str:
     parts = [whole]
     if views:
         own = views.detail
-        crop = f"of {number_text(own.voxel_nm)} nm, crops of {number_text(own.size_nm)} nm" if own else ""
+        crop = f"of {number_text(own.voxel_nm)} nm, crops of {own.size_nm / 1000:g} µm" if own else ""
         parts = [part for part in (crop, f"{whole} for the whole nucleus" if views.context else "") if part]
     return (
-        f"Localizations per voxel {'; '.join(parts)}; channels {listed(facts.dataset.channels)}; see Methods for drift, "
-        "filters and scaling."
+        f"Localizations per voxel {'; '.join(parts)}; channels {listed(facts.dataset.channels)}; see Methods for "
+        "drift, filters and scaling."
     )
 
 

@@ -124,11 +124,12 @@ def _seen(experiment: ReportedExperiment, settings: ReportSettings, dataset: Dat
     """How localizations became what networks see."""
     spread = settings.renders[experiment.render].kernel == "gaussian"
     counted_as = "were spread by their precision over" if spread else "were counted in"
-    canvas = f"voxels of {number_text(dataset.voxel_nm)} nm on a canvas of {number_text(dataset.width_nm / 1000)} µm"
+    canvas = f"voxels of {number_text(dataset.voxel_nm)} nm on a canvas of {dataset.width_nm / 1000:g} µm"
     parts = [canvas]
     if experiment.views:
         detail = experiment.views.detail
-        parts = [f"voxels of {number_text(detail.voxel_nm)} nm in crops of {number_text(detail.size_nm / 1000)} µm (detail)"] if detail else []
+        crops = f"voxels of {detail.voxel_nm:g} nm in crops of {detail.size_nm / 1000:g} µm (detail)" if detail else ""
+        parts = [crops] if crops else []
         parts += [f"{canvas} (context)"] if experiment.views.context else []
     return Markup("Localizations {} {}, one image channel each for {}.").format(
         counted_as, " and in ".join(parts), names_text(dataset.channels)
@@ -147,8 +148,8 @@ def _training(experiment: ReportedExperiment, metrics: JsonObject, models: Seque
     yield start + ", with every replicate in one fold only."
     if experiment.views and experiment.views.detail:
         yield Markup(
-            "A crop is drawn where localizations are; a prediction is the mean of the logits of the tiles that cover the "
-            "nucleus, each weighted by its localizations."
+            "A crop is drawn where localizations are; a prediction is the mean of the logits of the tiles that cover "
+            "the nucleus, each weighted by its localizations."
         )
         if experiment.views.context:
             yield Markup(

@@ -162,8 +162,8 @@ def _origin_mismatches(name: str, config: Tree) -> Iterator[str]:
         if here and theirs[other] and here != theirs[other]:
             yield (
                 f"experiments.{name}.init_from: found {own['init_from']!r}, where voxel_nm of the {other} is "
-                f"{shown(theirs[other])}, not {shown(here)} as of the {view} here; allowed: an experiment with the same "
-                "voxel_nm"
+                f"{shown(theirs[other])}, not {shown(here)} as of the {view} here; allowed: an experiment with the "
+                "same voxel_nm"
             )
 
 

@@ -128,7 +128,11 @@ def test_controls_have_their_network_in_every_view(planned):
 
 def test_a_dataset_holds_localizations_unless_images_are_densities(planned):
     renders = {"counts": {"voxel_nm": 100}, "smooth": {"kernel": "gaussian"}}
-    own = {"views": EXPERIMENT, "counts": EXPERIMENT | {"render": "counts"}, "smooth": EXPERIMENT | {"render": "smooth"}}
+    own = {
+        "views": EXPERIMENT,
+        "counts": EXPERIMENT | {"render": "counts"},
+        "smooth": EXPERIMENT | {"render": "smooth"},
+    }
     plan = planned(renders=renders, experiments=own)
     samples, grids = plan.samples_of("views"), ["results/voxels/views/s0001.h5"]
     assert plan.dataset_files("views", samples) == {"voxels": ["results/voxels/context200/s0001.h5"], "grids": grids}

@@ -431,7 +431,10 @@ CONFIG_MISTAKES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"experiments": {"foo": {"views": {"context": 3, "detail": None}}}},
         ["experiments.foo.views.context: ", "found 3", "or null"],
     ),
-    "views that are no mapping": ({"experiments": {"foo": {"views": "detail"}}}, ["foo.views: ", "'detail'", "or null"]),
+    "views that are no mapping": (
+        {"experiments": {"foo": {"views": "detail"}}},
+        ["foo.views: ", "'detail'", "or null"],
+    ),
     "voxels of a context too small": (
         {"experiments": {"foo": {"views": {"context": {"voxel_nm": 1}}}}},
         ["experiments.foo.views.context.voxel_nm: ", "found 1,", "at least 5"],
