@@ -1,6 +1,6 @@
 """Draw docs/views.png: what networks see of a simulated nucleus.
 
-    python docs/views.py
+python docs/views.py
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def picture(position: NDArray[np.float32], channel: NDArray[np.uint8]) -> Figure
     return figure
 
 
-def _counts(axis: Axes, position: NDArray[np.float32], channel: NDArray[np.uint8], edge_nm: float, voxel: float) -> None:
+def _counts(
+    axis: Axes, position: NDArray[np.float32], channel: NDArray[np.uint8], edge_nm: float, voxel: float
+) -> None:
     """Draw the Pol II counts of a square around the middle, as the square root."""
     n = round(edge_nm / voxel)
     near = (np.abs(position) < edge_nm / 2).all(axis=1)

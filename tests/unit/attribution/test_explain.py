@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from defaults import attribution
-from spots import Finder, both, clustered, dataset, folds_of, model, spots, tiny
+from spots import CLASSES, Finder, both, clustered, dataset, folds_of, model, spots, tiny
 from torch import nn
 
 from ainu import AinuError
@@ -234,7 +234,9 @@ def test_context_and_detail_are_explained_side_by_side(tmp_path):
         names = file["detail/nucleus"].asstr()[()].tolist()
         start, values = file["detail/start"][()], file["detail/integrated_gradients"][()]
     assert names == in_turn(folds, 2)["nucleus"].tolist()
-    wanted = explain_detail(models[0], data, list(data.nucleus).index(names[0]), 0, settings.methods, settings, 0)
+    row = list(data.nucleus).index(names[0])
+    target = int(data.codes(CLASSES)[row])
+    wanted = explain_detail(models[0], data, row, target, settings.methods, settings, 0)
     assert np.allclose(values[: start[1]], wanted["integrated_gradients"].values, atol=1e-6)
 
 
