@@ -60,7 +60,8 @@ def picture(position: NDArray[np.float32], channel: NDArray[np.uint8]) -> Figure
         whole.add_patch(Rectangle((corner[0], corner[1]), edge, edge, clip_on=False, **frame))
         label = chr(ord("a") + SHOWN.index(number)) if own else ""
         text = f"{label}  {100 * weight:.0f} %".strip()
-        said = whole.text(*(corner + [0.5, 0.7]), text, color="white", fontsize=7, weight="bold" if own else "normal")
+        heavy = "bold" if own else "normal"
+        said = whole.text(corner[0] + 0.5, corner[1] + 0.7, text, color="white", fontsize=7, weight=heavy)
         said.set_path_effects([withStroke(linewidth=2, foreground="black")])
     for axis, number, name in zip(crops, SHOWN, "abc", strict=True):
         _counts(axis, position - centres[number].astype(np.float32), channel, CROP_NM, DETAIL_NM)

@@ -194,5 +194,6 @@ def _without_networks(views: ViewSettings | None) -> ViewSettings | None:
     """Views whose networks are those of the experiment."""
     if views is None:
         return None
-    detail, context = (own and replace(own, network=None) for own in (views.detail, views.context))
+    detail = replace(views.detail, network=None) if views.detail else None
+    context = replace(views.context, network=None) if views.context else None
     return replace(views, detail=detail, context=context)
