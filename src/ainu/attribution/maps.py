@@ -10,12 +10,28 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ainu.attribution.detail import DetailAttribution
 from ainu.hdf5 import new_file, open_file, write_array
 from ainu.images.dataset import Dataset
 
 DETAIL = "detail"
 """Group of the attribution of single localizations by the detail view."""
+
+
+@dataclass(frozen=True)
+class DetailAttribution:
+    """Attribution of the localizations of a nucleus by a method.
+
+    Attributes
+    ----------
+    values : (n,) float32
+        In the order of the dataset's localizations. They add up to what the detail view adds to the decision, if the
+        method is complete.
+    error : float, optional
+        Distance of the sum of the tiles' maps from that, over the sum of absolute values; None for other methods.
+    """
+
+    values: NDArray[np.float32]
+    error: float | None
 
 
 def write_maps(
@@ -142,6 +158,8 @@ def read_maps(path: str | Path) -> dict[str, NDArray[np.float32]]:
 def completeness_errors(path: str | Path) -> dict[str, float | None]:
     """Completeness error per method: how far a map's sum is from what it explains.
 
+    Where there are no maps of whole nuclei, that of the detail.
+
     Parameters
     ----------
     path : path
@@ -153,6 +171,8 @@ def completeness_errors(path: str | Path) -> dict[str, float | None]:
         Median over nuclei, as a share of the sum of absolute values; None for methods whose values need not add up.
     """
     with open_file(path) as file:
-        methods = [str(name) for name in file.attrs["methods"]]
-        found = {method: file[method].attrs.get("completeness_error") for method in methods}
+        whole = {str(name): file[str(name)] for name in file.attrs["methods"]}
+        detail = file.get(DETAIL, {})
+        values = whole or {name: detail[name] for name in detail if name not in ("nucleus", "start")}
+        found = {method: own.attrs.get("completeness_error") for method, own in values.items()}
     return {method: None if error is None else float(error) for method, error in found.items()}

@@ -66,9 +66,10 @@ def summarise(
     save(detail_windows(dataset, maps, best, classes), paths["detail"])
     own = [row for row in found if row["method"] == best]
     save(compartment_bars(own, classes, dataset.channels, best, verdicts.get(best)), paths["enrichment"])
-    if best is None:
+    if best not in methods:
+        why = "no attribution method, no map" if best is None else "the network sees crops alone: no map of the nucleus"
         for name in ("class_means", "radial"):
-            save(sentence("no attribution method, no map"), paths[name])
+            save(sentence(why), paths[name])
         return
     values = read_map(maps, best)
     save(class_mean_maps(values, dataset.label, classes, dataset.channels, dataset.voxel_size_nm), paths["class_means"])

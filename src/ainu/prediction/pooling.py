@@ -84,7 +84,21 @@ def logits_of(
 
 
 def views_of(encoder: Encoder, dataset: Dataset, augmentation: Augmentation) -> Views:
-    """What an encoder sees of a dataset; `augmentation` is how nuclei are changed."""
+    """What an encoder sees of a dataset.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Of a view.
+    dataset : Dataset
+        The nuclei.
+    augmentation : Augmentation
+        How they are changed at random.
+
+    Returns
+    -------
+    Views
+    """
     return view_of(dataset, encoder.seen, encoder.intensity, augmentation)
 
 

@@ -116,7 +116,7 @@ class Fit:
         Of N nuclei.
     design : Design
     rows : (n,) int
-        Nuclei of the dataset to train on, those included by which the best epoch is chosen.
+        Nuclei of the dataset to train on, those included by which the best step is chosen.
     held_out : set of str
         Replicates that the network will be tested on.
     seed, threads : int
