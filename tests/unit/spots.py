@@ -157,6 +157,7 @@ def model(trained_network, *, augmentation=None, view: str = IMAGE, share: float
         "classes": CLASSES,
         "channels": ["DNA"],
         "views": {view: own},
+        "canvas_nm": own["shape"][-1] * own["voxel_nm"],
         "intensity": "share",
         "repeat": 0,
         "fold": 0,

@@ -69,6 +69,7 @@ class Reference:
         means = np.stack([points[member == code].mean(axis=0) for code in range(len(names))])
         within = LedoitWolf(assume_centered=True).fit(points - means[member])
         bare = cls(mean, scale, pca.components_, means, within.precision_, np.array(1.0))
+        bare = cls.from_tensors(bare.tensors())  # in one memory order: else scores differ in the last bits once stored
         return replace(bare, usual=np.maximum(np.median(bare.score(held_out)), TINY))
 
     def score(self, features: Floats) -> Floats:

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields, replace
 import numpy as np
 import pandas as pd
 import pytest
-from spots import CLASSES, dataset, folds_of, model, spots
+from spots import CLASSES, both, clustered, dataset, folds_of, model, plain_weights, spots
 
 from ainu import AinuError
 from ainu.files import read_json, write_json
@@ -37,20 +37,38 @@ ORIGIN = bundle.Origin(
 )
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A bundle of two models with random weights, and the ensemble that went in. Do not change it: copy it."""
-    folder = tmp_path_factory.mktemp("packed")
-    sources = [folder / f"repeat0-fold{fold}" for fold in range(2)]
-    for fold, source in enumerate(sources):
-        network = make_network("ainu-small", 1, 2, (16, 16), fold)
-        save_model(source, network.state_dict(), model(network, network="ainu-small", fold=fold).info)
-    models, data = [load_model(source) for source in sources], dataset(*spots())
-    known = calibration_set(out_of_fold(data, folds_of(data), models), CLASSES)
-    ensemble = fit_ensemble(models, data, folds_of(data), known, coverage=0.8, ood_quantile=0.95)
+def packed(folder, data, models, weights):
+    """A bundle of these models with these weights, and the ensemble that went in."""
+    sources = [folder / bundle.folder_name(own.info) for own in models]
+    for source, own, values in zip(sources, models, weights, strict=True):
+        save_model(source, values, own.info)
+    loaded = [load_model(source) for source in sources]
+    known = calibration_set(out_of_fold(data, folds_of(data), loaded), CLASSES)
+    ensemble = fit_ensemble(loaded, data, folds_of(data), known, coverage=0.8, ood_quantile=0.95)
     bundle.write(folder / "ainu-model", ensemble, sources, ORIGIN)
     shutil.rmtree(sources[0])
     return folder / "ainu-model", ensemble
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A bundle of two models with random weights, and the ensemble that went in. Do not change it: copy it."""
+    networks = [make_network("ainu-small", 1, 2, (16, 16), fold) for fold in range(2)]
+    models = [model(own, network="ainu-small", fold=fold) for fold, own in enumerate(networks)]
+    return packed(tmp_path_factory.mktemp("packed"), dataset(*spots()), models, map(plain_weights, networks))
+
+
+@pytest.fixture(scope="module")
+def made_of_views(tmp_path_factory):
+    """A bundle of two models that see detail and context."""
+    models, weights = [], []
+    for fold in range(2):
+        detail, context = (make_network("ainu-small", 1, 2, shape, fold) for shape in ((32, 32), (16, 16)))
+        own = {"network": "ainu-small", "fold": fold}
+        crops = model(detail, view="detail", share=0.4, shape=[32, 32], voxel_nm=20.0, **own)
+        models.append(both(crops, model(context, view="context", **own)))
+        weights.append(plain_weights(detail, "detail") | plain_weights(context, "context"))
+    return packed(tmp_path_factory.mktemp("views"), clustered(16), models, weights)
 
 
 @pytest.fixture
@@ -66,6 +84,24 @@ def config(**changes):
 def test_a_bundle_predicts_exactly_what_its_models_did(made, folder):
     new = dataset(*spots(10, seed=7))
     pd.testing.assert_frame_equal(bundle.read(folder).predict(new), made[1].predict(new), check_exact=True)
+
+
+def test_a_bundle_of_views_predicts_exactly_what_its_models_did(made_of_views, tmp_path):
+    folder = shutil.copytree(made_of_views[0], tmp_path / "copied")
+    new, again = clustered(6, seed=7), bundle.read(folder)
+    pd.testing.assert_frame_equal(again.predict(new), made_of_views[1].predict(new), check_exact=True)
+    assert {encoder.seen.view: encoder.share for encoder in again.models[0].encoders} == {"detail": 0.4, "context": 1.0}
+
+
+def test_a_bundle_of_views_says_what_each_of_them_sees(made_of_views):
+    info = bundle.read_info(made_of_views[0])
+    assert info["views"]["detail"]["shape"] == [32, 32]
+    assert info["views"]["detail"]["voxel_nm"] == 20.0
+    assert set(info["views"]) == {"detail", "context"}
+    card = (made_of_views[0] / bundle.CARD).read_text()
+    assert "ainu-small for" in card
+    assert "detail" in card
+    assert "context" in card
 
 
 def test_packing_again_gives_the_same_bytes(made, tmp_path):
@@ -115,9 +151,10 @@ def test_a_file_that_no_digest_vouches_for_is_refused(folder):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema": 2}, "found schema 2, allowed: 1"),
+        ({"schema": 1}, "found schema 1, allowed: 2"),
         ({"schema": None}, "found schema None"),
         ({"channels": ...}, "keys channels are missing"),
+        ({"views": ...}, "keys views are missing"),
         ({"models": ["../../secret"]}, "found models"),
     ],
 )

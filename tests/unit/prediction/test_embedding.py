@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from figure_texts import texts
-from spots import CLASSES, dataset, folds_of, model, spots, tiny, trained
+from spots import CLASSES, both, clustered, dataset, folds_of, model, spots, tiny, trained
 
 from ainu.evaluation.embedding_map import layout, picture, read_relative
-from ainu.prediction.embedding import relative_features, write_relative
+from ainu.networks.model import make_network
+from ainu.prediction.embedding import activations, relative_features, write_relative
 
 
 def test_turning_the_axes_of_one_model_changes_nothing():
@@ -41,6 +42,19 @@ def test_nuclei_of_one_class_lie_together():
     shown = texts(picture(places, data.table, CLASSES))
     for text in ("by class", "by replicate", "dim", "bright", "r3"):
         assert text in shown
+
+
+def test_each_view_is_as_large_in_the_embedding_as_its_share():
+    data, rows = clustered(6), np.arange(6)
+    crops = {"view": "detail", "network": "ainu-small", "shape": [32, 32], "voxel_nm": 20.0}
+    detail = make_network("ainu-small", 1, 2, (32, 32), 1).eval()
+    context = model(make_network("ainu-small", 1, 2, (16, 16), 2).eval(), view="context", network="ainu-small")
+    one, half, none = (activations(both(model(detail, share=s, **crops), context), data, rows) for s in (1.0, 0.5, 0.0))
+    width = one.shape[1] // 2
+    assert np.allclose(half[:, :width], one[:, :width] / 2)
+    assert not none[:, :width].any()
+    assert one[:, :width].any()
+    assert np.array_equal(half[:, width:], activations(context, data, rows))
 
 
 def test_features_are_read_in_the_order_asked_for(tmp_path):

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from spots import CLASSES, dataset, folds_of, inputs, model, spots, trained
+from spots import CLASSES, both, clustered, dataset, folds_of, model, spots, trained
 
 from ainu import AinuError
-from ainu.images.views import views_of
+from ainu.networks.model import make_network
 from ainu.prediction.ensemble import (
     Ensemble,
     calibration_set,
@@ -27,19 +27,6 @@ def test_test_time_augmentation_averages_over_copies_and_is_the_same_every_time(
     assert np.array_equal(once, probabilities(model(network, augmentation={"test_time": 4}), data, rows))
     assert np.allclose(once.sum(axis=1), 1)
     assert not np.array_equal(once, probabilities(model(network), data, rows))
-
-
-def test_copies_of_images_are_not_smoothed_by_turning_them():
-    sharp = np.zeros((4, 1, 16, 16), np.uint16)
-    sharp[:, :, ::2, ::2] = 9
-    data, rows = dataset(sharp, np.zeros(4, int)), np.arange(4)
-    turned = {"test_time": 8, "rotate": "any", "shift_nm": 50.0}
-    seen = inputs(sharp, **turned)
-    copies = views_of(data, "densenet121", "share", seen.augmentation.of_copies).batch(rows, np.random.default_rng(0))
-    assert np.allclose(np.sort(copies.flatten(1)), np.sort(seen.batch(rows).flatten(1)), atol=1e-4)
-    assert not np.allclose(
-        np.sort(seen.batch(rows, np.random.default_rng(0)).flatten(1)), np.sort(copies.flatten(1)), atol=0.1
-    )
 
 
 def test_out_of_fold_predictions_cover_every_nucleus_once():
@@ -62,10 +49,16 @@ def test_images_of_other_channels_voxels_or_canvas_are_refused():
     network, _ = trained()
     with pytest.raises(AinuError, match=r"trained on channels \['H3'\], the images have \['DNA'\]"):
         check_match(model(network, channels=["H3"]), dataset(*spots(4)))
-    with pytest.raises(AinuError, match=r"trained on voxel_size_nm 50"):
-        check_match(model(network, voxel_size_nm=50), dataset(*spots(4)))
-    with pytest.raises(AinuError, match=r"trained on shape \[32, 32\], the images have \[16, 16\]"):
+    wanted = r"trained on images of 16 x 16 voxels of 50 nm, the images have 16 x 16 voxels of 100 nm"
+    with pytest.raises(AinuError, match=wanted):
+        check_match(model(network, voxel_nm=50), dataset(*spots(4)))
+    with pytest.raises(AinuError, match=r"32 x 32 voxels of 100 nm, the images have 16 x 16 voxels of 100 nm"):
         check_match(model(network, shape=[32, 32]), dataset(*spots(4)))
+
+
+def test_crops_fit_whole_images_of_any_size():
+    network, _ = trained()
+    check_match(model(network, view="detail", shape=[32, 32], voxel_nm=20.0), dataset(*spots(4)))
 
 
 def ensemble_of(*folds: int) -> Ensemble:
@@ -87,6 +80,22 @@ def test_the_ensemble_flags_nuclei_out_of_distribution_and_gives_them_no_class()
     assert set(table["predicted"][6:]) <= set(CLASSES)
     assert table["call"][6:].tolist() == ["unlike training"] * 6
     assert all(set(cell.split("|")) <= set(CLASSES) for cell in table["prediction_set"] if cell)
+
+
+def test_features_of_both_views_tell_nuclei_out_of_distribution_and_follow_no_share():
+    """A nucleus may be of another kind in the one view or in the other, whichever tells the classes."""
+    data, rows = clustered(6), np.arange(6)
+    parts = [
+        model(make_network("ainu-small", 1, 2, shape, 1).eval(), view=view, share=share, network="ainu-small", **own)
+        for view, shape, share, own in (
+            ("detail", (32, 32), 0.0, {"shape": [32, 32], "voxel_nm": 20.0}),
+            ("context", (16, 16), 1.0, {}),
+        )
+    ]
+    found = ood_features(both(*parts), data, rows)
+    assert np.array_equal(found, np.concatenate([ood_features(part, data, rows) for part in parts], axis=1))
+    assert np.isfinite(found).all()
+    assert found[:, : found.shape[1] // 2].std(axis=0).max() > 0
 
 
 def test_as_many_held_out_training_nuclei_are_flagged_as_the_quantile_says():

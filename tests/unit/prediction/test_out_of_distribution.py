@@ -10,7 +10,7 @@ from spots import CLASSES, CPU, dataset, model
 
 from ainu.images.render import voxelize
 from ainu.images.settings import Render
-from ainu.images.views import Images
+from ainu.images.views import Whole
 from ainu.networks.model import Model, make_network
 from ainu.prediction.calibration import CalibrationSet
 from ainu.prediction.ensemble import fit_ensemble
@@ -103,10 +103,10 @@ def dataset_of(images, labels, replicate):
 
 def trained_without(images, labels, replicate, fold) -> Model:
     network = make_network("ainu-small", 2, len(CLASSES), images.shape[2:], fold)
-    own = recipe(epochs=10, learning_rate=0.003, patience=99)
+    own = recipe(steps=40, learning_rate=0.003, batch_size=12, validation_fraction=0)
     rows, none = np.flatnonzero(replicate // 2 != fold), np.array([], int)
-    inputs = Images(images, "share", augmentation(), 200.0)
+    inputs = Whole(images, None, "share", augmentation(), 200.0)
     done = train(network, inputs, labels, rows, none, own, CPU, seed=fold, transfer=transfer())
     network.load_state_dict(done.weights)
-    known = {"channels": ["PolII", "DNA"], "shape": [64, 64], "voxel_size_nm": 200.0, "network": "ainu-small"}
+    known = {"channels": ["PolII", "DNA"], "shape": [64, 64], "voxel_nm": 200.0, "network": "ainu-small"}
     return model(network.eval(), fold=fold, **known)
