@@ -33,7 +33,7 @@ from ainu.images.binning import bin_counts  # noqa: E402
 from ainu.images.dataset import Dataset, Points  # noqa: E402
 from ainu.images.sparse_grid import order_by_place  # noqa: E402
 from ainu.networks.model import assembled  # noqa: E402
-from ainu.networks.view_settings import ViewSettings  # noqa: E402
+from ainu.networks.seen import ViewSettings  # noqa: E402
 from ainu.prediction.ensemble import logits  # noqa: E402
 from ainu.settings.defaults import section, with_defaults  # noqa: E402
 from ainu.simulation.fields import field_seed, simulate  # noqa: E402

@@ -99,7 +99,7 @@ rule summarise_attribution:
             "results/experiments/{experiment}/attribution/detail.svg",
             caption="../report/attribution_detail.rst",
             category="{experiment}",
-            labels={"figure": "Attribution, localizations"},
+            labels={"figure": "Attribution, evidence at the nanoscale"},
         ),
     log:
         "results/logs/summarise_attribution/{experiment}.log",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ainu.intervals import Interval
-from ainu.networks.seen import named
+from ainu.networks.seen import DETAIL, named
 from ainu.prose import listed
 
 MEASURES = {"balanced_accuracy": "Balanced accuracy", "auroc": "AUROC", "mcc": "Matthews correlation"}
@@ -27,7 +27,13 @@ def _purpose(info: Mapping[str, Any]) -> list[str]:
         f"{len(info['models'])} models ({networks}), trained by ainu {info['versions']['ainu']}, that "
         f"distinguish nuclei of these classes by single-molecule localizations of {channels}. For research on cells "
         "prepared and imaged like the training data; not for diagnosis.",
+        f"They see {listed(_seen(view, own) for view, own in info['views'].items())} of each nucleus.",
     ]
+
+
+def _seen(view: str, own: Mapping[str, Any]) -> str:
+    voxels = " x ".join(map(str, own["shape"]))
+    return f"{'crops of the detail' if view == DETAIL else 'the ' + view} ({voxels} voxels of {own['voxel_nm']:g} nm)"
 
 
 def _data(info: Mapping[str, Any]) -> list[str]:

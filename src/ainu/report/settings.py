@@ -10,8 +10,7 @@ from ainu.attribution.settings import AttributionSettings
 from ainu.drift.settings import DriftSettings
 from ainu.images.augmentation import Augmentation
 from ainu.images.settings import Render
-from ainu.networks.seen import named
-from ainu.networks.view_settings import ViewSettings
+from ainu.networks.seen import ViewSettings, named
 from ainu.nuclei.settings import NucleiSettings
 from ainu.quality.settings import QualitySettings
 from ainu.training.recipe import Recipe

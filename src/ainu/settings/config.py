@@ -11,8 +11,7 @@ from ainu.evaluation.settings import AuditSettings
 from ainu.images.augmentation import Augmentation
 from ainu.images.settings import Render
 from ainu.localizations.settings import IngestSettings
-from ainu.networks.seen import named
-from ainu.networks.view_settings import ViewSettings
+from ainu.networks.seen import ViewSettings, named
 from ainu.nuclei.settings import NucleiSettings
 from ainu.quality.settings import QualitySettings
 from ainu.training.recipe import Design, Recipe, Transfer

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ainu.networks.view_settings import ViewSettings
+from ainu.networks.seen import ViewSettings
 from ainu.settings.plan_shards import ShardPlan
 from ainu.settings.sweep import runs_of
 from ainu.typed import plain

@@ -39,7 +39,7 @@ def dataset() -> Dataset:
 
 def summarised(dataset: Dataset, methods: dict[str, np.ndarray], folder: Path) -> dict[str, str]:
     write_maps(folder / "maps.h5", dataset, methods, {})
-    names = ("class_means", "curves", "enrichment", "radial", "examples")
+    names = ("class_means", "curves", "enrichment", "radial", "examples", "detail")
     paths = {name: str(folder / f"{name}.svg") for name in names}
     paths |= {name: str(folder / f"{name}.json") for name in ("scorecard", "compartments")}
     checks = {"nuclei": [], "methods": {}, "orders": {}, "shares": []}

@@ -103,7 +103,7 @@ def dataset_of(images, labels, replicate):
 
 def trained_without(images, labels, replicate, fold) -> Model:
     network = make_network("ainu-small", 2, len(CLASSES), images.shape[2:], fold)
-    own = recipe(steps=40, learning_rate=0.003, batch_size=12, validation_fraction=0)
+    own = recipe(steps=150, learning_rate=0.003, batch_size=8)
     rows, none = np.flatnonzero(replicate // 2 != fold), np.array([], int)
     inputs = Whole(images, None, "share", augmentation(), 200.0)
     done = train(network, inputs, labels, rows, none, own, CPU, seed=fold, transfer=transfer())

@@ -9,10 +9,10 @@ from defaults import augmentation
 from spots import both, clustered, model
 from torch import nn
 
+from ainu.images import views as views_module
 from ainu.images.views import view_of
 from ainu.networks.model import make_network
 from ainu.networks.seen import CONTEXT, DETAIL, Seen
-from ainu.prediction import pooling
 from ainu.prediction.ensemble import logits, probabilities
 from ainu.prediction.pooling import logits_of, pooled
 
@@ -47,7 +47,7 @@ def test_logits_are_the_mean_over_tiles_by_their_weights():
 def test_pooled_logits_do_not_depend_on_how_many_tiles_are_seen_at_a_time(monkeypatch, size):
     views, network = crops(), small()
     wanted = logits_of(network, views, ROWS)
-    monkeypatch.setattr(pooling, "TILES", size)
+    monkeypatch.setattr(views_module, "TILES", size)
     assert torch.allclose(logits_of(network, views, ROWS), wanted, atol=1e-5)
     assert torch.allclose(logits_of(network, views, ROWS[::-1].copy()), wanted.flip(0), atol=1e-5)
 

@@ -70,7 +70,7 @@ EXPLANATIONS = {"attribute", "check_attribution"}
 # Written by hand: whose results an edit of the module can change.
 USERS = {
     "drift/aim.py": {"correct_drift", "qc"},  # the page of a sample reads its drift by the same module
-    "nuclei/segmentation.py": {"find_nuclei", "summarise_attribution"},  # opens and closes masks for both
+    "nuclei/segmentation.py": {"find_nuclei"},
     "networks/vgg.py": TRAININGS | PREDICTIONS | EXPLANATIONS,
     "training/loop.py": TRAININGS,
     "training/controls.py": {"train_controls"},

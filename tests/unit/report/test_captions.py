@@ -8,7 +8,7 @@ import pytest
 from ainu.report.captions import ATTRIBUTION, DRAWN_BY_THE_PAGE, EVALUATION
 
 WORKFLOW = Path(__file__).parents[3] / "workflow"
-OTHER_NAMES = {"class_means": "attribution", "examples": "attribution_examples"}
+OTHER_NAMES = {"class_means": "attribution", "examples": "attribution_examples", "detail": "attribution_detail"}
 """Captions whose file is not named as their figure."""
 
 
