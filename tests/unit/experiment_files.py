@@ -84,12 +84,13 @@ def make_sources(
     for fold in range(2):
         models.append(folder / f"repeat0-fold{fold}")
         models[-1].mkdir(exist_ok=True)
-        epochs = pd.DataFrame({"epoch": range(5), "train_loss": 0.5, "validation_loss": 0.6})
-        epochs = epochs.assign(validation_balanced_accuracy=0.8, learning_rate=0.001)
-        epochs.to_csv(models[-1] / "history.tsv", sep="\t", index=False)
-        write_json(models[-1] / "model.json", {"best_epoch": 3, "classes": list(classes)})
+        steps = pd.DataFrame({"step": range(5), "view": "image", "train_loss": 0.5, "validation_loss": 0.6})
+        steps = steps.assign(validation_balanced_accuracy=0.8, learning_rate=0.001)
+        steps.to_csv(models[-1] / "history.tsv", sep="\t", index=False)
+        seen = {"network": "ainu-small", "share": 1.0, "step": 3, "precision": "float32", "initial": None}
+        write_json(models[-1] / "model.json", {"views": {"image": seen}, "classes": list(classes)})
     save(confusion(np.eye(len(classes), dtype=int), classes), folder / "confusion.svg")
-    save(training_curves({"repeat0-fold0": epochs}), folder / "training.svg")
+    save(training_curves({"repeat0-fold0": steps}), folder / "training.svg")
     return ReportSources(
         name="an-experiment",
         metrics=write_json(folder / "metrics.json", metrics_of(list(classes), n)),
@@ -109,7 +110,7 @@ def make_sources(
 
 SETTINGS = report_settings(quality={"photons": [300, None]}, drift={"method": "rcc"})
 EXPERIMENT = reported_experiment(
-    network="densenet121", training={"epochs": 5, "batch_size": 8}, augmentation={"flip": True, "rotate": "any"}
+    network="densenet121", training={"steps": 5, "batch_size": 8}, augmentation={"flip": True, "rotate": "any"}
 )
 
 

@@ -70,4 +70,4 @@ def test_a_rule_makes_what_the_page_in_results_names(path):
 
 def test_a_file_that_no_rule_makes_is_none_of_the_made_ones():
     assert {"results/nuclei/{}.h5", "results/qc/summary.tsv", "results/logs"} <= made()
-    assert not {"results/voxels/views/{}.h5", "results/nuclei.h5", "results/qc/README.md"} & made()
+    assert not {"results/voxels/{}.h5", "results/nuclei.h5", "results/qc/README.md"} & made()

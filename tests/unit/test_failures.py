@@ -18,7 +18,7 @@ from ainu.drift.correction import correct_shard
 from ainu.evaluation import feature_table, features
 from ainu.failures import SampleFailure
 from ainu.files import read_table
-from ainu.folds.duplicate_recordings import fingerprint_shard, read_fingerprints
+from ainu.folds.fingerprints import fingerprint_shard, read_fingerprints
 from ainu.hdf5 import new_file
 from ainu.images import dataset
 from ainu.images.assemble import assemble
@@ -126,7 +126,7 @@ CASES = {
     "filter_quality": ("quality.filters", "apply_filters", False),
     "find_nuclei": ("nuclei.find", "locate_nuclei", False),
     "voxelize tiny": ("images.render", "voxelize", False),
-    "fingerprint": ("folds.duplicate_recordings", "fingerprint", False),
+    "fingerprint": ("folds.fingerprints", "fingerprint", False),
     "measure_features": ("evaluation.features", "nucleus_features", True),
     "qc": ("quality.summary", "summary_row", True),
 }

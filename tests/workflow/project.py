@@ -88,18 +88,17 @@ class Project:
 
 
 def small_config() -> dict:
-    """12 nuclei, 3 replicates, three folds, one epoch on tiny images."""
+    """12 nuclei, 3 replicates, three folds, four steps on tiny crops and images."""
     return {
         "samples": "config/samples.tsv",
         "shard_size": 6,
         "channels": ["PolII", "DNA"],
-        "renders": {"tiny": {"voxel_nm": 400, "canvas_nm": 12800}},
         "experiments": {
             "small": {
                 "classes": ["somatic", "hiPSC"],
-                "network": "ainu-small",
+                "views": {"detail": {"size_nm": 640}, "context": {"voxel_nm": 400}},
                 "folds": 3,
-                "training": {"epochs": 1, "batch_size": 4},
+                "training": {"steps": 4, "batch_size": 4},
                 "attribution": {"steps": 2, "samples": 2, "sanity_nuclei": 2},
             }
         },

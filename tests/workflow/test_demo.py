@@ -57,9 +57,9 @@ def test_two_runs_in_two_folders_give_the_same_bytes(results, tmp_path):
     again = project.folder / "results"
     names = ["dataset.h5", "folds.tsv", "predictions.tsv", "metrics.json", "models/repeat0-fold0/model.safetensors"]
     files = [Path("experiments/somatic-vs-hipsc") / name for name in names]
-    for stage in ("localizations", "drift", "quality", "nuclei", "voxels/overview200"):
+    for stage in ("localizations", "drift", "quality", "nuclei", "voxels/context200", "voxels/views"):
         files += [path.relative_to(results) for path in sorted((results / stage).glob("*.h5"))]
-    assert len(files) == 25
+    assert len(files) == 29
     assert [str(name) for name in files if (results / name).read_bytes() != (again / name).read_bytes()] == []
 
 
@@ -71,7 +71,7 @@ def test_real_data_go_through_the_chain_by_a_config_and_a_sheet(shared_data, tmp
     project = clone(tmp_path / "project")
     (tmp_path / "shared").symlink_to(shared_data.parent)
     config = yaml.safe_load((ROOT / "tests/workflow/configs" / f"{name}.yaml").read_text())
-    config["experiments"][experiment]["training"] |= {"epochs": 1}
+    config["experiments"][experiment]["training"] |= {"steps": 4}
     if config["samples"].startswith("tests/"):
         (project.folder / "real.tsv").write_bytes((ROOT / config["samples"]).read_bytes())
         config["samples"] = "real.tsv"

@@ -8,7 +8,7 @@ from project import Project, clone, small_config, small_sheet
 
 from ainu.files import read_json
 
-CACHED = ("ingest", "correct_drift", "filter_quality", "find_nuclei", "voxelize")
+CACHED = ("ingest", "correct_drift", "filter_quality", "find_nuclei", "voxelize", "voxelize_views")
 
 
 def fresh(folder) -> Project:
@@ -32,7 +32,7 @@ def test_a_clean_run_on_one_core_gives_the_bytes_of_one_on_two(finished, tmp_pat
 def test_preprocessing_is_shared_between_projects_by_a_cache(finished, tmp_path):
     environment = os.environ | {"SNAKEMAKE_OUTPUT_CACHE": str(tmp_path / "cache")}
     (tmp_path / "cache").mkdir()
-    targets = ["results/voxels/tiny/s0001.h5", "results/voxels/tiny/s0002.h5"]
+    targets = [f"results/voxels/{name}/s000{k}.h5" for name in ("context400", "views") for k in (1, 2)]
     said = []
     for name in ("first", "second"):
         project = fresh(tmp_path / name)
@@ -45,7 +45,7 @@ def test_preprocessing_is_shared_between_projects_by_a_cache(finished, tmp_path)
         for folder in ("localizations", "drift", "quality", "nuclei", "voxels"):
             assert project.outputs(f"results/{folder}") == finished.outputs(f"results/{folder}")
     assert "Fetching from cache" not in said[0]
-    assert said[1].count("Fetching from cache") == 10
+    assert said[1].count("Fetching from cache") == 12
 
 
 def test_the_record_of_a_run_names_every_result_and_is_verified(project):

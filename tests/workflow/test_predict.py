@@ -50,7 +50,8 @@ def moved(trained: Project, experiment: str, folder: Path) -> Project:
     for sample in ("new", "locked"):
         shutil.copy(trained.folder / f"{sample}.csv", project.folder)
     (project.folder / "config" / "samples.tsv").write_text("\n".join(ROWS) + "\n")
-    render = {"voxel_nm": 400, "canvas_nm": 12800}
+    measured = read_json(pack / "ainu-model.json")["render"]["canvas_nm"]
+    render = {"voxel_nm": 400, "canvas_nm": measured}
     project.write_config(
         {
             "samples": "config/samples.tsv",
@@ -100,7 +101,7 @@ def test_nothing_is_left_to_do_after_a_prediction(trained):
 
 def test_a_pack_predicts_the_same_bytes_on_a_machine_without_the_training_data(trained, elsewhere):
     assert set(elsewhere.planned("predict")) == {
-        *("ingest", "correct_drift", "filter_quality", "find_nuclei", "voxelize"),
+        *("ingest", "correct_drift", "filter_quality", "find_nuclei", "voxelize", "voxelize_views"),
         *("assemble_unseen", "predict_unseen", "predict"),
     }
     elsewhere.run()
@@ -116,16 +117,19 @@ def test_a_pack_predicts_the_same_bytes_on_a_machine_without_the_training_data(t
 @pytest.mark.slow
 @pytest.mark.overnight
 @pytest.mark.parametrize(
-    "own", [{"network": "neighbourhoods"}, {"augmentation": {"level": "localizations", "thin": 0.3, "test_time": 2}}]
+    "own",
+    [{"views": {"context": None}}, {"views": {"detail": None}}, {"augmentation": {"thin": 0.3, "test_time": 2}}],
 )
-def test_a_pack_that_reads_localizations_predicts_the_same_bytes_elsewhere(trained, tmp_path, own):
+def test_a_pack_of_any_views_predicts_the_same_bytes_elsewhere(trained, tmp_path, own):
     project = trained.copy(tmp_path / "project")
     config = project.config()
-    config["experiments"] = {"points": config["experiments"]["small"] | {"attribution": {"methods": []}} | own}
+    small = config["experiments"]["small"]
+    views = small["views"] | own.get("views", {})
+    config["experiments"] = {"other": small | own | {"attribution": {"methods": []}, "views": views}}
     project.write_config(config)
     project.run("predict")
-    ours = project.folder / "results" / "predictions" / "points.tsv"
-    theirs = moved(project, "points", tmp_path / "elsewhere")
+    ours = project.folder / "results" / "predictions" / "other.tsv"
+    theirs = moved(project, "other", tmp_path / "elsewhere")
     theirs.run()
     assert (theirs.folder / "results" / "predictions" / "mine.tsv").read_bytes() == ours.read_bytes()
 
@@ -142,12 +146,16 @@ def with_channels(project: Project) -> None:
     project.write_config(config)
 
 
+def render_of(project: Project) -> dict:
+    return project.config()["renders"]["of-my-own"]
+
+
 def with_voxel(project: Project) -> None:
-    project.write_config(project.config() | {"renders": {"finer": {"voxel_nm": 200, "canvas_nm": 12800}}})
+    project.write_config(project.config() | {"renders": {"finer": render_of(project) | {"voxel_nm": 200}}})
 
 
 def with_canvas(project: Project) -> None:
-    project.write_config(project.config() | {"renders": {"wider": {"voxel_nm": 400, "canvas_nm": 16000}}})
+    project.write_config(project.config() | {"renders": {"wider": render_of(project) | {"canvas_nm": 16000}}})
 
 
 def with_schema(project: Project) -> None:
@@ -181,7 +189,7 @@ def without_anything(project: Project) -> None:
         (with_channels, "predict.models.mine: the models see the channels PolII, DNA"),
         (with_voxel, "finer (voxel_nm: 200)"),
         (with_canvas, "wider (canvas_nm: 16000)"),
-        (with_schema, "found schema 99, allowed: 1"),
+        (with_schema, "found schema 99, allowed: 2"),
         (with_damage, "models/repeat0-fold1/model.safetensors: damaged or edited"),
         (without_pack, "models/ainu-model/ainu-model.json: No such file"),
         (without_new_samples, "predict.models.mine: no sample to predict in config/samples.tsv"),

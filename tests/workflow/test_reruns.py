@@ -20,7 +20,7 @@ from ainu.record.code_digest import PACKAGE, files_used
 HERE = Path(__file__).parent
 TABLE = yaml.safe_load((HERE / "reruns.yaml").read_text())
 # One of each stage in the everyday tests; the whole table is slow.
-EVERYDAY = ("seed", "ingest.on_bad_file", "quality.photons", "experiments.small.training.epochs", "predict.coverage")
+EVERYDAY = ("seed", "ingest.on_bad_file", "quality.photons", "experiments.small.training.steps", "predict.coverage")
 # Keys that name files, whose use other tests run: packed models (test_predict.py), weights (test_training.py).
 APART = ("predict.models", "defaults.transfer.weights")
 SHEET = "config/samples.tsv"

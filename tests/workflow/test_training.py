@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -13,8 +14,9 @@ from ainu.files import read_json
 
 pytestmark = pytest.mark.slow
 
-SMALL = {"classes": ["somatic", "hiPSC"], "network": "ainu-small", "folds": 2, "attribution": {"methods": []}}
-TWO_EPOCHS = {"epochs": 2, "batch_size": 4, "validation_fraction": 0}
+VIEWS = {"detail": {"size_nm": 640}, "context": {"voxel_nm": 400}}
+SMALL = {"classes": ["somatic", "hiPSC"], "views": VIEWS, "folds": 2, "attribution": {"methods": []}}
+FOUR_STEPS = {"steps": 4, "batch_size": 4}
 
 
 def with_experiments(project, experiments: dict) -> None:
@@ -24,18 +26,18 @@ def with_experiments(project, experiments: dict) -> None:
 
 
 def test_a_sweep_compares_runs_and_chooses_within_each_fold(project):
-    over = {"network": ["ainu-small", "neighbourhoods"], "augmentation.level": ["localizations"]}
-    own = SMALL | {"folds": 3, "training": TWO_EPOCHS, "sweep": {"over": over, "inner_folds": 2}}
+    over = {"views.detail.voxel_nm": [20, 40], "network": ["ainu-small"]}
+    own = SMALL | {"folds": 3, "training": FOUR_STEPS, "sweep": {"over": over, "inner_folds": 2}}
     with_experiments(project, {"nets": own})
     project.run()
     table = pd.read_csv(project.folder / "results/experiments/nets/sweep.tsv", sep="\t")
     assert table["run"].tolist() == [
-        "nets--network-ainu-small--level-localizations",
-        "nets--network-neighbourhoods--level-localizations",
+        "nets--voxel_nm-20--network-ainu-small",
+        "nets--voxel_nm-40--network-ainu-small",
         "chosen within each fold",
     ]
     assert table["folds"].sum() == 3
-    assert (table["seconds_per_epoch"].dropna() > 0).all()
+    assert (table["seconds_per_step"].dropna() > 0).all()
     assert table["difference"].iloc[0] == 0
     assert (project.folder / "results/experiments/nets/sweep.svg").exists()
     assert project.planned() == {}
@@ -43,7 +45,7 @@ def test_a_sweep_compares_runs_and_chooses_within_each_fold(project):
 
 def test_a_new_cell_type_starts_from_another_experiment_and_is_studied(project):
     study = {"sizes": [1, "all"], "draws": 1}
-    first = SMALL | {"training": TWO_EPOCHS}
+    first = SMALL | {"training": FOUR_STEPS}
     second = first | {"init_from": "first", "channels": ["DNA"], "study": study, "transfer": {"layer_decay": 0.7}}
     with_experiments(project, {"first": first, "second": second})
     project.run("results/experiments/second/study.tsv")
@@ -53,8 +55,9 @@ def test_a_new_cell_type_starts_from_another_experiment_and_is_studied(project):
     }
     project.run("results/experiments/second/models/repeat0-fold0/model.json")
     model = read_json(project.folder / "results/experiments/second/models/repeat0-fold0/model.json")
-    assert model["initial"]["channels"] == {"DNA": "DNA"}
-    assert model["initial"]["tensors_left_random"] == 0
+    for view in VIEWS:
+        assert model["views"][view]["initial"]["channels"] == {"DNA": "DNA"}
+        assert model["views"][view]["initial"]["tensors_left_random"] == 0
 
 
 def start(project, target: str) -> subprocess.Popen:
@@ -64,25 +67,30 @@ def start(project, target: str) -> subprocess.Popen:
     )
 
 
+def last_saved(folder: Path) -> int:
+    """When a file to go on from was written last, ns; 0: there is none."""
+    return max((path.stat().st_mtime_ns for path in folder.glob("resume.*.pt")), default=0)
+
+
 def test_a_training_killed_in_the_middle_goes_on_and_ends_with_the_same_bytes(project, tmp_path):
-    long = SMALL | {"training": TWO_EPOCHS | {"epochs": 60}}
+    long = SMALL | {"training": FOUR_STEPS | {"steps": 300}}
     with_experiments(project, {"long": long})
-    folder = "results/experiments/long/models/repeat0-fold0"
+    model = "results/experiments/long/models/repeat0-fold0"
     project.run("results/experiments/long/folds.tsv")
     calm = project.copy(tmp_path / "calm")
-    calm.run(f"{folder}/model.safetensors")
-    resume = project.folder / folder / "resume.pt"
+    calm.run(f"{model}/model.safetensors")
+    folder = project.folder / model
     for number in (signal.SIGKILL, signal.SIGTERM):
-        process = start(project, f"{folder}/model.safetensors")
-        deadline, before = time.monotonic() + 120, resume.stat().st_mtime_ns if resume.exists() else 0
-        while time.monotonic() < deadline and not (resume.exists() and resume.stat().st_mtime_ns > before):
+        process = start(project, f"{model}/model.safetensors")
+        deadline, before = time.monotonic() + 120, last_saved(folder)
+        while time.monotonic() < deadline and last_saved(folder) <= before:
             time.sleep(0.02)
         os.killpg(process.pid, number)
         process.wait()
-        assert resume.exists()
-        assert not (project.folder / folder / "model.safetensors").exists()
+        assert last_saved(folder) > before
+        assert not (folder / "model.safetensors").exists()
         project.snakemake("--unlock")
-    project.run(f"{folder}/model.safetensors", "--rerun-incomplete")
+    project.run(f"{model}/model.safetensors", "--rerun-incomplete")
     for name in ("model.safetensors", "model.json", "history.tsv"):
-        assert (project.folder / folder / name).read_bytes() == (calm.folder / folder / name).read_bytes()
-    assert not resume.exists()
+        assert (folder / name).read_bytes() == (calm.folder / model / name).read_bytes()
+    assert not last_saved(folder)

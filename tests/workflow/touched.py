@@ -37,8 +37,9 @@ def project_of_every_rule(folder: Path) -> Project:
     project = clone(folder)
     config = small_config()
     own = config["experiments"]["small"]
-    config["renders"]["tiny"]["canvas_nm"] = "fitted"
-    config["experiments"]["nets"] = deepcopy(own) | {"sweep": {"over": {"training.epochs": [1, 2]}, "inner_folds": 2}}
+    config["renders"] = {"tiny": {"voxel_nm": 400}}
+    whole = {key: deepcopy(value) for key, value in own.items() if key != "views"} | {"render": "tiny"}
+    config["experiments"]["nets"] = whole | {"sweep": {"over": {"training.steps": [2, 4]}, "inner_folds": 2}}
     own |= {"study": {"sizes": ["all"], "draws": 1}, "audit": {"network_permutations": 1}}
     config["export"] = {"formats": ["picasso", "ome_tiff"]}
     project.write_config(config)

@@ -95,6 +95,12 @@ rule summarise_attribution:
             category="{experiment}",
             labels={"figure": "Attribution, nuclei"},
         ),
+        detail=report(
+            "results/experiments/{experiment}/attribution/detail.svg",
+            caption="../report/attribution_detail.rst",
+            category="{experiment}",
+            labels={"figure": "Attribution, localizations"},
+        ),
     log:
         "results/logs/summarise_attribution/{experiment}.log",
     benchmark:

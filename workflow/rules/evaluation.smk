@@ -149,7 +149,7 @@ rule evaluate:
         runtime=minutes(60, per_gb=60),
     params:
         classes=lambda wildcards: list(PLAN.experiment(wildcards.experiment).classes),
-        network=lambda wildcards: PLAN.experiment(wildcards.experiment).network,
+        network=lambda wildcards: PLAN.experiment(wildcards.experiment).network_name,
         control_network=by_experiment(PLAN.control_network),
         permutations=lambda wildcards: PLAN.experiment(wildcards.experiment).audit.baseline_permutations,
         seed=CONFIG.seed,

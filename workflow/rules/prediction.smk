@@ -13,6 +13,7 @@ rule predict_out_of_fold:
         folds="results/experiments/{experiment}/folds.tsv",
     output:
         predictions="results/experiments/{experiment}/predictions.tsv",
+        margins="results/experiments/{experiment}/margins.tsv",
         thinned="results/experiments/{experiment}/thinned.tsv",
         embedding="results/experiments/{experiment}/embedding.h5",
     log:

@@ -11,10 +11,13 @@ from scipy import ndimage
 
 from ainu.attribution.settings import NucleoliSettings
 from ainu.evaluation.bootstrap import interval
+from ainu.nuclei.discs import closed, opened
 
 Mask = NDArray[np.bool_]
 
 NAMES = ("nucleoli", "rim", "interior")
+COARSE_NM = 100.0
+"""Compartments are shapes of micrometres: finer voxels are summed to pixels of up to this before these are sought."""
 OUTLINE_SMOOTH_NM = 300.0
 OUTLINE_SHARE = 0.5
 """The nucleus is where the smoothed localizations are at least this share of their median."""
@@ -55,11 +58,30 @@ def find_compartments(
     dict
         (Y, X) bool masks "nucleoli", "rim" and "interior".
     """
-    counts = (image.sum(axis=1) if image.ndim == 4 else image).astype(np.float64)
-    nucleus = outline(counts.sum(axis=0), voxel_nm)
-    depth = ndimage.distance_transform_edt(nucleus) * voxel_nm
+    counts = image.sum(axis=1) if image.ndim == 4 else image
+    factor = max(1, int(COARSE_NM / voxel_nm + 1e-6))
+    found = _find_coarse(_summed(counts, factor), channels, voxel_nm * factor, nucleoli, rim_nm)
+    height, width = counts.shape[1:]
+    return {
+        name: np.repeat(np.repeat(mask, factor, axis=0), factor, axis=1)[:height, :width]
+        for name, mask in found.items()
+    }
+
+
+def _summed(counts: NDArray[Any], factor: int) -> NDArray[np.float64]:
+    """(C, Y, X) counts in blocks of factor x factor; the last ones of a row or column may lack some."""
+    channels, height, width = counts.shape
+    padded = np.pad(counts.astype(np.float64), ((0, 0), (0, -height % factor), (0, -width % factor)))
+    return padded.reshape(channels, -(-height // factor), factor, -(-width // factor), factor).sum(axis=(2, 4))
+
+
+def _find_coarse(
+    counts: NDArray[np.float64], channels: Sequence[str], pixel_nm: float, nucleoli: NucleoliSettings, rim_nm: float
+) -> dict[str, Mask]:
+    nucleus = outline(counts.sum(axis=0), pixel_nm)
+    depth = ndimage.distance_transform_edt(nucleus) * pixel_nm
     plane = counts[list(channels).index(nucleoli.channel) if nucleoli.channel else -1]
-    inside = _find_nucleoli(plane, nucleus, depth, voxel_nm, nucleoli)
+    inside = _find_nucleoli(plane, nucleus, depth, pixel_nm, nucleoli)
     rim = nucleus & ~inside & (depth <= rim_nm)
     return {"nucleoli": inside, "rim": rim, "interior": nucleus & ~inside & ~rim}
 
@@ -70,19 +92,9 @@ def outline(counts: NDArray[np.float64], voxel_nm: float) -> Mask:
     if not smooth.max() > 0:
         return np.zeros(counts.shape, bool)
     filled = smooth > OUTLINE_SHARE * np.median(smooth[smooth > 0.1 * smooth.max()])
-    gap = OUTLINE_GAP_NM / voxel_nm
-    margin = int(np.ceil(gap)) + 1
-    padded = ndimage.binary_closing(np.pad(filled, margin), disc(gap))
-    whole = ndimage.binary_fill_holes(padded[margin:-margin, margin:-margin])
+    whole = ndimage.binary_fill_holes(closed(filled, OUTLINE_GAP_NM / voxel_nm))
     parts, count = ndimage.label(whole)
     return parts == 1 + int(np.argmax(ndimage.sum(whole, parts, range(1, count + 1))))
-
-
-def disc(radius: float) -> Mask:
-    """(2n + 1, 2n + 1) mask of a disc of a radius in voxels."""
-    n = int(np.ceil(radius))
-    y, x = np.indices((2 * n + 1, 2 * n + 1)) - n
-    return x**2 + y**2 <= radius**2
 
 
 def _find_nucleoli(
@@ -100,12 +112,12 @@ def _find_nucleoli(
         deviating = inner & (density < settings.contrast * typical)
     else:
         deviating = inner & (density > typical / settings.contrast)
-    parts, count = ndimage.label(ndimage.binary_opening(deviating, disc(settings.radius_nm / voxel_nm)))
+    parts, _ = ndimage.label(opened(deviating, settings.radius_nm / voxel_nm))
     found = np.zeros_like(nucleus)
-    for number in range(1, count + 1):
-        own = parts == number
+    for number, box in enumerate(ndimage.find_objects(parts), start=1):
+        own = parts[box] == number
         if own.sum() * (voxel_nm / 1000) ** 2 >= settings.area_um2:
-            found |= convex_hull_image(own)
+            found[box] |= convex_hull_image(own)
     return found & nucleus
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from ainu.attribution.captum_methods import Explainer, completeness
 from ainu.attribution.catalogue import method_of
+from ainu.attribution.maps import DetailAttribution
 from ainu.attribution.settings import MapSettings
 from ainu.images.binning import flat_places
 from ainu.images.dataset import Dataset
@@ -20,23 +20,6 @@ from ainu.networks.model import Model
 from ainu.networks.seen import DETAIL
 from ainu.prediction.ensemble import augmentation_of
 from ainu.prediction.pooling import views_of
-
-
-@dataclass(frozen=True)
-class DetailAttribution:
-    """Attribution of the localizations of a nucleus by a method.
-
-    Attributes
-    ----------
-    values : (n,) float32
-        In the order of the dataset's localizations. They add up to what the detail view adds to the decision, if the
-        method is complete.
-    error : float, optional
-        Distance of the sum of the tiles' maps from that, over the sum of absolute values; None for other methods.
-    """
-
-    values: NDArray[np.float32]
-    error: float | None
 
 
 def explain_detail(

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from ainu.attribution.captum_methods import Explainer, completeness
 from ainu.attribution.catalogue import method_of
-from ainu.attribution.detail import DetailAttribution, explain_detail, in_turn, mean_of
-from ainu.attribution.maps import write_maps
+from ainu.attribution.detail import explain_detail, in_turn, mean_of
+from ainu.attribution.maps import DetailAttribution, write_maps
 from ainu.attribution.settings import AttributionSettings, MapSettings
 from ainu.errors import AinuError
 from ainu.images.dataset import Dataset

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ainu.attribution.detail import DetailAttribution
 from ainu.hdf5 import new_file, open_file, write_array
 from ainu.images.dataset import Dataset
 
 DETAIL = "detail"
 """Group of the attribution of single localizations by the detail view."""
+
+
+@dataclass(frozen=True)
+class DetailAttribution:
+    """Attribution of the localizations of a nucleus by a method.
+
+    Attributes
+    ----------
+    values : (n,) float32
+        In the order of the dataset's localizations. They add up to what the detail view adds to the decision, if the
+        method is complete.
+    error : float, optional
+        Distance of the sum of the tiles' maps from that, over the sum of absolute values; None for other methods.
+    """
+
+    values: NDArray[np.float32]
+    error: float | None
 
 
 def write_maps(
@@ -64,16 +81,73 @@ def _write_details(group: h5py.Group, details: Mapping[str, Mapping[str, DetailA
             group[method].attrs["completeness_error"] = float(np.median(known))
 
 
+@dataclass(frozen=True)
+class Detail:
+    """Attribution of single localizations by a method.
+
+    Attributes
+    ----------
+    method : str
+    values : dict of str to (n,) float32
+        By nucleus, in the order of the dataset's localizations.
+    """
+
+    method: str
+    values: dict[str, NDArray[np.float32]]
+
+
+def read_details(path: str | Path, method: str | None = None) -> Detail | None:
+    """The attribution of single localizations by the detail view.
+
+    Parameters
+    ----------
+    path : path
+        The file of maps.
+    method : str, optional
+        Which one; by default, and where it is not there, the first.
+
+    Returns
+    -------
+    Detail, optional
+        None where no detail was explained.
+    """
+    with open_file(path) as file:
+        if DETAIL not in file:
+            return None
+        group = file[DETAIL]
+        names, start = group["nucleus"].asstr()[()].tolist(), group["start"][()]
+        known = [name for name in group if name not in ("nucleus", "start")]
+        chosen = str(method if method in known else known[0])
+        values = group[chosen][()]
+    return Detail(chosen, {name: values[start[k] : start[k + 1]] for k, name in enumerate(names)})
+
+
 def methods_in(path: str | Path) -> list[str]:
     """The methods of a file of maps, in the order of the config."""
     with open_file(path) as file:
         return [str(name) for name in file.attrs["methods"]]
 
 
-def read_map(path: str | Path, method: str) -> NDArray[np.float32]:
-    """The maps of one method, (N, C, ...), in the order of the dataset."""
+def read_map(path: str | Path, method: str, rows: Sequence[int] | None = None) -> NDArray[np.float32]:
+    """The maps of one method.
+
+    Parameters
+    ----------
+    path : path
+        The file of maps.
+    method : str
+        One of `methods_in`.
+    rows : sequence of n int, optional
+        Nuclei of the dataset; all N by default.
+
+    Returns
+    -------
+    (n, C, ...) float32
+        In the order of the rows, or of the dataset.
+    """
     with open_file(path) as file:
-        return file[method][()]
+        values = file[method]
+        return values[()] if rows is None else np.stack([values[row] for row in rows])
 
 
 def read_maps(path: str | Path) -> dict[str, NDArray[np.float32]]:
@@ -83,6 +157,8 @@ def read_maps(path: str | Path) -> dict[str, NDArray[np.float32]]:
 
 def completeness_errors(path: str | Path) -> dict[str, float | None]:
     """Completeness error per method: how far a map's sum is from what it explains.
+
+    Where there are no maps of whole nuclei, that of the detail.
 
     Parameters
     ----------
@@ -95,6 +171,8 @@ def completeness_errors(path: str | Path) -> dict[str, float | None]:
         Median over nuclei, as a share of the sum of absolute values; None for methods whose values need not add up.
     """
     with open_file(path) as file:
-        methods = [str(name) for name in file.attrs["methods"]]
-        found = {method: file[method].attrs.get("completeness_error") for method in methods}
+        whole = {str(name): file[str(name)] for name in file.attrs["methods"]}
+        detail = file.get(DETAIL, {})
+        values = whole or {name: detail[name] for name in detail if name not in ("nucleus", "start")}
+        found = {method: own.attrs.get("completeness_error") for method, own in values.items()}
     return {method: None if error is None else float(error) for method, error in found.items()}

@@ -161,12 +161,10 @@ def similarity(one: NDArray[np.float32], other: NDArray[np.float32]) -> float | 
     Returns
     -------
     float, optional
-        Mean of the channels; None for values of localizations, and for images that are too small.
+        Mean of the channels; None for images that are too small.
     """
     from skimage.metrics import structural_similarity
 
-    if one.ndim < 3:
-        return None
     scaled = [values / (float(np.abs(values).max()) or 1.0) for values in (one, other)]
     window = min(7, *(edge - 1 + edge % 2 for edge in one.shape[1:]))
     if window < 3:

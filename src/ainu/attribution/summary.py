@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.attribution.compartments import NAMES, densities, enrichment, find_compartments, radial_profile
+from ainu.attribution.detail_figure import detail_windows
 from ainu.attribution.figures import compartment_bars, examples, radial_profiles, removal_curves
 from ainu.attribution.maps import completeness_errors, methods_in, read_map
 from ainu.attribution.scorecard import score
 from ainu.attribution.settings import AttributionSettings
 from ainu.figures.maps import class_mean_maps, flat
 from ainu.figures.saving import save
+from ainu.figures.style import sentence
 from ainu.files import write_json
 from ainu.images.dataset import Dataset
 
@@ -46,30 +48,37 @@ def summarise(
     seed : int
         Of the bootstrap.
     paths : mapping
-        `scorecard`, `compartments`, and the figures `class_means`, `curves`, `enrichment`, `radial`, `examples`.
+        `scorecard`, `compartments`, and the figures `class_means`, `curves`, `enrichment`, `radial`, `examples`,
+        `detail`.
     """
     scorecard = score(sanity, completeness_errors(maps))
     write_json(paths["scorecard"], scorecard)
-    masks = _masks(dataset, settings)
-    rows = _enrichments(dataset, maps, masks, classes, seed)
-    write_json(paths["compartments"], {"compartments": list(NAMES), "enrichment": rows})
-    verdicts = {row["method"]: row["verdict"] for row in scorecard["methods"]}
-    best = scorecard["best"]
-    own = [row for row in rows if row["method"] == best]
+    methods, verdicts = methods_in(maps), {row["method"]: row["verdict"] for row in scorecard["methods"]}
     save(removal_curves(sanity, verdicts), paths["curves"])
-    save(compartment_bars(own, classes, dataset.channels, best, verdicts.get(best)), paths["enrichment"])
-    values = read_map(maps, best) if best else np.zeros(dataset.image.shape, np.float32)
-    save(class_mean_maps(values, dataset.label, classes, dataset.channels, dataset.voxel_size_nm), paths["class_means"])
-    profiles = np.stack([_profile(image, own) for image, own in zip(values, masks, strict=True)])
-    save(radial_profiles(profiles, dataset.label, classes, dataset.channels), paths["radial"])
     shown = _examples(dataset, classes)
-    drawn = {method: read_map(maps, method)[shown] for method in methods_in(maps)}
+    rows = range(len(dataset)) if methods else shown
+    masks = {row: _compartments(dataset.image[row], dataset, settings) for row in rows}
+    drawn = {method: read_map(maps, method, shown) for method in methods}
     save(examples(dataset, shown, drawn, verdicts, [masks[row] for row in shown]), paths["examples"])
+    found = _enrichments(dataset, maps, list(masks.values()), classes, seed)
+    write_json(paths["compartments"], {"compartments": list(NAMES), "enrichment": found})
+    best = scorecard["best"]
+    save(detail_windows(dataset, maps, best, classes), paths["detail"])
+    own = [row for row in found if row["method"] == best]
+    save(compartment_bars(own, classes, dataset.channels, best, verdicts.get(best)), paths["enrichment"])
+    if best not in methods:
+        why = "no attribution method, no map" if best is None else "the network sees crops alone: no map of the nucleus"
+        for name in ("class_means", "radial"):
+            save(sentence(why), paths[name])
+        return
+    values = read_map(maps, best)
+    save(class_mean_maps(values, dataset.label, classes, dataset.channels, dataset.voxel_size_nm), paths["class_means"])
+    profiles = np.stack([_profile(image, masks[row]) for row, image in enumerate(values)])
+    save(radial_profiles(profiles, dataset.label, classes, dataset.channels), paths["radial"])
 
 
-def _masks(dataset: Dataset, settings: AttributionSettings) -> list[dict[str, NDArray[np.bool_]]]:
-    channels, voxel = dataset.channels, dataset.voxel_size_nm
-    return [find_compartments(image, channels, voxel, settings.nucleoli, settings.rim_nm) for image in dataset.image]
+def _compartments(image: NDArray[Any], dataset: Dataset, settings: AttributionSettings) -> dict[str, NDArray[np.bool_]]:
+    return find_compartments(image, dataset.channels, dataset.voxel_size_nm, settings.nucleoli, settings.rim_nm)
 
 
 def _enrichments(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import fft
 
 from ainu.localizations.correlation_peak import parabola_vertex
 
@@ -18,8 +18,16 @@ BLOCK = 1 << 16
 """Localizations that are processed at a time, so that intermediate values stay in the processor's cache."""
 NODES = 32
 """Stretches of time of which the guess has a position each."""
-CLEAR = 6.0
-"""Height of a correlation peak, in standard deviations, that only a common structure reaches."""
+STRETCHES = 8
+"""Longer stretches that are correlated in pairs."""
+CLEAR = 5.0
+"""Median height of the peaks of all pairs, in standard deviations, of a common structure: by chance it is 4."""
+PEAK = 6.0
+"""The same for a single peak."""
+PIXELS_NM = {"coarse": 256 / 3, "fine": 64.0}
+"""Pixels of the images that are correlated; the finer ones where the coarse ones show no clear peaks."""
+TRACKED, STILL = "tracked", "still"
+"""Other ways to a guess: stretch by stretch; no drift at all."""
 PERIOD_NM = 2048.0
 """Side of the tiles of a field; a grid repeats after a whole number of them."""
 
@@ -32,16 +40,35 @@ class Guess:
     ----------
     nodes : (NODES, 2) float64
         Position of each of as many equal stretches of time, nm.
+    way : str
+        How it was found: one of `PIXELS_NM`, "tracked", "still".
     score : float
         Median height of the correlation peaks, in standard deviations.
     """
 
     nodes: Array
-    score: float
+    way: str
+    score: float = 0.0
+
+    @property
+    def clear(self) -> bool:
+        """Whether only a common structure gives such peaks."""
+        return self.score > CLEAR
+
+    def path(self, frames: int) -> Array:
+        """(frames, 2) positions, nm, relative to the first frame."""
+        at = (np.arange(NODES) + 0.5) * frames / NODES
+        path = np.stack([np.interp(np.arange(frames), at, column) for column in self.nodes.T], axis=1)
+        return path - path[0]
 
 
 def guess_drift(
-    x: NDArray[np.float32], y: NDArray[np.float32], frame: NDArray[Any], frames: int, reach_nm: float = 3000.0
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    frame: NDArray[Any],
+    frames: int,
+    way: str | None = None,
+    reach_nm: float = 3000.0,
 ) -> Guess:
     """Where the field is in each of `NODES` stretches of the acquisition.
 
@@ -53,6 +80,8 @@ def guess_drift(
         Frames, from 0.
     frames : int
         Length of the acquisition.
+    way : str, optional
+        The only one of `PIXELS_NM` to try.
     reach_nm : float
         Largest shift between two stretches.
 
@@ -62,19 +91,19 @@ def guess_drift(
 
     Notes
     -----
-    Few long stretches are correlated in pairs first (Wang et al., Optics Express 22, 15982, 2014), in coarse images;
-    more and shorter ones, in finer images, where those show no clear peak. Every short stretch is then correlated with
-    the sum of all others. Folding the field (coordinates modulo the period of the image) keeps the shift and adds
-    chance coincidences only.
+    Few long stretches are correlated in pairs first (Wang et al., Optics Express 22, 15982, 2014), in coarse images,
+    and in finer ones where those show no clear peak. Every short stretch is then correlated with the sum of all others.
+    Folding the field (coordinates modulo the period of the image) keeps the shift and adds chance coincidences only.
     """
-    for pixel, choices in ((256 / 3, (8,)), (64.0, (8, 16, 32))):
+    for name in PIXELS_NM if way is None else (way,):
         # a large field is folded less where coarse images were not enough
-        side = 16_384 if pixel == 64 and len(x) > 400_000 else 8192
+        pixel, side = PIXELS_NM[name], 16_384 if name == "fine" and len(x) > 400_000 else 8192
         spectra = _spectra(x, y, frame, frames, round(side / pixel), pixel)
-        best = _clearest(spectra, choices, reach_nm, pixel)
-        if best.score > CLEAR:
+        joined = spectra.reshape(STRETCHES, -1, *spectra.shape[1:]).sum(axis=1)
+        found, score = _from_pairs(joined, reach_nm, pixel)
+        if score > CLEAR:
             break
-    return Guess(_against_all(spectra, best.nodes, 400.0, pixel), best.score)
+    return Guess(_against_all(spectra, _at_nodes(found), 400.0, pixel), name, score)
 
 
 def guess_path(x: NDArray[np.float32], y: NDArray[np.float32], frame: NDArray[Any], frames: int) -> Array:
@@ -94,10 +123,7 @@ def guess_path(x: NDArray[np.float32], y: NDArray[np.float32], frame: NDArray[An
     (frames, 2) float64
         nm.
     """
-    nodes = guess_drift(x - x.min(), y - y.min(), frame, frames).nodes
-    at = (np.arange(NODES) + 0.5) * frames / NODES
-    path = np.stack([np.interp(np.arange(frames), at, column) for column in nodes.T], axis=1)
-    return path - path[0]
+    return guess_drift(x - x.min(), y - y.min(), frame, frames).path(frames)
 
 
 def track_drift(
@@ -122,67 +148,67 @@ def track_drift(
         Positions, nm. Each stretch is moved to where it coincides most with all before it, within 250 nm of the last.
     """
     cells, reach = round(8192 / pixel), round(256 / pixel)
-    total = np.zeros((cells, cells), np.float32)
-    if len(x) > 40_000:
+    total = np.zeros(cells * cells, np.float32)
+    if len(x) > 30_000:
         some = some_tiles([(x, y)], 20_000)
         x, y, frame = x[some], y[some], frame[some]
+
+    def cells_of(own: NDArray[np.intp], shift: Array) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        row, column = (
+            np.floor((axis[own] - at) / pixel).astype(np.int32) for axis, at in ((y, shift[1]), (x, shift[0]))
+        )
+        return row, column
+
     nodes, last = np.zeros((NODES, 2)), np.zeros(2)
     node = np.minimum(frame.astype(np.int64) * NODES // frames, NODES - 1)
     for number in range(NODES):
         own = np.flatnonzero(node == number)
-        spectrum = fft.rfft2(np.sqrt(ndimage.uniform_filter(total, 3, mode="wrap")))
-        held = coincidences_near(_image(x[own], y[own], last, pixel, cells), spectrum, reach)
+        held = sum_around(np.sqrt(total), *cells_of(own, last), (cells, cells), reach)
         row, column = np.unravel_index(held.argmax(), held.shape)
         if number and held.max() - held.mean() > 3 * held.std():
             last = last - pixel * np.array([column - reach, row - reach])
         nodes[number] = last
-        total += _image(x[own], y[own], last, pixel, cells)
+        total += np.bincount(_around(*cells_of(own, last), (cells, cells), 1).ravel(), minlength=len(total))
     return nodes
 
 
-def coincidences_near(image: NDArray[Any], spectrum: NDArray[np.complex64], reach: int) -> NDArray[np.float32]:
-    """How much of a periodic grid lies under an image that is moved over it.
+def sum_around(
+    grid: NDArray[np.float32],
+    row: NDArray[np.int32],
+    column: NDArray[np.int32],
+    shape: tuple[int, ...],
+    reach: int,
+) -> NDArray[np.float32]:
+    """How much of a periodic grid lies under cells that are moved over it.
 
     Parameters
     ----------
-    image : (rows, columns) int or float
-        Localizations per cell.
-    spectrum : (rows, columns // 2 + 1) complex64
-        Transform of the grid.
+    grid : (rows * columns,) float32
+        Values.
+    row, column : (n,) int32
+        Cells.
+    shape : (int, int)
+        Rows and columns of the grid.
     reach : int
-        Largest shift along either axis, cells; less where the grid is small.
+        Largest shift along either axis.
 
     Returns
     -------
     (2 * reach + 1, 2 * reach + 1) float32
         No shift in the middle.
     """
-    reach = min(reach, (min(image.shape) - 1) // 2)
-    correlation = fft.irfft2(fft.rfft2(image.astype(np.float32)).conj() * spectrum, s=image.shape)
-    return np.roll(correlation, (reach, reach), axis=(0, 1))[: 2 * reach + 1, : 2 * reach + 1]
+    total = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    for start in range(0, len(row), 512):
+        own = slice(start, start + 512)
+        total += grid[_around(row[own], column[own], shape, reach)].sum(axis=0)
+    return total
 
 
-def _image(
-    x: NDArray[np.float32], y: NDArray[np.float32], shift: Array, pixel: float, cells: int
-) -> NDArray[np.float32]:
-    """(cells, cells) localizations per cell, less a shift; the grid repeats."""
-    column, row = (
-        np.floor((axis - at) / pixel).astype(np.int64) % cells for axis, at in zip((x, y), shift, strict=True)
-    )
-    return np.bincount(row * cells + column, minlength=cells * cells).reshape(cells, cells).astype(np.float32)
-
-
-def _clearest(spectra: NDArray[np.complex64], choices: tuple[int, ...], reach_nm: float, pixel: float) -> Guess:
-    """The guess from the first number of stretches whose correlations are clear, else from the clearest."""
-    best = Guess(np.zeros((NODES, 2)), -np.inf)
-    for stretches in choices:
-        joined = spectra.reshape(stretches, -1, *spectra.shape[1:]).sum(axis=1)
-        found, score = _from_pairs(joined, reach_nm, pixel)
-        if score > best.score:
-            best = Guess(_at_nodes(found), score)
-        if score > CLEAR:
-            break
-    return best
+def _around(row: NDArray[np.int32], column: NDArray[np.int32], shape: tuple[int, ...], reach: int) -> NDArray[np.int32]:
+    """(n, 2 * reach + 1, 2 * reach + 1) cells of a periodic grid around each of some cells."""
+    away = np.arange(-reach, reach + 1, dtype=np.int32)
+    rows, columns = ((axis[:, None] + away) % np.int32(n) for axis, n in zip((row, column), shape, strict=True))
+    return rows[:, :, None] * np.int32(shape[1]) + columns[:, None, :]
 
 
 def some_tiles(blocks: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]], least: int) -> NDArray[np.intp]:

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from ainu.drift.aim import FEWEST_FRAMES, FEWEST_LOCALIZATIONS, maximise_intersections
 from ainu.drift.clock import Clock
 from ainu.drift.fiducials import follow_fiducials
+from ainu.drift.initial_guess import STILL, guess_drift
+from ainu.drift.parts import Scene, Taught, first_part
 from ainu.drift.rcc import cross_correlate
 from ainu.drift.settings import DriftSettings
 from ainu.drift.smoothing import Estimate
 from ainu.drift.stretches import Course
-from ainu.drift.verdict import UNDECIDED, DriftVerdict, Refit, Scene, judge, judge_known
+from ainu.drift.verdict import UNDECIDED, DriftVerdict, Refit, judge, judge_known
 from ainu.localizations.table import Localizations
 
 Array = NDArray[np.float64]
@@ -24,6 +26,8 @@ USUAL_PRECISION_NM = 12.0
 ENOUGH = 500
 """Localizations that are no fiducials, on which their drift can be judged."""
 KEPT_FOR_SEAMS = 60_000
+MOST_REFINED = 100_000
+"""Of more localizations, a part of which the drift is measured is too small a share."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,37 @@ def measure_stretch(table: Localizations, settings: DriftSettings) -> Measured:
         return _unmoved(table, clock, "switched off")
     if len(table) < FEWEST_LOCALIZATIONS or len(clock.frame) < FEWEST_FRAMES:
         return _unmoved(table, clock, f"{len(table)} localizations in {len(clock.frame)} frames are too few")
-    return judged(table, settings, _estimate(_ranked(table, clock), settings, clock))
+    found, taught = _measure(table, settings, clock)
+    first = judged(table, settings, found, taught)
+    if settings.method != "aim" or first.notes["verdict"] != "worse" or found.notes["guess"] == STILL:
+        return first
+    # where the localizations coincide as they are, a drift is near none
+    near = maximise_intersections(*_columns(_ranked(table, clock), clock), guess=STILL)
+    second = judged(table, settings, near)
+    return second if second.notes["verdict"] in ("corrected", "no drift") else first
+
+
+def _measure(table: Localizations, settings: DriftSettings, clock: Clock) -> tuple[Estimate, Taught | None]:
+    """The drift, and that of one part of the field where this alone shows it clearly; the former is refined from it."""
+    ranked = _ranked(table, clock)
+    if settings.method == "aim":
+        axes, frame, frames = _columns(ranked, clock)
+        guess = guess_drift(axes[0] - axes[0].min(), axes[1] - axes[1].min(), frame, frames)
+        if not guess.clear:
+            return maximise_intersections(axes, frame, frames, guess), None
+        rows, tiling = first_part(_scene(table, clock), guess.path(frames))
+        part = maximise_intersections(*_columns(ranked[rows], clock), guess.way)
+        start = part if len(table) < MOST_REFINED and _precise(part) else None
+        found = maximise_intersections(axes, frame, frames, guess, start)
+        return found, Taught(rows, part.shift[:, :2], tiling)
+    return _estimate(ranked, settings, clock), None
+
+
+def _precise(part: Estimate) -> bool:
+    """Whether a drift measured from a part of the field is so near that of all that it has only to be refined."""
+    return bool(
+        part.residual_nm is not None and not part.notes["lost_frames"] and part.residual_nm < part.notes["pixel_nm"] / 4
+    )
 
 
 def _unmoved(table: Localizations, clock: Clock, why: str, method: str = "none", **notes: Any) -> Measured:
@@ -103,17 +137,22 @@ def _ranked(table: Localizations, clock: Clock) -> Localizations:
     return replace(table, frame=clock.rank.astype(np.uint32))
 
 
-def _estimate(ranked: Localizations, settings: DriftSettings, clock: Clock) -> Estimate:
+def _estimate(ranked: Localizations, settings: DriftSettings, clock: Clock, way: str | None = None) -> Estimate:
+    """The drift by any method; `way`, the only one in which "aim" looks for its initial guess."""
     if settings.method == "rcc":
         return cross_correlate(ranked, clock.occurring(settings.segment_frames), settings.pixel_nm)
     if settings.method == "fiducial":
         return follow_fiducials(ranked, settings.positions_nm, settings.radius_nm, settings.presence)
-    axes = [ranked.x, ranked.y] + ([] if ranked.z is None else [ranked.z])
+    return maximise_intersections(*_columns(ranked, clock), guess=way)
+
+
+def _columns(ranked: Localizations, clock: Clock) -> tuple[list[NDArray[np.float32]], NDArray[np.uint32], int]:
+    """Positions along each axis, frames counted among those that occur, and their number."""
     assert ranked.frame is not None
-    return maximise_intersections(axes, ranked.frame, len(clock.frame))
+    return [ranked.x, ranked.y] + ([] if ranked.z is None else [ranked.z]), ranked.frame, len(clock.frame)
 
 
-def judged(table: Localizations, settings: DriftSettings, found: Estimate) -> Measured:
+def judged(table: Localizations, settings: DriftSettings, found: Estimate, taught: Taught | None = None) -> Measured:
     """Accept a measured drift if it brings localizations together that had no say in it.
 
     Parameters
@@ -124,6 +163,8 @@ def judged(table: Localizations, settings: DriftSettings, found: Estimate) -> Me
         With which the drift was measured, and is measured again from parts of the field.
     found : Estimate
         The drift, by the frames that occur.
+    taught : Taught, optional
+        Part of the localizations, and their drift alone.
 
     Returns
     -------
@@ -136,7 +177,7 @@ def judged(table: Localizations, settings: DriftSettings, found: Estimate) -> Me
         warning = f"the drift could not be measured: {found.notes['why']}"
         return _unmoved(table, clock, method=settings.method, verdict="failed", warning=warning, **found.notes)
     path = np.zeros((len(clock.frame), 2 if table.z is None else 3))
-    verdict = _judge_plane(table, clock, settings, found)
+    verdict = _judge_plane(table, clock, settings, found, taught)
     notes = _kept(found.notes, clock) | verdict.notes()
     if verdict.applies:
         path[:, :2] = found.shift[:, :2]
@@ -166,14 +207,20 @@ def _lost(notes: dict[str, Any], clock: Clock) -> str | None:
     return f"frames {named} share little structure with the others; their drift may be wrong"
 
 
-def _judge_plane(table: Localizations, clock: Clock, settings: DriftSettings, found: Estimate) -> DriftVerdict:
-    scene = Scene((table.x, table.y), clock.rank, _precision(table))
+def _scene(table: Localizations, clock: Clock) -> Scene:
+    return Scene((table.x, table.y), clock.rank, _precision(table))
+
+
+def _judge_plane(
+    table: Localizations, clock: Clock, settings: DriftSettings, found: Estimate, taught: Taught | None
+) -> DriftVerdict:
+    scene = _scene(table, clock)
     path = found.shift[:, :2]
     if settings.method == "fiducial":
         others = _others(scene, path, np.array(found.notes["positions_nm"]).reshape(-1, 2), settings.radius_nm)
         if len(others) > ENOUGH:
             return judge_known(scene, path, others, found.residual_nm)
-    return judge(scene, path, _refit(table, clock, settings, slice(0, 2)), found.residual_nm)
+    return judge(scene, path, _refit(table, clock, settings, slice(0, 2), found), found.residual_nm, taught)
 
 
 def _judge_height(
@@ -182,7 +229,7 @@ def _judge_height(
     assert table.z is not None
     plane = [axis - path[clock.rank, i].astype(np.float32) for i, axis in enumerate((table.x, table.y))]
     scene = Scene((plane[0], plane[1], table.z), clock.rank, _precision(table), measured=(2,))
-    refit = _refit(table, clock, settings, slice(2, 3))
+    refit = _refit(table, clock, settings, slice(2, 3), found)
     return judge(scene, found.shift[:, 2:], refit, found.notes.get("residual_z_nm"))
 
 
@@ -190,14 +237,14 @@ def _precision(table: Localizations) -> float:
     return USUAL_PRECISION_NM if table.precision is None else float(np.nanmedian(table.precision))
 
 
-def _refit(table: Localizations, clock: Clock, settings: DriftSettings, axes: slice) -> Refit:
-    """Measures the drift in some axes from some rows alone, by the same method."""
-    ranked = _ranked(table, clock)
+def _refit(table: Localizations, clock: Clock, settings: DriftSettings, axes: slice, whole: Estimate) -> Refit:
+    """Measures the drift in some axes from some rows alone, as it was measured from all."""
+    ranked, way = _ranked(table, clock), whole.notes.get("guess")
 
     def measure(rows: NDArray[np.intp]) -> Array | None:
         if len(rows) < FEWEST_LOCALIZATIONS:
             return None
-        found = _estimate(ranked[rows], settings, clock)
+        found = _estimate(ranked[rows], settings, clock, way)
         missing = len(clock.frame) - len(found.shift)
         return None if "why" in found.notes else np.pad(found.shift[:, axes], ((0, missing), (0, 0)), mode="edge")
 

@@ -104,7 +104,7 @@ def smooth_halves(positions: Array, weights: Array) -> Smoothed:
     whole = np.where(near_jumps(jumps, weights.shape[1]), 0, weights)
     broken = _best(positions, whole, jumps)
     gain = _error(positions, whole, smooth.halves) - _error(positions, whole, broken.halves)
-    gain += sum(_gain_at(int(jump), positions, weights, smooth.halves, broken.halves) for jump in jumps)
+    gain += _gain_at(jumps, positions, weights, smooth.halves, broken.halves)
     return broken if gain > 0 else smooth
 
 
@@ -159,9 +159,15 @@ def _best(positions: Array, weights: Array, jumps: NDArray[np.intp]) -> Smoothed
     """The curve of the order and strength with which either half predicts the other best."""
     moments = weights[..., None] * positions
     least, best = np.inf, None
+    worse = dict.fromkeys(STRENGTHS, 0)
+    lowest = dict.fromkeys(STRENGTHS, np.inf)
     for order, strength, penalty in _penalties(weights, jumps, STRENGTHS):
+        if worse[order] > 1:
+            continue
         halves = tuple(_fit(moments[i], weights[i], penalty) for i in (0, 1))
         error = _error(positions, weights, halves)
+        worse[order] = worse[order] + 1 if error > lowest[order] else 0
+        lowest[order] = min(lowest[order], error)
         if error < least:
             least, best = error, (halves, order, strength, penalty)
     assert best is not None
@@ -189,24 +195,26 @@ def _missed(positions: Array, weights: Array, halves: tuple[Array, ...]) -> floa
 
 def _error(positions: Array, weights: Array, halves: tuple[Array, ...]) -> float:
     """Squared error with which the curve through either half predicts the other."""
-    return sum(float((weights[i] @ (positions[i] - halves[1 - i]) ** 2).sum()) for i in (0, 1))
+    apart = positions - np.stack(halves[::-1])
+    return float(np.einsum("ik,ikd,ikd", weights, apart, apart))
 
 
 def _gain_at(
-    jump: int, positions: Array, weights: Array, smooth: tuple[Array, ...], broken: tuple[Array, ...]
+    jumps: NDArray[np.intp], positions: Array, weights: Array, smooth: tuple[Array, ...], broken: tuple[Array, ...]
 ) -> float:
-    """By how much a jump reduces the prediction error of the segments around it."""
+    """By how much jumps reduce the prediction error of the segments around them."""
     # Each lies on one side of the jump or the other, but for the one in which it occurs; in a steep drift without a
     # jump they lie in between.
-    near = slice(jump - 2, jump + 2)
-    sides = np.zeros((2, 4))
-    error = np.zeros(4)
+    near = jumps[:, None] + np.arange(-2, 2)
+    sides = np.zeros((2, *near.shape))
+    error = np.zeros(near.shape)
     for i in (0, 1):
-        error += weights[i, near] * ((positions[i, near] - smooth[1 - i][near]) ** 2).sum(axis=1)
-        for side, level in zip(sides, broken[1 - i][[jump - 3, jump + 2]], strict=True):
-            side += weights[i, near] * ((positions[i, near] - level) ** 2).sum(axis=1)
+        own, weight = positions[i][near], weights[i][near]
+        error += weight * ((own - smooth[1 - i][near]) ** 2).sum(axis=2)
+        for side, away in zip(sides, (-3, 2), strict=True):
+            side += weight * ((own - broken[1 - i][jumps + away][:, None]) ** 2).sum(axis=2)
     sharp = sides.min(axis=0)
-    kept = np.arange(4) != sharp.argmax()
+    kept = np.arange(4) != sharp.argmax(axis=1)[:, None]
     return float((error - sharp)[kept].sum())
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ainu.drift.coincidences import MOST, Gain, gain_of, stretches_of_time, thinned
+from ainu.drift.parts import EVERY, FOLDS, LOCALIZATIONS_OF_A_FIT, Scene, Taught, Tiling, beads, in_plane, some_rows
 
 Array = NDArray[np.float64]
 Refit = Callable[[NDArray[np.intp]], Array | None]
 """Measures the drift, (m, d) nm, from some rows alone; None where it cannot."""
-Rows = NDArray[np.intp] | slice
-EVERY = slice(None)
-FOLDS = 3
 CERTAIN = 6.0
 """Score at which other parts of the field need not be asked."""
 SIGNIFICANT = 3.7
@@ -30,49 +28,8 @@ NONE_NM = 80.0
 """Where only a larger drift would have been detected, "no drift" would say too much."""
 KNOWN_NM = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
 """Drifts (RMS) that are put in to see which would have been detected."""
-LOCALIZATIONS_OF_A_FIT = 40_000
 UNDECIDED = ("cannot be told", "failed", "worse")
 """Verdicts on a drift that may be there and is not corrected."""
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What a correction is judged on.
-
-    Attributes
-    ----------
-    axes : 2 or 3 of (n,) float32
-        Positions, nm.
-    rank : (n,) int32
-        Their frames, counted among the m frames that occur.
-    precision_nm : float
-        Typical lateral precision.
-    measured : tuple of int
-        Axes in which the drift is judged: (0, 1), or (2,) once x and y are corrected.
-    """
-
-    axes: tuple[NDArray[np.float32], ...]
-    rank: NDArray[np.int32]
-    precision_nm: float
-    measured: tuple[int, ...] = (0, 1)
-
-    def __len__(self) -> int:
-        return len(self.rank)
-
-    def sides(self, times: float) -> list[float]:
-        """Sides of a cell along each axis, nm: of those not measured, of fixed size."""
-        side = 2.5 * float(np.clip(self.precision_nm, 5, 25))
-        if self.measured == (0, 1):
-            return [times * side] * len(self.axes)
-        return [2 * side, 2 * side, 2 * times * side]
-
-    def moved(self, rows: Rows, path: Array | None) -> list[Array]:
-        """Positions along each axis of some rows, less a path of the measured axes, (m, d) nm."""
-        own = [axis[rows].astype(np.float64) for axis in self.axes]
-        if path is not None:
-            for axis, shift in zip(self.measured, path.T, strict=True):
-                own[axis] -= np.take(shift, self.rank[rows])
-        return own
 
 
 @dataclass(frozen=True)
@@ -123,9 +80,12 @@ class _Trial:
     path: Array
     share: float
     every: NDArray[np.intp]
+    gains: dict[float, Gain] = field(default_factory=dict)
 
 
-def judge(scene: Scene, path: Array, refit: Refit, noise_nm: float | None = None) -> DriftVerdict:
+def judge(
+    scene: Scene, path: Array, refit: Refit, noise_nm: float | None = None, taught: Taught | None = None
+) -> DriftVerdict:
     """Judge a drift on localizations that had no say in it.
 
     Parameters
@@ -138,6 +98,8 @@ def judge(scene: Scene, path: Array, refit: Refit, noise_nm: float | None = None
         Measures the drift from some rows alone.
     noise_nm : float, optional
         Error that the method itself expects.
+    taught : Taught, optional
+        `first_part` and its drift.
 
     Returns
     -------
@@ -151,8 +113,8 @@ def judge(scene: Scene, path: Array, refit: Refit, noise_nm: float | None = None
     bead or an emitter that blinks for long is one witness, not thousands.
     """
     trials: list[_Trial] = []
-    score, block, bead = 0.0, stretches_of_time(scene.rank), _beads(scene, path)
-    for trial in _trials(scene, block, path, refit, bead):
+    score, block, bead = 0.0, stretches_of_time(scene.rank), beads(scene, path)
+    for trial in _trials(scene, block, path, refit, bead, taught):
         trials.append(trial)
         score = _score(scene, block, trials)
         if (score <= 0 and not bead.any()) or score > CERTAIN:
@@ -168,7 +130,7 @@ def judge(scene: Scene, path: Array, refit: Refit, noise_nm: float | None = None
 def _with_more(scene: Scene, block: NDArray[np.int64], path: Array, trial: _Trial) -> _Trial:
     """The trial with all rows that can be counted."""
     rows = trial.every[:: 1 + len(trial.every) // 100_000]
-    return replace(trial, rows=rows[thinned(_places(scene, rows, path), block[rows])])
+    return replace(trial, rows=rows[thinned(_places(scene, rows, path), block[rows])], gains={})
 
 
 def judge_known(scene: Scene, path: Array, rows: NDArray[np.intp], residual_nm: float | None) -> DriftVerdict:
@@ -189,10 +151,10 @@ def judge_known(scene: Scene, path: Array, rows: NDArray[np.intp], residual_nm: 
     -------
     DriftVerdict
     """
-    tiling = _Tiling.of(scene, path)
+    tiling = Tiling.of(scene, path)
     tile, rows = tiling.number(scene, EVERY, path), rows[tiling.stay(scene, rows, path)]
     block = stretches_of_time(scene.rank)
-    rows = _some(rows, tile, _beads(scene, path), MOST)
+    rows = some_rows(rows, tile, beads(scene, path), MOST)
     rows = rows[thinned(_places(scene, rows, path), block[rows])]
     trials = [_Trial(rows, path, 1.0, rows)]
     found = _decide(scene, block, path, trials, _score(scene, block, trials), residual_nm)
@@ -200,87 +162,47 @@ def judge_known(scene: Scene, path: Array, rows: NDArray[np.intp], residual_nm: 
 
 
 def _trials(
-    scene: Scene, block: NDArray[np.int64], path: Array, refit: Refit, bead: NDArray[np.bool_]
+    scene: Scene,
+    block: NDArray[np.int64],
+    path: Array,
+    refit: Refit,
+    bead: NDArray[np.bool_],
+    first: Taught | None,
 ) -> Iterator[_Trial]:
-    """Parts of the field, each with the drift of the others."""
-    tiling = _Tiling.of(scene, path)
+    """Parts of the field, each with the drift of the others; that of the first may be known."""
+    tiling = Tiling.of(scene, path) if first is None else first.tiling
     tile = tiling.number(scene, EVERY, path)
     stays = tile == tiling.number(scene, EVERY, 0 * path)
     for part in range(FOLDS):
         judged = np.flatnonzero(stays & (tile % FOLDS == part))
-        taught = _some(np.flatnonzero(tile % FOLDS != part), tile, bead, LOCALIZATIONS_OF_A_FIT)
-        if len(judged) and (found := refit(taught)) is not None:
-            chosen = _some(judged, tile, bead, MOST)
+        if not len(judged):
+            continue
+        if part == 0 and first is not None:
+            taught: Taught | None = first
+            judged = np.setdiff1d(judged, first.rows, assume_unique=True)
+        else:
+            taught = _teach(tiling, tile, part, bead, refit)
+        if taught is not None:
+            chosen = some_rows(judged, tile, bead, MOST)
             chosen = chosen[thinned(_places(scene, chosen, path), block[chosen])]
-            yield _Trial(chosen, found, len(taught) / len(scene), judged)
+            yield _Trial(chosen, taught.path, len(taught.rows) / len(scene), judged)
 
 
-def _beads(scene: Scene, path: Array, side_nm: float = 250.0, times: float = 20.0) -> NDArray[np.bool_]:
-    """(n,) localizations of places that, corrected, are seen in many frames and far more often than typical ones."""
-    x, y = _in_plane(scene, EVERY, path)
-    column, row = (np.floor((axis - axis.min()) / side_nm).astype(np.int64) & 1023 for axis in (x, y))
-    place = (row << 10) + column
-    held = np.bincount(place)
-    most = max(times * float(np.median(held[held > 0])), len(path) / 10, 100.0)
-    return (held > most)[place] if held.max() > most else np.zeros(len(place), bool)
-
-
-@dataclass(frozen=True)
-class _Tiling:
-    """Square tiles of the field: their side and where the first begins, nm."""
-
-    side: float
-    low: tuple[float, float]
-
-    @classmethod
-    def of(cls, scene: Scene, path: Array) -> _Tiling:
-        """Tiles large beside what the path moves, and several along each axis."""
-        x, y = scene.axes[:2]
-        extent = float(max(np.ptp(x), np.ptp(y)))
-        moves = float(np.ptp(path, axis=0).max()) if scene.measured == (0, 1) else 0.0
-        side = max(min(max(extent / 8, 2 * moves), extent / 2.5, 20_000.0), 1000.0)
-        return cls(side, (float(x.min()), float(y.min())))
-
-    def number(self, scene: Scene, rows: Rows, path: Array) -> NDArray[np.int64]:
-        """(k,) tile of some rows less a path; its remainder by `FOLDS` is the part of the field."""
-        x, y = _in_plane(scene, rows, path - np.median(path, axis=0))
-        column, row = (
-            np.floor((axis - low) / self.side).astype(np.int64) for axis, low in zip((x, y), self.low, strict=True)
-        )
-        # neighbours along either axis are in different parts: 1 and 2 are no multiples of 3
-        return FOLDS * ((column * 7919 + row * 104_729) & 0xFFFF) + (column + 2 * row) % FOLDS
-
-    def stay(self, scene: Scene, rows: NDArray[np.intp], path: Array) -> NDArray[np.bool_]:
-        """(k,) whether some rows lie in the same tile with and without a path; only those are judged."""
-        # borders that moved with the path would bring together, and borders that lie still would part, what they hold
-        return self.number(scene, rows, path) == self.number(scene, rows, 0 * path)
-
-
-def _in_plane(scene: Scene, rows: Rows, path: Array) -> list[Array]:
-    """x and y of some rows, corrected."""
-    return scene.moved(rows, path)[:2]
-
-
-def _some(rows: NDArray[np.intp], tile: NDArray[np.int64], bead: NDArray[np.bool_], most: int) -> NDArray[np.intp]:
-    """All of the rows in some tiles of the field, where there are more than enough."""
-    if len(rows) <= 1.2 * most:
-        return rows
-    held = np.bincount(tile[rows])
-    own = np.flatnonzero(held)
-    # an order in which neighbours are far apart, but those with beads first
-    crowded = np.bincount(tile[rows], bead[rows])[own] > 0
-    order = own[np.lexsort((own * 40_503 % 65_521, ~crowded))]
-    taken = np.zeros(len(held), bool)
-    taken[order[: np.searchsorted(np.cumsum(held[order]), most) + 1]] = True
-    chosen = rows[taken[tile[rows]]]
-    return chosen if len(chosen) <= 3 * most else chosen[:: len(chosen) // (2 * most) + 1]
+def _teach(tiling: Tiling, tile: NDArray[np.int64], part: int, bead: NDArray[np.bool_], refit: Refit) -> Taught | None:
+    """The drift of all parts of the field but one; None where it cannot be measured."""
+    rows = some_rows(np.flatnonzero(tile % FOLDS != part), tile, bead, LOCALIZATIONS_OF_A_FIT)
+    path = refit(rows)
+    return None if path is None else Taught(rows, path, tiling)
 
 
 def _score(scene: Scene, block: NDArray[np.int64], trials: list[_Trial]) -> float:
     """The clearest gain over sizes of cells, else the clearest loss."""
     scores: list[float] = []
     for times in CELLS:
-        scores.append(sum_of(_gain(scene, block, trial, None, trial.path, times) for trial in trials).score)
+        for trial in trials:
+            if times not in trial.gains:
+                trial.gains[times] = _gain(scene, block, trial, None, trial.path, times)
+        scores.append(sum_of(trial.gains[times] for trial in trials).score)
         if scores[-1] > CERTAIN:
             break
     return max(scores) if max(scores) > SIGNIFICANT else min(max(scores), min(scores), key=lambda each: -abs(each))
@@ -296,7 +218,7 @@ def sum_of(gains: Iterator[Gain]) -> Gain:
 
 def _places(scene: Scene, rows: NDArray[np.intp], path: Array) -> NDArray[np.int64]:
     """(k,) part of the field in which each of some rows lies, corrected."""
-    x, y = _in_plane(scene, rows, path)
+    x, y = in_plane(scene, rows, path)
     return np.floor(x / PLACE_NM).astype(np.int64) * 100_003 + np.floor(y / PLACE_NM).astype(np.int64)
 
 
@@ -361,7 +283,7 @@ def _spreads(scene: Scene, block: NDArray[np.int64], trials: list[_Trial], size_
     """Whether a steady drift (RMS, nm) significantly parts localizations that coincide without it."""
     ramp = np.linspace(-1, 1, int(scene.rank.max()) + 1)[:, None] * np.sqrt(3)
     known = size_nm * ramp * (np.array([0.8, 0.6]) if scene.measured == (0, 1) else np.ones(1))
-    tiling = _Tiling.of(scene, known)
+    tiling = Tiling.of(scene, known)
     inside = [replace(trial, rows=trial.rows[tiling.stay(scene, trial.rows, known)]) for trial in trials]
     inside = [trial for trial in inside if len(trial.rows)]
     if not inside:

@@ -48,3 +48,11 @@ def absent(axis: Axes, sentence: str) -> None:
     """Write a sentence in place of a panel."""
     axis.set_axis_off()
     axis.text(0.5, 0.5, sentence, ha="center", va="center", color="0.35", transform=axis.transAxes)
+
+
+@styled
+def sentence(text: str) -> Figure:
+    """A figure that says why there is nothing to draw."""
+    figure = Figure(figsize=(4.0, 1.0))
+    absent(figure.add_axes((0, 0, 1, 1)), text)
+    return figure

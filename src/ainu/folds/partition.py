@@ -317,7 +317,7 @@ def _cost(problem: Problem, counts: Counts, parts: Counts) -> NDArray[np.float64
 
 
 def split_validation(nuclei: pd.DataFrame, *, fraction: float, seed: int) -> NDArray[np.bool_]:
-    """Choose whole replicates of a training set to hold back for choosing the best epoch.
+    """Choose whole replicates of a training set to hold back for choosing the best step.
 
     Minimises the largest deviation, over the classes, of the share held back from `fraction`. Both the part held back
     and the rest have every class. Limited by work and not by the clock, so that a resumed training has the same part.
@@ -335,7 +335,7 @@ def split_validation(nuclei: pd.DataFrame, *, fraction: float, seed: int) -> NDA
     -------
     (n,) bool
         True for nuclei held back. All False where `fraction` is 0, and where it cannot be done because a class has
-        too few replicates (one, say): training then has no validation set and ends with its last epoch.
+        too few replicates (one, say): training then has no validation set and ends with its last step.
 
     Raises
     ------

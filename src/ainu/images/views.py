@@ -23,6 +23,9 @@ from ainu.networks.seen import DETAIL, Seen
 Indices = NDArray[np.intp]
 Rngs = Sequence[np.random.Generator]
 
+TILES, VOXELS = 32, 32 * 160 * 160
+"""Most tiles, and voxels of a channel, that a network is shown at a time: stacks take as much memory as images."""
+
 
 @dataclass(frozen=True)
 class Tiles:
@@ -179,6 +182,7 @@ class Crops:
     voxel_z_nm: float | None = None
     _grids: dict[int, SparseGrid] = field(default_factory=dict, repr=False, compare=False)
     _sparse: dict[int, NDArray[np.bool_]] = field(default_factory=dict, repr=False, compare=False)
+    _means: dict[int, NDArray[np.float64]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def size_nm(self) -> NDArray[np.float64]:
@@ -242,12 +246,17 @@ class Crops:
         -------
         (C,) float64
         """
+        if isinstance(left, slice) and row in self._means:
+            return self._means[row]
         own = self.points.of(row)
         number = np.bincount(own.channel[left], minlength=self.channels)[: self.channels]
         voxels = self.area_um2[row] * 1e6 / self.voxel_nm**2
         if self.voxel_z_nm and len(own.position):
             voxels *= max(float(np.ptp(own.position[:, 2])) / self.voxel_z_nm, 1.0)
-        return number / max(float(voxels), 1.0)
+        found = number / max(float(voxels), 1.0)
+        if isinstance(left, slice):
+            self._means[row] = found
+        return found
 
     def _crop(self, row: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """A crop of a nucleus, and the localizations per voxel of that nucleus."""
@@ -329,9 +338,9 @@ def view_of(dataset: Dataset, seen: Seen, intensity: str, augmentation: Augmenta
 
 
 def tiles_in_batches(
-    views: Views, rows: Indices, size: int, copy: Sequence[int] | None = None
+    views: Views, rows: Indices, copy: Sequence[int] | None = None
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """All that a network is shown of nuclei, at most `size` tiles at a time.
+    """All that a network is shown of nuclei, at most `TILES` tiles or `VOXELS` voxels of a channel at a time.
 
     Parameters
     ----------
@@ -339,8 +348,6 @@ def tiles_in_batches(
         Of N nuclei.
     rows : (n,) int
         Which of them.
-    size : int
-        Tiles at a time.
     copy : sequence of int, optional
         Seed by which each nucleus is changed at random first.
 
@@ -355,13 +362,14 @@ def tiles_in_batches(
     for place, row in enumerate(rows):
         tiles = views.tiles(int(row), None if copy is None else np.random.default_rng([*copy, int(row)]))
         waiting.append((tiles.seen, torch.full((len(tiles.seen),), place), tiles.weight))
-        if sum(len(seen) for seen, _, _ in waiting) >= size:
-            yield from _split(waiting, size)
+        most = max(1, min(TILES, VOXELS // tiles.seen[0, 0].numel()))
+        if sum(len(seen) for seen, _, _ in waiting) >= most:
+            yield from _split(waiting, most)
             waiting = []
     if waiting:
-        yield from _split(waiting, size)
+        yield from _split(waiting, most)
 
 
-def _split(waiting: Sequence[tuple[Tensor, Tensor, Tensor]], size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _split(waiting: Sequence[tuple[Tensor, Tensor, Tensor]], most: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     joined = [torch.cat(parts) for parts in zip(*waiting, strict=True)]
-    return zip(*(part.split(size) for part in joined), strict=True)
+    return zip(*(part.split(most) for part in joined), strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 DETAIL, CONTEXT, IMAGE = "detail", "context", "image"
@@ -28,3 +29,19 @@ class Seen:
     shape: tuple[int, ...]
     voxel_nm: float
     voxel_z_nm: float | None = None
+
+
+def named(networks: Mapping[str, str]) -> str:
+    """Architecture of the networks of views, of each view where they differ.
+
+    Parameters
+    ----------
+    networks : mapping of str to str
+        Architecture by view.
+
+    Returns
+    -------
+    str
+    """
+    parts = [f"{network} for {view}" for view, network in networks.items()]
+    return next(iter(networks.values())) if len(set(networks.values())) == 1 else " and ".join(parts)

@@ -16,10 +16,11 @@ from scipy import ndimage
 from ainu.errors import AinuError
 from ainu.failures import open_sample
 from ainu.localizations.table import Localizations, load
+from ainu.nuclei.discs import closed
 from ainu.nuclei.grid import Grid
 from ainu.nuclei.manual_outlines import NOT_DRAWN, Drawn, read_drawn
 from ainu.nuclei.measure import measure
-from ainu.nuclei.segmentation import closed, segment
+from ainu.nuclei.segmentation import segment
 from ainu.nuclei.settings import Range, SearchSettings
 from ainu.nuclei.table import Nuclei, write_nuclei
 from ainu.shards import write_shard

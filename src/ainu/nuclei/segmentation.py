@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ainu.nuclei.discs import closed, opened
+
 Mask = NDArray[np.bool_]
 Labels = NDArray[np.int64]
 
@@ -80,19 +82,6 @@ def _dense_mask(count: NDArray[np.float32], sigma_px: float) -> Mask:
 def _mean_within(values: NDArray[np.float32], mask: Mask, sigma_px: float) -> NDArray[np.float32]:
     weight = ndimage.gaussian_filter(mask.astype(np.float32), sigma_px)
     return ndimage.gaussian_filter(values * mask, sigma_px) / np.maximum(weight, 1e-6)
-
-
-def closed(mask: Mask, radius_px: float) -> Mask:
-    """The mask (Y, X) with gaps up to twice the radius closed by a disc; outside the image it is empty."""
-    edge = int(np.ceil(radius_px)) + 1
-    near = ndimage.distance_transform_edt(~np.pad(mask, edge)) <= radius_px
-    return (ndimage.distance_transform_edt(near) > radius_px)[edge:-edge, edge:-edge] | mask
-
-
-def opened(mask: Mask, radius_px: float) -> Mask:
-    """The part of the mask (Y, X) that a disc of the radius can cover without leaving it."""
-    core = ndimage.distance_transform_edt(np.pad(mask, 1)) > radius_px
-    return (ndimage.distance_transform_edt(~core) <= radius_px)[1:-1, 1:-1] & mask if core.any() else core[1:-1, 1:-1]
 
 
 def solidity(mask: Mask) -> float:

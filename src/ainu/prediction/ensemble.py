@@ -100,7 +100,12 @@ def probabilities(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.f
     -------
     (n, k) float64
     """
-    return torch.stack([*logits(model, dataset, rows).values()]).sum(0).softmax(1).numpy()
+    return class_probabilities(logits(model, dataset, rows))
+
+
+def class_probabilities(by_view: Mapping[str, Tensor]) -> NDArray[np.float64]:
+    """(n, k) float64 probabilities from the (n, k) logits that each view adds."""
+    return torch.stack([*by_view.values()]).sum(0).softmax(1).numpy()
 
 
 def augmentation_of(info: Mapping[str, Any]) -> Augmentation:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ainu.intervals import Interval
+from ainu.networks.seen import named
 from ainu.prose import listed
 
 MEASURES = {"balanced_accuracy": "Balanced accuracy", "auroc": "AUROC", "mcc": "Matthews correlation"}
@@ -20,9 +21,10 @@ def model_card(info: Mapping[str, Any]) -> str:
 
 def _purpose(info: Mapping[str, Any]) -> list[str]:
     classes, channels = listed(info["classes"]), listed(info["channels"])
+    networks = named({view: own["network"] for view, own in info["views"].items()})
     return [
         f"# {info['experiment']}: {classes}",
-        f"{len(info['models'])} models ({networks_of(info)}), trained by ainu {info['versions']['ainu']}, that "
+        f"{len(info['models'])} models ({networks}), trained by ainu {info['versions']['ainu']}, that "
         f"distinguish nuclei of these classes by single-molecule localizations of {channels}. For research on cells "
         "prepared and imaged like the training data; not for diagnosis.",
     ]
@@ -126,8 +128,3 @@ def _plain(value: Any) -> str:
 
 def _score(metric: Mapping[str, Any] | None) -> str:
     return Interval.of(metric).text(3) if metric else "not measured"
-
-
-def networks_of(info: Mapping[str, Any]) -> str:
-    """The networks of the views of packed models, in words."""
-    return listed(f"{own['network']} for {view}" for view, own in info["views"].items())

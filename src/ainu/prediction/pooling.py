@@ -12,9 +12,6 @@ from ainu.images.dataset import Dataset
 from ainu.images.views import Indices, Views, tiles_in_batches, view_of
 from ainu.networks.model import Encoder, Model
 
-TILES = 32
-"""Tiles at a time."""
-
 
 @torch.inference_mode()
 def pooled(
@@ -45,7 +42,7 @@ def pooled(
         On the CPU.
     """
     total: Tensor | None = None
-    for seen, nucleus, weight in tiles_in_batches(views, rows, TILES, copy):
+    for seen, nucleus, weight in tiles_in_batches(views, rows, copy):
         found = function(seen.to(device)).double().cpu() * weight.double()[:, None]
         total = torch.zeros(len(rows), found.shape[1], dtype=torch.float64) if total is None else total
         total.index_add_(0, nucleus, found)
@@ -84,7 +81,21 @@ def logits_of(
 
 
 def views_of(encoder: Encoder, dataset: Dataset, augmentation: Augmentation) -> Views:
-    """What an encoder sees of a dataset; `augmentation` is how nuclei are changed."""
+    """What an encoder sees of a dataset.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Of a view.
+    dataset : Dataset
+        The nuclei.
+    augmentation : Augmentation
+        How they are changed at random.
+
+    Returns
+    -------
+    Views
+    """
     return view_of(dataset, encoder.seen, encoder.intensity, augmentation)
 
 

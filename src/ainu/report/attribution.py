@@ -183,7 +183,7 @@ def map_methods(path: Path | None, scorecard: Scorecard) -> tuple[str, ...]:
     if path is None:
         return ()
     with open_file(path) as file:
-        return scorecard.order([name for name in file if file[name].ndim > 3])
+        return scorecard.order([name for name in file if getattr(file[name], "ndim", 0) > 3])
 
 
 def class_means(

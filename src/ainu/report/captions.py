@@ -87,6 +87,12 @@ ATTRIBUTION = {
         "faster it rises, the better). Grey: in random order, and the brightest voxels first. Images are normalised "
         "again each time. Dashed: methods that fail their checks.",
     ),
+    "detail": Caption(
+        "Evidence at the nanoscale",
+        "A nucleus of each class: its localizations, the attribution of each by the detail view, and windows of 2 µm "
+        "on the strongest evidence for its class. Localizations are spots of 10 nm, coloured by their attribution; "
+        "grey: they say nothing.",
+    ),
     "examples": Caption(
         "Nuclei",
         "One nucleus of each class, with the map of every method and whether the method passes its checks. Purple: for "

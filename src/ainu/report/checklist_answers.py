@@ -32,6 +32,8 @@ def splits(facts: ExperimentFacts) -> str:
     experiment = facts.experiment
     times = f", repeated {experiment.repeats} times" if experiment.repeats != 1 else ""
     kept = f"{experiment.folds}-fold cross-validation{times} over {counted(facts.n_replicates, 'replicate')}"
+    if experiment.training.validation_fraction == 0:
+        return f"{kept}; a fixed number of training steps, so that no validation replicates were needed."
     return f"{kept}; the training step of each model was chosen on validation replicates of its training folds."
 
 
@@ -46,7 +48,9 @@ def independence(facts: ExperimentFacts) -> str:
 def algorithm(facts: ExperimentFacts) -> str:
     """Network and optimizer."""
     optimizer = optimizer_name(facts.experiment.training)
-    return f"{facts.experiment.network}, {optimizer}, one-cycle learning rate; {counted(len(facts.models), 'model')}."
+    return (
+        f"{facts.experiment.network_name}, {optimizer}, one-cycle learning rate; {counted(len(facts.models), 'model')}."
+    )
 
 
 def initial(facts: ExperimentFacts) -> str:
@@ -57,10 +61,16 @@ def initial(facts: ExperimentFacts) -> str:
 
 def encoding(facts: ExperimentFacts) -> str:
     """How localizations became images."""
-    shape = " × ".join(map(str, facts.dataset.shape[1:]))
+    shape, views = " × ".join(map(str, facts.dataset.shape[1:])), facts.experiment.views
+    whole = f"of {number_text(facts.dataset.voxel_nm)} nm, {shape} voxels"
+    parts = [whole]
+    if views:
+        own = views.detail
+        crop = f"of {number_text(own.voxel_nm)} nm, crops of {own.size_nm / 1000:g} µm" if own else ""
+        parts = [part for part in (crop, f"{whole} for the whole nucleus" if views.context else "") if part]
     return (
-        f"Localizations per voxel of {number_text(facts.dataset.voxel_nm)} nm, {shape} voxels, channels "
-        f"{listed(facts.dataset.channels)}; see Methods for drift, filters and scaling."
+        f"Localizations per voxel {'; '.join(parts)}; channels {listed(facts.dataset.channels)}; see Methods for "
+        "drift, filters and scaling."
     )
 
 
@@ -73,7 +83,10 @@ def parameters(facts: ExperimentFacts) -> str:
 
 def features(facts: ExperimentFacts) -> str:
     """What the network sees."""
-    return f"No selection; the network sees the whole image: {listed(facts.dataset.channels)}."
+    views = facts.experiment.views
+    seen = "crops that cover the nucleus" if views and views.detail else "the whole image"
+    both = " and the whole nucleus" if views and views.detail and views.context else ""
+    return f"No selection; the network sees {seen}{both}: {listed(facts.dataset.channels)}."
 
 
 def fitting(facts: ExperimentFacts) -> str:
@@ -87,7 +100,7 @@ def regularization(facts: ExperimentFacts) -> str:
     """What was done against overfitting."""
     training, augmentation = facts.experiment.training, asdict(facts.experiment.augmentation)
     used = [f"weight decay {training.weight_decay}"] if training.weight_decay else []
-    used += [f"early stopping after {training.patience} checks"] if training.patience else []
+    used += [f"early stopping after {training.patience} checks"] if training.validation_fraction else []
     used += [f"augmentation ({', '.join(words(key) for key, value in augmentation.items() if value)})"]
     return f"{'; '.join(used).capitalize()}."
 

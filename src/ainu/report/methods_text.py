@@ -110,40 +110,74 @@ def _images(experiment: ReportedExperiment, settings: ReportSettings, dataset: D
     area = settings.nuclei.area_um2
     between = "" if None in area else f", of {area[0]} to {area[1]} µm²"
     yield Markup("Nuclei were found {}{}.").format(_NUCLEI[settings.nuclei.method], between)
-    spread = settings.renders[experiment.render].kernel == "gaussian"
-    counted_as = "were spread by their precision over" if spread else "were counted in"
-    yield Markup("Localizations {} voxels of {} nm on a canvas of {} µm, one image channel each for {}.").format(
-        counted_as, number_text(dataset.voxel_nm), number_text(dataset.width_nm / 1000), names_text(dataset.channels)
-    )
+    yield _seen(experiment, settings, dataset)
     if experiment.intensity == "share":
         yield Markup(
-            "The network sees the square root of each channel's counts over their mean, so that the number of "
+            "The network sees the square root of each channel's counts over their mean{}, so that the number of "
             "localizations does not enter directly."
-        )
+        ).format(" in the nucleus" if experiment.views else "")
     elif experiment.intensity == "log":
         yield Markup("The network sees the logarithm of one plus the counts.")
 
 
+def _seen(experiment: ReportedExperiment, settings: ReportSettings, dataset: DatasetSummary) -> Markup:
+    """How localizations became what networks see."""
+    spread = settings.renders[experiment.render].kernel == "gaussian"
+    counted_as = "were spread by their precision over" if spread else "were counted in"
+    canvas = f"voxels of {number_text(dataset.voxel_nm)} nm on a canvas of {dataset.width_nm / 1000:g} µm"
+    parts = [canvas]
+    if experiment.views:
+        detail = experiment.views.detail
+        crops = f"voxels of {detail.voxel_nm:g} nm in crops of {detail.size_nm / 1000:g} µm (detail)" if detail else ""
+        parts = [crops] if crops else []
+        parts += [f"{canvas} (context)"] if experiment.views.context else []
+    return Markup("Localizations {} {}, one image channel each for {}.").format(
+        counted_as, " and in ".join(parts), names_text(dataset.channels)
+    )
+
+
 def _training(experiment: ReportedExperiment, metrics: JsonObject, models: Sequence[JsonObject]) -> Iterator[Markup]:
     n = len(models)
-    network = Markup("A network of type {}").format(name_text(experiment.network))
+    network = Markup("A network of type {}").format(name_text(experiment.network_name))
+    if experiment.views and experiment.views.detail and experiment.views.context:
+        network = Markup("For each of the two views, a network ({})").format(name_text(experiment.network_name))
     start = Markup("{} was trained to distinguish {}").format(network, names_text(metrics["classes"]))
     times = f", repeated {experiment.repeats} times" if experiment.repeats != 1 else ""
     made = f" ({counted(n, 'model')})" if n else ""
     start += Markup(" in {}-fold cross-validation{}{}").format(experiment.folds, times, made)
     yield start + ", with every replicate in one fold only."
+    if experiment.views and experiment.views.detail:
+        yield Markup(
+            "A crop is drawn where localizations are; a prediction is the mean of the logits of the tiles that cover "
+            "the nucleus, each weighted by its localizations."
+        )
+        if experiment.views.context:
+            yield Markup(
+                "The logits of the two views are added, each times a share fitted on training nuclei that the networks "
+                "of the fit had not seen{}."
+            ).format(_shares(models))
     if experiment.init_from:
         yield Markup(
             "Weights started from those of experiment {}, of models that had not seen the held-out replicates."
         ).format(name_text(experiment.init_from))
     yield _schedule(experiment.training)
-    if mixed := sum(info.get("precision") == "bfloat16" for info in models):
+    if mixed := sum("bfloat16" in str(info.get("precision")) for info in models):
         yield Markup("{} trained in mixed precision (bfloat16).").format(
             "All models were" if mixed == n else f"Of {n} models {mixed} were"
         )
     used = {key: value for key, value in asdict(experiment.augmentation).items() if value}
     named = (words(key) if value is True else _named(key, value) for key, value in used.items())
     yield Markup("Augmentation: {}.").format(", ".join(named))
+
+
+def _shares(models: Sequence[JsonObject]) -> str:
+    """The mean shares of the views of all models: " (on average detail 1, context 0.4)"."""
+    shares = [{view: own.get("share") for view, own in (info.get("views") or {}).items()} for info in models]
+    known = [own for own in shares if own and None not in own.values()]
+    if not known:
+        return ""
+    means = {view: sum(own[view] for own in known) / len(known) for view in known[0]}
+    return f" (on average {', '.join(f'{view} {mean:.2g}' for view, mean in means.items())})"
 
 
 def optimizer_name(training: Recipe) -> str:
@@ -176,9 +210,17 @@ def _attribution(experiment: ReportedExperiment, map_methods: Sequence[str]) -> 
     if map_methods:
         of_steps = {"integrated_gradients": f" ({experiment.attribution.steps} steps)"}
         names = listed(method_name(name) + of_steps.get(name, "") for name in map_methods)
+        views = experiment.views
+        places = ["voxels"] if views is None else ["voxels of the context"] if views.context else []
+        if views and views.detail:
+            places += [f"localizations by the detail ({_nuclei_of(experiment.attribution.detail_nuclei)})"]
         yield Markup(
-            "Decisions were attributed to voxels by {}, each nucleus by models that had not seen its replicate."
-        ).format(names)
+            "Decisions were attributed to {} by {}, each nucleus by models that had not seen its replicate."
+        ).format(listed(places), names)
+
+
+def _nuclei_of(number: int | str) -> str:
+    return "all nuclei" if number == "all" else counted(int(number), "nucleus", "nuclei")
 
 
 def _software(seed: int, models: Sequence[JsonObject]) -> Iterator[Markup]:

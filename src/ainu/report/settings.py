@@ -10,6 +10,8 @@ from ainu.attribution.settings import AttributionSettings
 from ainu.drift.settings import DriftSettings
 from ainu.images.augmentation import Augmentation
 from ainu.images.settings import Render
+from ainu.networks.seen import named
+from ainu.networks.view_settings import ViewSettings
 from ainu.nuclei.settings import NucleiSettings
 from ainu.quality.settings import QualitySettings
 from ainu.training.recipe import Recipe
@@ -22,6 +24,8 @@ class ReportedExperiment:
 
     Attributes
     ----------
+    views : ViewSettings, optional
+        What networks see; None: the images of `render`, alone.
     render, network, intensity : str
     folds, repeats : int
     training : Recipe
@@ -33,6 +37,7 @@ class ReportedExperiment:
         Settings that were compared; None where nothing was.
     """
 
+    views: ViewSettings | None
     render: str
     network: str
     intensity: str
@@ -43,6 +48,11 @@ class ReportedExperiment:
     attribution: AttributionSettings
     init_from: str | None
     sweep: Mapping[str, Any] | None
+
+    @property
+    def network_name(self) -> str:
+        """Architecture of its networks, of each view where they differ."""
+        return named(self.views.networks(self.network)) if self.views else self.network
 
     @classmethod
     def of(cls, experiment: Mapping[str, Any]) -> ReportedExperiment:

@@ -40,9 +40,13 @@ def _by_view(info: JsonObject) -> dict[str, Any]:
     for key in ("network", "step", "share", "precision", "initial"):
         own = {view: values.get(key) for view, values in views.items()}
         same = len({str(value) for value in own.values()}) == 1
-        text = ", ".join(f"{view}: {value}" for view, value in own.items() if value is not None)
+        text = ", ".join(f"{view}: {_plain(value)}" for view, value in own.items() if value is not None)
         found[key] = next(iter(own.values())) if same else text
     return found
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def model_table(infos: Sequence[JsonObject]) -> PageTable | None:

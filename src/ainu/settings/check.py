@@ -134,7 +134,7 @@ def check(config: Mapping[str, Any], root: str | Path = ".", *, source: str = "c
     """
     given, mistakes = valid_part(config)
     filled = with_defaults(given)
-    mistakes += section_mistakes(filled)
+    mistakes += section_mistakes(filled, given)
     mistakes += experiment_mistakes(filled, given)
     sheet = Sheet.read(filled.get("samples"), Path(root))
     mistakes += config_mistakes(filled, given, sheet)

@@ -9,8 +9,10 @@ from ainu.attribution.settings import AttributionSettings
 from ainu.drift.settings import DriftSettings
 from ainu.evaluation.settings import AuditSettings
 from ainu.images.augmentation import Augmentation
-from ainu.images.settings import Render, ViewSettings
+from ainu.images.settings import Render
 from ainu.localizations.settings import IngestSettings
+from ainu.networks.seen import named
+from ainu.networks.view_settings import ViewSettings
 from ainu.nuclei.settings import NucleiSettings
 from ainu.quality.settings import QualitySettings
 from ainu.training.recipe import Design, Recipe, Transfer
@@ -92,6 +94,11 @@ class Experiment:
     init_from: str | None
     sweep: Sweep | None
     study: Study | None
+
+    @property
+    def network_name(self) -> str:
+        """Architecture of its networks, of each view where they differ."""
+        return named(self.views.networks(self.network)) if self.views else self.network
 
     @property
     def design(self) -> Design:

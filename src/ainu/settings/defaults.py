@@ -19,10 +19,11 @@ def with_defaults(given: Tree) -> Tree:
     base = config["defaults"] | {"init_from": None, "sweep": None, "study": None}
     base |= _seen(base, given.get("defaults") or {})
     own = spec["properties"]["experiments"]["additionalProperties"]
+    named = tuple(config["renders"])
     for name, entry in entries.items():
         experiment = _merged(base, entry or {})
         experiment |= _seen(experiment, entry or {})
-        config["experiments"][name] = _resolved_names(_with_own(experiment, own), config)
+        config["experiments"][name] = _resolved_names(_with_own(experiment, own), config, named)
     return config
 
 
@@ -75,14 +76,15 @@ def _with_own(experiment: Tree, spec: Tree) -> Tree:
     return experiment
 
 
-def _resolved_names(experiment: Tree, config: Tree) -> Tree:
+def _resolved_names(experiment: Tree, config: Tree, named: tuple[str, ...]) -> Tree:
+    """Its channels and render; without views it is the single one of the renders that the user named."""
     if experiment["channels"] is None:
         experiment["channels"] = list(config.get("channels") or []) or None
     if experiment["views"] and not experiment["render"]:
         experiment["render"], render = render_of_views(experiment["views"])
         config["renders"].setdefault(experiment["render"], render)
-    elif experiment["render"] is None and len(config["renders"]) == 1:
-        experiment["render"] = next(iter(config["renders"]))
+    elif experiment["render"] is None and len(named) == 1:
+        experiment["render"] = named[0]
     return experiment
 
 
@@ -92,13 +94,14 @@ def render_of_views(views: Tree) -> tuple[str, Tree]:
     Parameters
     ----------
     views : dict
-        Every key filled. Without a context, images are made as if it were the default one, to be looked at.
+        Every key filled. Without a context, images are made as if it were the default one, to be looked at; a null
+        stands for what is invalid and already reported.
 
     Returns
     -------
     str, dict
     """
-    own = views["context"] or section("views")["context"]
+    own = section("views")["context"] | {key: value for key, value in (views["context"] or {}).items() if value}
     flat = views["dimensions"] != 3
     name = f"context{own['voxel_nm']:g}" + ("" if flat else f"-{own['voxel_z_nm']:g}-{own['depth_nm']:g}")
     render = {"voxel_nm": own["voxel_nm"], "canvas_nm": "fitted", "kernel": "count", "dimensions": views["dimensions"]}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ainu.attribution.catalogue import SMOOTHED, methods_for
 from ainu.networks.catalogue import CATALOGUE
+from ainu.settings.defaults import render_of_views
 from ainu.settings.schemas import Tree, allowed_by, schema_of
 from ainu.settings.sections import uneven
 from ainu.settings.sweep import runs_of
@@ -39,19 +40,22 @@ def _classes_allowed() -> str:
 
 
 def _render_mistakes(name: str, config: Tree, given: Tree) -> Iterator[str]:
-    render, renders = config["experiments"][name]["render"], config["renders"]
-    if render is None and len(renders) > 1:
-        yield f"{place_of(name, 'render', given)}: missing, allowed: one of {joined(renders)}"
+    render, renders, named = config["experiments"][name]["render"], config["renders"], given.get("renders") or {}
+    if render is None and len(named) > 1:
+        yield f"{place_of(name, 'render', given)}: missing, allowed: one of {joined(named)}"
+    if render is None and not named:
+        yield f"{place_of(name, 'views', given)}: found null, and no render; allowed: views, or the name of a render"
     if render is not None and render not in renders:
         yield f"{place_of(name, 'render', given)}: {one_of(render, list(renders))}"
 
 
 def _view_mistakes(name: str, config: Tree, given: Tree) -> Iterator[str]:
-    """Views beside a render, no view at all, crops that are no whole number of voxels."""
-    views, place = config["experiments"][name]["views"], place_of(name, "views", given)
-    own = given["experiments"][name] or {}
-    if own.get("views") and own.get("render"):
-        yield f"{place}: found beside render {own['render']!r}; allowed: one of the two"
+    """Views beside a render, no view at all, crops that are no whole number of voxels or too small."""
+    experiment, place = config["experiments"][name], place_of(name, "views", given)
+    views = experiment["views"]
+    for own in (given["experiments"][name] or {}, given.get("defaults") or {}):
+        if own.get("views") and own.get("render"):
+            yield f"{place}: found beside render {own['render']!r}; allowed: one of the two"
     if not views:
         return
     if views["detail"] is None and views["context"] is None:
@@ -59,8 +63,31 @@ def _view_mistakes(name: str, config: Tree, given: Tree) -> Iterator[str]:
     if views["detail"]:
         yield from uneven(f"{place}.detail", views["detail"], "size_nm", "voxel_nm")
         yield from uneven(f"{place}.detail", views["detail"], "depth_nm", "voxel_z_nm")
+        yield from _small_crops(f"{place}.detail", experiment)
     if views["context"]:
         yield from uneven(f"{place}.context", views["context"], "depth_nm", "voxel_z_nm")
+    name_of_render, render = render_of_views(views)
+    if experiment["render"] == name_of_render and config["renders"].get(name_of_render) != render:
+        yield (
+            f"renders.{name_of_render}: found a name that is kept for the context of experiments.{name}; "
+            "allowed: any other name"
+        )
+
+
+def _small_crops(place: str, experiment: Tree) -> Iterator[str]:
+    """Crops of fewer voxels than the network of the detail takes."""
+    detail = experiment["views"]["detail"]
+    network = CATALOGUE.get(detail["network"] or experiment["network"] or "")
+    edges = [("size_nm", "voxel_nm", "least_voxels")]
+    edges += [("depth_nm", "voxel_z_nm", "least_planes")] if experiment["views"]["dimensions"] == 3 else []
+    for size, voxel, least in edges:
+        if network and detail[size] and detail[voxel] and round(detail[size] / detail[voxel]) < getattr(network, least):
+            needed = getattr(network, least)
+            yield (
+                f"{place}.{size}: found {detail[size]}, {round(detail[size] / detail[voxel])} voxels of {voxel} "
+                f"({detail[voxel]}); allowed: at least {needed} voxels for network "
+                f"{detail['network'] or experiment['network']!r}, {needed * detail[voxel]:.15g} nm"
+            )
 
 
 def networks_of(experiment: Tree) -> list[str]:
@@ -129,12 +156,23 @@ def _origin_mismatches(name: str, config: Tree) -> Iterator[str]:
     own, origin = config["experiments"][name], config["experiments"].get(config["experiments"][name]["init_from"])
     if origin is None or origin is own:
         return
-    here, there = ((config["renders"].get(it["render"]) or {}).get("voxel_nm") for it in (own, origin))
-    if here and there and here != there:
-        yield (
-            f"experiments.{name}.init_from: found {own['init_from']!r}, where voxel_nm of the render is "
-            f"{shown(there)}, not {shown(here)} as here; allowed: an experiment with the same voxel_nm of the render"
-        )
+    theirs = _voxels(origin, config)
+    for view, here in _voxels(own, config).items():
+        other = view if view in theirs else next(iter(theirs))
+        if here and theirs[other] and here != theirs[other]:
+            yield (
+                f"experiments.{name}.init_from: found {own['init_from']!r}, where voxel_nm of the {other} is "
+                f"{shown(theirs[other])}, not {shown(here)} as of the {view} here; allowed: an experiment with the "
+                "same voxel_nm"
+            )
+
+
+def _voxels(experiment: Tree, config: Tree) -> dict[str, float | None]:
+    """Voxels of what each network of an experiment sees, in the order of the views of its models."""
+    views = experiment["views"]
+    if not views:
+        return {"render": (config["renders"].get(experiment["render"]) or {}).get("voxel_nm")}
+    return {view: views[view]["voxel_nm"] for view in ("detail", "context") if views[view]} or {"detail": None}
 
 
 def _weight_mistakes(name: str, experiments: Tree) -> Iterator[str]:

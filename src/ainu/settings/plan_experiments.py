@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ainu.networks.view_settings import ViewSettings
 from ainu.settings.plan_shards import ShardPlan
 from ainu.settings.sweep import runs_of
 from ainu.typed import plain
@@ -143,14 +144,18 @@ class ExperimentPlan(ShardPlan):
     def control_network(self, experiment: str) -> str:
         """Architecture of an experiment's control networks."""
         own = self.experiment(experiment)
-        return own.audit.network or own.network
+        return own.audit.network or own.network_name
+
+    def same_network(self, experiment: str) -> bool:
+        """Whether an experiment's control networks are of its own architecture."""
+        return self.control_network(experiment) == self.experiment(experiment).network_name
 
     def controls_of(self, experiment: str) -> list[str]:
         """What control networks are trained on: what the audit asks for, and the untouched images to compare with."""
         own = self.experiment(experiment)
         counted = self.config.renders[own.render].kernel == "count"
         asked = [control for control in own.audit.networks if counted or control != "equal_counts"]
-        other = self.control_network(experiment) != own.network
+        other = not self.same_network(experiment)
         return [*(["unchanged"] if other and (asked or own.audit.network_permutations) else []), *asked]
 
     def control_tables(self, experiment: str) -> list[str]:
@@ -165,15 +170,15 @@ class ExperimentPlan(ShardPlan):
 
     def control_design(self, experiment: str) -> dict[str, Any]:
         """What is said of an experiment's control networks: another architecture starts from random weights."""
-        own, network = self.experiment(experiment).design, self.control_network(experiment)
-        if network == own.network:
+        own = self.experiment(experiment).design
+        if self.same_network(experiment):
             return plain(own)
-        return plain(replace(own, network=network, transfer=replace(own.transfer, mode="scratch", weights=None)))
+        network, transfer = self.control_network(experiment), replace(own.transfer, mode="scratch", weights=None)
+        return plain(replace(own, network=network, views=_without_networks(own.views), transfer=transfer))
 
     def control_initial_files(self, experiment: str) -> list[str]:
         """Files that the initial weights of the control networks come from, if any."""
-        same = self.control_network(experiment) == self.experiment(experiment).network
-        return self.initial_files(experiment) if same else []
+        return self.initial_files(experiment) if self.same_network(experiment) else []
 
     def control_initial_folders(self, experiment: str) -> list[str]:
         """Folders of the models that the initial weights of the control networks come from, if any."""
@@ -183,3 +188,12 @@ class ExperimentPlan(ShardPlan):
         """The nuclei files that hold the outlines, where a control network sees these."""
         asked = "outline" in self.controls_of(experiment)
         return self.shard_files("nuclei", self.samples_of(experiment)) if asked else []
+
+
+def _without_networks(views: ViewSettings | None) -> ViewSettings | None:
+    """Views whose networks are those of the experiment."""
+    if views is None:
+        return None
+    detail = replace(views.detail, network=None) if views.detail else None
+    context = replace(views.context, network=None) if views.context else None
+    return replace(views, detail=detail, context=context)

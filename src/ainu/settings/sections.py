@@ -11,11 +11,23 @@ from ainu.settings.schemas import Tree
 from ainu.settings.wording import one_of, shown
 
 
-def section_mistakes(config: Tree) -> list[str]:
-    """Mistakes outside of experiments. A null stands for what is invalid and already reported."""
+def section_mistakes(config: Tree, given: Tree) -> list[str]:
+    """Mistakes outside of experiments. A null stands for what is invalid and already reported.
+
+    Parameters
+    ----------
+    config : dict
+        The config with every key.
+    given : dict
+        The config as the user wrote it, expanded.
+
+    Returns
+    -------
+    list of str
+    """
     return [
         *_reversed_ranges(config),
-        *_uneven_canvases(config["renders"]),
+        *_uneven_canvases({name: config["renders"][name] for name in given.get("renders") or {}}),
         *_nuclei_mistakes(config),
         *_mapping_mistakes(config),
         *_crosstalk_mistakes(config),

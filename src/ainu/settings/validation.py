@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema
 
+from ainu.settings.defaults import MAY_BE_NULL
 from ainu.settings.schemas import Tree, allowed_by, child, resolved, schema_of
 from ainu.settings.sweep import expand
 from ainu.settings.wording import did_you_mean, dotted, joined, shown
@@ -65,7 +66,10 @@ def _remove(given: Tree, error: jsonschema.ValidationError) -> None:
     keys = list(takewhile(lambda part: isinstance(part, str), error.absolute_path))  # a list goes as a whole
     holder = _at(given, keys[:-1])
     if keys and isinstance(holder, dict):
-        holder[keys[-1]] = None
+        if keys[-1] in MAY_BE_NULL:
+            del holder[keys[-1]]
+        else:
+            holder[keys[-1]] = None
 
 
 def _at(tree: Any, path: Iterable[Any]) -> Any:
@@ -112,6 +116,9 @@ def _unknown_key(key: str, spec: Tree) -> str:
 
 
 def _bad_value(error: jsonschema.ValidationError) -> str:
+    gone = error.schema.get("x-gone", {})
+    if isinstance(error.instance, str) and error.instance in gone:
+        return f"found {shown(error.instance)}, which is gone; {gone[error.instance]}"
     hint = did_you_mean(error.instance, error.validator_value) if error.validator == "enum" else ""
     return f"found {shown(error.instance)}, allowed: {allowed_by(error.schema)}{hint or _yaml_hint(error)}"
 

@@ -8,6 +8,13 @@ from typing import Any
 
 from ainu.errors import AinuError
 
+CHOICES = {
+    "cluster_shape": ("blob", "ring", "rod"),
+    "altered_where": ("none", "random", "disc", "half"),
+    "blinking": ("poisson", "geometric"),
+}
+"""Setting of a condition -> what it may be."""
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -52,6 +59,29 @@ class Condition:
     depth_nm : float
         Depth of the optical section in which localizations have a z, as by astigmatism; nuclei and nucleoli pass
         through all of it. 0: no z.
+    cluster_shape : str
+        Pol II clusters are a "blob" (Gaussian), a "ring" or a "rod", all of the same spread `cluster_nm` along x and y.
+    altered_where : str
+        Which Pol II clusters have the spread `altered_nm` in place of `cluster_nm`: "none", a "random" share of each
+        nucleus, those in a "disc" or beyond a line ("half") that holds this share of its area.
+    altered_share, altered_nm : float
+        The share, and the spread.
+    labelled_share : float
+        Share of the emitters that carry a dye that blinks.
+    blinking : str
+        Blinks after the first follow a law: "poisson", or "geometric" where each may be the last (dyes bleach).
+    dark_frames : float, optional
+        Mean frames that an emitter is dark between blinks; None: it blinks at any time of the acquisition.
+    least_photons : float
+        Detection limit, photons.
+    sequential : bool
+        Channels are recorded one after the other, in equal parts of the frames; otherwise all at a time.
+    sequential_share : float
+        Share of the fields of a sheet for which that is so (every other one at 0.5), where `sequential` is not set.
+    nucleolar_share_sd, cluster_sd : float
+        How much the nucleolar share and the spread of Pol II clusters vary between nuclei (sd of the logarithm).
+    bite_nm : float
+        Radius of a bite that is missing from the side of the nucleus, which makes a bean of it. 0: none.
     """
 
     nucleolar_share: float = 0.03
@@ -79,6 +109,24 @@ class Condition:
     nuclei: int = 1
     gap_nm: float | None = None
     depth_nm: float = 0.0
+    cluster_shape: str = "blob"
+    altered_where: str = "none"
+    altered_share: float = 0.0
+    altered_nm: float = 0.0
+    labelled_share: float = 1.0
+    blinking: str = "poisson"
+    dark_frames: float | None = None
+    least_photons: float = 200.0
+    sequential: bool = False
+    sequential_share: float = 0.0
+    nucleolar_share_sd: float = 0.0
+    cluster_sd: float = 0.0
+    bite_nm: float = 0.0
+
+    def __post_init__(self) -> None:
+        for key, allowed in CHOICES.items():
+            if getattr(self, key) not in allowed:
+                raise AinuError(f"simulation: {key} {getattr(self, key)!r}; allowed: {', '.join(allowed)}")
 
     @property
     def axes(self) -> int:

@@ -10,20 +10,22 @@ efficiency varies with the replicate and with the nucleus, so that counts say no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from zlib import crc32
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.localizations.formats.writers import write, writer_of
 from ainu.localizations.table import Localizations
 from ainu.shards import each
 from ainu.simulation.conditions import CONDITIONS, Condition
-from ainu.simulation.emitters import emitters_of
+from ainu.simulation.emitters import Emitters, emitters_of, joined
 from ainu.simulation.microscope import CHANNELS, PIXEL_SIZE_NM, drift_of, observe
-from ainu.simulation.shapes import place_nuclei, place_nucleoli
+from ainu.simulation.shapes import Anatomy, place_bite, place_nuclei, place_nucleoli, place_region
 from ainu.simulation.truth import Truth, write_truth
 
 
@@ -63,11 +65,41 @@ def simulate(
     batch = np.random.default_rng([seed // 2**32, crc32(replicate.encode())])
     labelling = np.exp(batch.normal(0, condition.labelling_sd, len(CHANNELS)))
     nuclei, side = place_nuclei(rng, condition)
-    nucleoli = tuple(place_nucleoli(rng, condition, nucleus) for nucleus in nuclei)
+    apart = rng.spawn(1)[0]
+    anatomies = [
+        Anatomy(
+            nucleus,
+            place_nucleoli(rng, condition, nucleus),
+            place_region(apart, condition, nucleus),
+            place_bite(apart, condition, nucleus),
+        )
+        for nucleus in nuclei
+    ]
     drift = drift_of(rng, condition)
-    emitters = [emitters_of(rng, condition, *pair, labelling) for pair in zip(nuclei, nucleoli, strict=True)]
-    table = observe(rng, condition, [np.concatenate(parts) for parts in zip(*emitters, strict=True)], drift, side)
-    return table, Truth(name or "custom", nuclei, nucleoli, drift)
+    emitters = [emitters_of(rng, condition, anatomy, labelling) for anatomy in anatomies]
+    channels = [joined(parts) for parts in zip(*emitters, strict=True)]
+    table, emitter = observe(rng, condition, [channel.position for channel in channels], drift, side)
+    return table, _truth(name or "custom", anatomies, drift, joined(channels), emitter)
+
+
+def _truth(
+    name: str,
+    anatomies: Sequence[Anatomy],
+    drift: NDArray[np.float32],
+    emitters: Emitters,
+    emitter: NDArray[np.int32],
+) -> Truth:
+    real = emitter >= 0
+    return Truth(
+        condition=name,
+        nuclei=tuple(anatomy.nucleus for anatomy in anatomies),
+        nucleoli=tuple(anatomy.nucleoli for anatomy in anatomies),
+        drift=drift,
+        regions=tuple(anatomy.region for anatomy in anatomies),
+        emitter=emitter,
+        cluster=np.where(real, emitters.cluster[emitter], -1).astype(np.int32),
+        altered=real & emitters.altered[emitter],
+    )
 
 
 def field_seed(seed: int, sample: str) -> int:
@@ -104,12 +136,25 @@ def write_fields(
                 f"sample {row['sample']}: label {row['label']!r} cannot be simulated; known: {', '.join(known)}"
             )
         writer_of(row["path"])
-    truths = each(partial(_write_field, dict(known), seed), list(rows), threads, "simulate")
+    own = _conditions_of(rows, known)
+    truths = each(partial(_write_field, seed), list(zip(rows, own, strict=True)), threads, "simulate")
     write_truth(truth, dict(zip((row["sample"] for row in rows), truths, strict=True)))
 
 
-def _write_field(known: dict[str, Condition], seed: int, row: Mapping[str, str]) -> Truth:
+def _conditions_of(rows: Sequence[Mapping[str, str]], known: Mapping[str, Condition]) -> list[Condition]:
+    """The condition of each row; `sequential_share` of the rows of a label are sequential, evenly spread."""
+    found, seen = [], dict.fromkeys(known, 0)
+    for row in rows:
+        condition, before = known[row["label"]], seen[row["label"]]
+        seen[row["label"]] += 1
+        due = int((before + 1) * condition.sequential_share) > int(before * condition.sequential_share)
+        found.append(replace(condition, sequential=condition.sequential or due))
+    return found
+
+
+def _write_field(seed: int, item: tuple[Mapping[str, str], Condition]) -> Truth:
+    row, condition = item
     own = field_seed(seed, row["sample"])
-    table, truth = simulate(known[row["label"]], own, replicate=row["replicate"], name=row["label"])
+    table, truth = simulate(condition, own, replicate=row["replicate"], name=row["label"])
     write(table, row["path"], pixel_size_nm=PIXEL_SIZE_NM)
     return truth

@@ -28,6 +28,10 @@ class Ellipse:
         u, v = (x - self.x) * c + (y - self.y) * s, (y - self.y) * c - (x - self.x) * s
         return np.hypot(u / self.a, v / self.b)
 
+    def contains(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which of (n, 2 or 3) points in nm lie inside: (n,) bool."""
+        return self.radius(points[:, 0], points[:, 1]) < 1
+
     def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
         """(n, 2) float64 points in nm, uniform inside."""
         radius, angle = np.sqrt(rng.random(n)), rng.uniform(0, 2 * np.pi, n)
@@ -41,6 +45,107 @@ class Ellipse:
         c, s = np.cos(self.angle), np.sin(self.angle)
         u, v = self.a * np.cos(t), self.b * np.sin(t)
         return np.stack([self.x + u * c - v * s, self.y + u * s + v * c], axis=1)
+
+
+@dataclass(frozen=True)
+class HalfPlane:
+    """What lies beyond a line: one of its points (x, y) in nm, and the angle of its normal in radians."""
+
+    x: float
+    y: float
+    angle: float
+
+    def contains(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which of (n, 2 or 3) points in nm lie beyond the line: (n,) bool."""
+        return (points[:, 0] - self.x) * np.cos(self.angle) + (points[:, 1] - self.y) * np.sin(self.angle) > 0
+
+
+Region = Ellipse | HalfPlane
+"""A part of a nucleus."""
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """The parts of a nucleus.
+
+    Attributes
+    ----------
+    nucleus : Ellipse
+        Its outline.
+    nucleoli : tuple of Ellipse
+        In which there is no DNA.
+    region : Ellipse or HalfPlane, optional
+        Where clusters are altered.
+    bite : tuple of Ellipse
+        Where there is nothing: one, or none.
+    """
+
+    nucleus: Ellipse
+    nucleoli: tuple[Ellipse, ...]
+    region: Region | None
+    bite: tuple[Ellipse, ...]
+
+
+def place_region(rng: np.random.Generator, condition: Condition, nucleus: Ellipse) -> Region | None:
+    """The part of a nucleus whose clusters are altered; None where no place decides it.
+
+    Parameters
+    ----------
+    rng : Generator
+        For its place.
+    condition : Condition
+        `altered_where` and `altered_share`, the share of the nucleus's area.
+    nucleus : Ellipse
+        The nucleus.
+
+    Returns
+    -------
+    Ellipse or HalfPlane, optional
+    """
+    if condition.altered_where == "disc":
+        radius = float(np.sqrt(condition.altered_share * nucleus.a * nucleus.b))
+        inner = replace(nucleus, a=max(nucleus.a - radius, 1.0), b=max(nucleus.b - radius, 1.0))
+        (x, y) = inner.draw(rng, 1)[0]
+        return Ellipse(float(x), float(y), radius, radius)
+    if condition.altered_where == "half":
+        return _beyond(nucleus, condition.altered_share, float(rng.uniform(0, 2 * np.pi)))
+    return None
+
+
+def _beyond(nucleus: Ellipse, share: float, direction: float) -> HalfPlane:
+    """The half-plane that holds a share of a nucleus; its direction is that in which the nucleus is a circle."""
+    distances = np.linspace(-1, 1, 2001)
+    beyond = (np.arccos(distances) - distances * np.sqrt(1 - distances**2)) / np.pi
+    distance = np.interp(share, beyond[::-1], distances[::-1])
+    u, v = np.cos(direction) / nucleus.a, np.sin(direction) / nucleus.b
+    c, s = np.cos(nucleus.angle), np.sin(nucleus.angle)
+    normal = np.array([u * c - v * s, u * s + v * c])
+    x, y = np.array([nucleus.x, nucleus.y]) + distance * normal / (normal**2).sum()
+    return HalfPlane(float(x), float(y), float(np.arctan2(normal[1], normal[0])))
+
+
+def place_bite(rng: np.random.Generator, condition: Condition, nucleus: Ellipse) -> tuple[Ellipse, ...]:
+    """The bite out of a side of a nucleus.
+
+    Parameters
+    ----------
+    rng : Generator
+        For the side.
+    condition : Condition
+        Its radius, `bite_nm`.
+    nucleus : Ellipse
+        The nucleus.
+
+    Returns
+    -------
+    tuple of Ellipse
+        One, or none.
+    """
+    if not condition.bite_nm:
+        return ()
+    side = nucleus.angle + rng.choice([-1, 1]) * np.pi / 2
+    x, y = nucleus.x + nucleus.b * np.cos(side), nucleus.y + nucleus.b * np.sin(side)
+    return (Ellipse(float(x), float(y), condition.bite_nm, condition.bite_nm),)
 
 
 def place_nuclei(rng: np.random.Generator, condition: Condition) -> tuple[tuple[Ellipse, ...], float]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.hdf5 import new_file, open_file, write_array
-from ainu.simulation.shapes import Ellipse
+from ainu.simulation.shapes import Ellipse, HalfPlane, Region
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,27 @@ class Truth:
         Those of each nucleus.
     drift : (n_frames, 2 or 3) float32
         In nm.
+    regions : tuple of Ellipse, HalfPlane or None
+        The part of each nucleus whose clusters are altered; None where no place decides it.
+    emitter : (n,) int32
+        Which emitter a localization shows, in the order of the table and of its file; -1: none, a false localization.
+    cluster : (n,) int32
+        Which cluster or clutch of the field the emitter belongs to; -1: none.
+    altered : (n,) bool
+        Whether that cluster is altered.
     """
 
     condition: str
     nuclei: tuple[Ellipse, ...]
     nucleoli: tuple[tuple[Ellipse, ...], ...]
     drift: NDArray[np.float32]
+    regions: tuple[Region | None, ...]
+    emitter: NDArray[np.int32]
+    cluster: NDArray[np.int32]
+    altered: NDArray[np.bool_]
+
+
+COLUMNS = ("drift", "emitter", "cluster", "altered")
 
 
 def write_truth(path: str | Path, truths: Mapping[str, Truth]) -> None:
@@ -41,11 +56,13 @@ def write_truth(path: str | Path, truths: Mapping[str, Truth]) -> None:
     with new_file(path) as file:
         for sample, truth in truths.items():
             group = file.create_group(sample)
-            write_array(group, "drift", truth.drift)
+            for name in COLUMNS:
+                write_array(group, name, getattr(truth, name))
             shapes = {
                 "condition": truth.condition,
                 "nuclei": [asdict(nucleus) for nucleus in truth.nuclei],
                 "nucleoli": [[asdict(nucleolus) for nucleolus in each] for each in truth.nucleoli],
+                "regions": [region and asdict(region) for region in truth.regions],
             }
             group.attrs["truth"] = json.dumps(shapes, sort_keys=True)
 
@@ -54,7 +71,15 @@ def read_truth(path: str | Path, sample: str) -> Truth:
     """Read the truth of one sample."""
     with open_file(path) as file:
         shapes = json.loads(file[sample].attrs["truth"])
-        drift = file[sample]["drift"][()]
-    nuclei = tuple(Ellipse(**values) for values in shapes["nuclei"])
-    nucleoli = tuple(tuple(Ellipse(**values) for values in each) for each in shapes["nucleoli"])
-    return Truth(shapes["condition"], nuclei, nucleoli, drift)
+        columns = {name: file[sample][name][()] for name in COLUMNS}
+    return Truth(
+        condition=shapes["condition"],
+        nuclei=tuple(Ellipse(**values) for values in shapes["nuclei"]),
+        nucleoli=tuple(tuple(Ellipse(**values) for values in each) for each in shapes["nucleoli"]),
+        regions=tuple(values and _region(values) for values in shapes["regions"]),
+        **columns,
+    )
+
+
+def _region(values: dict[str, float]) -> Region:
+    return Ellipse(**values) if "a" in values else HalfPlane(**values)

@@ -26,7 +26,7 @@ from ainu.prediction.pooling import logits_of
 from ainu.training.checkpoint import ResumeFile
 from ainu.training.loop import Trained, choose_device, make_deterministic, nondeterminism, train
 from ainu.training.recipe import Design
-from ainu.training.shares import fit_shares, halves
+from ainu.training.shares import comparable, fit_shares, halves
 from ainu.training.transfer import initialise
 from ainu.typed import typed
 
@@ -116,7 +116,7 @@ class Fit:
         Of N nuclei.
     design : Design
     rows : (n,) int
-        Nuclei of the dataset to train on, those included by which the best epoch is chosen.
+        Nuclei of the dataset to train on, those included by which the best step is chosen.
     held_out : set of str
         Replicates that the network will be tested on.
     seed, threads : int
@@ -255,8 +255,9 @@ class Fit:
                 network.load_state_dict(trained.weights)
                 inputs = view_of(self.dataset, view, self.design.intensity, self.design.augmentation)
                 logits[view.view].append(logits_of(network, inputs, other).numpy())
-        labels = self.dataset.codes(self.design.classes)[np.concatenate(parts[::-1])]
-        return fit_shares({view: np.concatenate(values) for view, values in logits.items()}, labels)
+        labels = [self.dataset.codes(self.design.classes)[other] for other in parts[::-1]]
+        found = {view: comparable(values, labels) for view, values in logits.items()}
+        return fit_shares(found, np.concatenate(labels))
 
     def validation(self) -> NDArray[np.bool_]:
         """(n,) which of the rows are held back to choose the best step."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ainu.images.augmentation import Augmentation
-from ainu.images.settings import ViewSettings
+from ainu.networks.view_settings import ViewSettings
 
 
 @dataclass(frozen=True)

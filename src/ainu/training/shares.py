@@ -8,7 +8,7 @@ are not negative: Breiman, Machine Learning 24, 49, 1996).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,33 @@ def _by_nucleus(labels: NDArray[np.str_], seed: int) -> NDArray[np.bool_]:
         own = rng.permutation(np.flatnonzero(labels == name))
         first[own[: len(own) // 2]] = True
     return first
+
+
+def comparable(parts: Sequence[NDArray[np.float64]], labels: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
+    """Logits of a view by several networks as if one had given them all.
+
+    Networks of few nuclei differ in how sure they are, and in which class they lean to; a sum over views by shares that
+    ignore this would follow the surest network.
+
+    Parameters
+    ----------
+    parts : sequence of (n, k) float64
+        Of each network, of nuclei that it has not seen.
+    labels : sequence of (n,) int64
+        Class of each of these nuclei.
+
+    Returns
+    -------
+    (N, k) float64
+        One part after the other, each moved so that the means of its classes have their middle at 0, and with the mean
+        spread of all parts.
+    """
+    moved = []
+    for values, own in zip(parts, labels, strict=True):
+        plain = values - values.mean(axis=1, keepdims=True)
+        moved.append(plain - np.mean([plain[own == code].mean(axis=0) for code in np.unique(own)], axis=0))
+    spreads = [max(float(values.std()), 1e-12) for values in moved]
+    return np.concatenate([values / own for values, own in zip(moved, spreads, strict=True)]) * np.mean(spreads)
 
 
 def fit_shares(logits: Mapping[str, NDArray[np.float64]], labels: NDArray[np.int64]) -> dict[str, float]:

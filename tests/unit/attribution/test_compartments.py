@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from defaults import attribution
+from scipy import ndimage
 
 from ainu import Render, find_nuclei, simulate, voxelize
 from ainu.attribution.compartments import (
@@ -16,6 +17,7 @@ from ainu.attribution.compartments import (
     radial_profile,
     sign_flips,
 )
+from ainu.nuclei.discs import closed, opened
 from ainu.nuclei.orientation import Pose
 from ainu.simulation.conditions import Condition
 
@@ -140,3 +142,40 @@ def test_profiles_run_from_the_outline_inwards():
     profile = radial_profile(rim, nucleus, bins=6)[0]
     assert profile[0] > 0.9
     assert not profile[2:].any()
+
+
+@pytest.mark.parametrize(("voxel_nm", "factor"), [(50.0, 2), (100 / 3, 3), (20.0, 5)])
+def test_finer_voxels_have_the_compartments_of_100_nm(voxel_nm, factor):
+    image, _, _ = field("hiPSC", 3, 100.0)
+    rng = np.random.default_rng(0)
+    fine = np.zeros((*image.shape, factor, factor), image.dtype)
+    np.put_along_axis(
+        fine.reshape(*image.shape, -1), rng.integers(factor**2, size=(*image.shape, 1)), image[..., None], axis=-1
+    )
+    fine = fine.swapaxes(2, 3).reshape(len(image), image.shape[1] * factor, -1)
+    coarse, found = compartments(image, voxel_nm * factor), compartments(fine, voxel_nm)
+    assert coarse["nucleoli"].any()
+    for name, mask in coarse.items():
+        assert np.array_equal(found[name], np.kron(mask, np.ones((factor, factor), bool)))
+
+
+def test_a_canvas_need_not_be_a_whole_number_of_pixels():
+    image, _, _ = field("hiPSC", 3, 50.0)
+    whole, cut = compartments(image, 50.0), compartments(image[:, :-1, :-1], 50.0)
+    assert all(np.array_equal(cut[name], mask[:-1, :-1]) for name, mask in whole.items())
+
+
+def disc(radius):
+    n = int(np.ceil(radius))
+    y, x = np.indices((2 * n + 1, 2 * n + 1)) - n
+    return x**2 + y**2 <= radius**2
+
+
+@pytest.mark.parametrize("radius", [1.0, 2.5, 5.0, 7.3])
+def test_opening_and_closing_by_distances_are_those_by_discs(radius):
+    rng = np.random.default_rng(int(10 * radius))
+    for sigma in (1.0, 3.0):
+        mask = ndimage.gaussian_filter(rng.normal(size=(60, 80)), sigma) > 0
+        padded = ndimage.binary_closing(np.pad(mask, 10), disc(radius))[10:-10, 10:-10]
+        assert np.array_equal(closed(mask, radius), padded)
+        assert np.array_equal(opened(mask, radius), ndimage.binary_opening(mask, disc(radius)))

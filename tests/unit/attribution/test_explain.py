@@ -7,22 +7,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from defaults import attribution, augmentation
-from spots import Finder, dataset, folds_of, model, spots, tiny
+from defaults import attribution
+from spots import CLASSES, Finder, both, clustered, dataset, folds_of, model, spots, tiny
 from torch import nn
 
 from ainu import AinuError
 from ainu.attribution.captum_methods import Explainer
 from ainu.attribution.catalogue import methods_for
+from ainu.attribution.detail import explain_detail, in_turn
 from ainu.attribution.explain import attribute, completeness, explain
-from ainu.attribution.maps import EXACT, completeness_errors, read_maps
-from ainu.attribution.point_networks import Weighed
+from ainu.attribution.maps import completeness_errors, read_maps
 from ainu.attribution.relu_rewiring import rewired
 from ainu.attribution.settings import MapSettings
 from ainu.hdf5 import open_file
-from ainu.images.views import Neighbours
 from ainu.networks.memory import activation_bytes, fitting
 from ainu.networks.model import make_network, margin_of, normalise
+from ainu.prediction.ensemble import logits
 
 
 class Sum(nn.Module):
@@ -78,9 +78,9 @@ NETWORKS = [
 ]
 
 
-def settled(name: str, shape: tuple[int, ...]) -> nn.Module:
+def settled(name: str, shape: tuple[int, ...], channels: int = 2, classes: int = 3) -> nn.Module:
     """A network with random weights whose normalisation does something."""
-    network = make_network(name, 2, 3, shape, seed=1).eval().requires_grad_(False)
+    network = make_network(name, channels, classes, shape, seed=1).eval().requires_grad_(False)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         for module in network.modules():
@@ -106,7 +106,7 @@ def test_a_rewired_network_computes_the_same(name, shape):
 def test_deep_lift_adds_up_to_what_it_explains(name, shape):
     """Not where maps are multiplied by each other (squeeze and excitation); the scorecard tells."""
     network, inputs = settled(name, shape), images(2, 2, *shape)
-    explainer = Explainer(model(network, network=name), inputs[:1], attribution())
+    explainer = Explainer(model(network, network=name).whole, inputs[:1], attribution())
     target = torch.tensor([0, 2])
     found = explainer.maps("deep_lift", inputs, target)
     assert max(completeness(found, explainer.explained(inputs, target))) < 1e-3
@@ -129,7 +129,7 @@ CHEAP = {"steps": 4, "samples": 2, "window_nm": 8000.0}
 @pytest.mark.parametrize(("name", "shape"), [("ainu-small", (16, 16)), ("ainu-small", (8, 16, 16)), ("vit", (16, 16))])
 def test_every_method_that_a_network_allows_gives_finite_maps_that_repeat(name, shape):
     network, inputs = settled(name, shape), images(2, 2, *shape)
-    explainer = Explainer(model(network, network=name), inputs[:1], attribution(**CHEAP), (1000.0,) * len(shape))
+    explainer = Explainer(model(network, network=name).whole, inputs[:1], attribution(**CHEAP), (1000.0,) * len(shape))
     for method in methods_for(name):
         one, other = (explainer.maps(method, inputs, torch.tensor([0, 1]), ["a", "b"]) for _ in range(2))
         assert one.shape == tuple(inputs.shape)
@@ -140,7 +140,6 @@ def test_every_method_that_a_network_allows_gives_finite_maps_that_repeat(name, 
 def test_a_transformer_has_no_maps_and_no_relu():
     assert {"saliency", "integrated_gradients", "occlusion"} <= set(methods_for("vit"))
     assert not {"grad_cam", "guided_grad_cam", "deep_lift", "smoothgrad-deep_lift"} & set(methods_for("vit"))
-    assert set(methods_for("neighbourhoods")) == {"integrated_gradients", "input_x_gradient"}
     assert "grad_cam" in methods_for("efficientnet-b0")
     assert "deep_lift" not in methods_for("efficientnet-b0")
 
@@ -148,7 +147,7 @@ def test_a_transformer_has_no_maps_and_no_relu():
 def test_noise_follows_from_the_nucleus_not_from_its_neighbours():
     inputs = images(3, 2, 16, 16)
     explainer = Explainer(
-        model(settled("ainu-small", (16, 16)), network="ainu-small"), inputs[:1], attribution(**CHEAP)
+        model(settled("ainu-small", (16, 16)), network="ainu-small").whole, inputs[:1], attribution(**CHEAP)
     )
     target = torch.tensor([0, 1, 2])
     for method in ("smoothgrad-saliency", "gradient_shap"):
@@ -167,7 +166,7 @@ def test_batches_fit_the_memory_and_do_not_change_the_maps():
     found = []
     for memory_gb in (1e-9, 1.0):
         settings = attribution(steps=5, memory_gb=memory_gb)
-        explainer = Explainer(model(network, network="ainu-small"), inputs[:1], settings)
+        explainer = Explainer(model(network, network="ainu-small").whole, inputs[:1], settings)
         found.append(explainer.maps("integrated_gradients", inputs, torch.zeros(5, dtype=torch.long)))
     assert np.allclose(*found, atol=1e-5)
 
@@ -198,41 +197,65 @@ def test_maps_point_at_what_the_network_looks_for():
         assert found[4:10, 4:10].sum() > 0.8 * found.sum() > 0, method
 
 
-def points_model(shape=(16, 16), channels=1):
-    network = make_network("neighbourhoods", channels, 2, shape, seed=3).eval().requires_grad_(False)
-    return model(network, network="neighbourhoods")
+DETAIL = {"view": "detail", "shape": [16, 16], "voxel_nm": 20.0}
 
 
-def test_the_attribution_of_localizations_adds_up_to_the_decision_on_them(tmp_path):
-    pictures, labels = spots(2)
-    data = dataset(pictures, labels)
-    settings = attribution(methods=["integrated_gradients"], steps=32, samples=2)
-    models = [points_model()]
-    attribute(data, folds_of(data).assign(fold=0), models, settings, 0, tmp_path / "maps.h5")
+def test_the_attribution_of_localizations_by_the_detail_adds_up_to_what_it_adds_to_the_decision(tmp_path):
+    data = clustered(4)
+    network = settled("ainu-small", (16, 16), channels=1, classes=2)
+    own = model(network, network="ainu-small", share=0.5, **DETAIL)
+    settings = attribution(methods=["integrated_gradients", "saliency"], steps=64, detail_nuclei="all")
+    found = explain_detail(own, data, 1, 1, settings.methods, settings, 0)
+    exact = found["integrated_gradients"]
+    assert exact.values.shape == (len(data.points.of(1).position),)
+    assert exact.error < 0.05
+    assert found["saliency"].error is None
+    with torch.inference_mode():
+        margin = margin_of(logits(own, data, np.array([1]))["detail"], torch.tensor([1]))
+        empty = margin_of(0.5 * network(torch.zeros(1, 1, 16, 16)).double(), torch.tensor([1]))
+    assert np.isclose(exact.values.sum(), float(margin - empty), rtol=0.05, atol=1e-3)
+
+
+def test_context_and_detail_are_explained_side_by_side(tmp_path):
+    data = clustered(8)
+    networks = [settled("ainu-small", (16, 16), channels=1, classes=2) for _ in range(2)]
+    models = [
+        both(
+            model(networks[0], network="ainu-small", fold=fold, **DETAIL),
+            model(networks[1], network="ainu-small", fold=fold, view="context"),
+        )
+        for fold in range(2)
+    ]
+    settings = attribution(methods=["integrated_gradients"], detail_nuclei=2)
+    folds = data.table.assign(repeat=0, fold=np.arange(8) // 2 % 2)
+    attribute(data, folds, models, settings, 0, tmp_path / "maps.h5")
+    assert read_maps(tmp_path / "maps.h5")["integrated_gradients"].shape == data.image.shape
     with open_file(tmp_path / "maps.h5") as file:
-        exact = file[f"{EXACT}integrated_gradients"][()]
-    assert exact.shape == (len(data.points.position),)
-    assert completeness_errors(tmp_path / "maps.h5")["integrated_gradients"] < 0.05
-    maps = read_maps(tmp_path / "maps.h5")["integrated_gradients"]
-    for row in range(len(data)):
-        own = exact[data.points.start[row] : data.points.start[row + 1]]
-        assert np.isclose(maps[row].sum(), own.sum(), atol=1e-4)
-        assert not maps[row][data.image[row] == 0].any()
+        names = file["detail/nucleus"].asstr()[()].tolist()
+        start, values = file["detail/start"][()], file["detail/integrated_gradients"][()]
+    assert names == in_turn(folds, 2)["nucleus"].tolist()
+    row = list(data.nucleus).index(names[0])
+    target = int(data.codes(CLASSES)[row])
+    wanted = explain_detail(models[0], data, row, target, settings.methods, settings, 0)
+    assert np.allclose(values[: start[1]], wanted["integrated_gradients"].values, atol=1e-6)
 
 
-def test_a_localization_that_is_not_there_changes_nothing():
-    data = dataset(*spots(2))
-    sets = Neighbours(data.points, 1, augmentation())
-    own = data.points.of(1)
-    seen = sets.describe(own.position, own.channel, np.random.default_rng(0))
-    network = points_model().network
-    there = torch.ones(1, len(own.position))
-    weighed = Weighed(network, seen, 1)
-    plain = margin_of(network(torch.as_tensor(seen.sets)[None]), torch.tensor([1]))
-    assert torch.allclose(weighed(there), plain, atol=1e-6)
-    unseen = np.setdiff1d(np.arange(len(own.position)), np.concatenate([seen.near.ravel(), seen.anchors]))
-    gone = there.clone()
-    gone[0, unseen] = 0
-    assert torch.equal(weighed(gone), weighed(there))
-    gone[0, seen.anchors[0]] = 0
-    assert not torch.equal(weighed(gone), weighed(there))
+def test_a_model_of_crops_alone_has_no_maps_but_explains_localizations(tmp_path):
+    data = clustered(4)
+    own = model(settled("ainu-small", (16, 16), channels=1, classes=2), network="ainu-small", **DETAIL)
+    settings = attribution(methods=["integrated_gradients"])
+    attribute(data, data.table.assign(repeat=0, fold=0), [own], settings, 0, tmp_path / "maps.h5")
+    assert read_maps(tmp_path / "maps.h5") == {}
+    assert 0 <= completeness_errors(tmp_path / "maps.h5")["integrated_gradients"] < 0.2
+    with pytest.raises(AinuError, match="sees no whole nuclei"):
+        explain(own, data.image[0])
+
+
+@pytest.mark.parametrize(("number", "expected"), [(0, 0), (3, 3), ("all", 8)])
+def test_nuclei_are_taken_in_turn_of_class_and_fold(number, expected):
+    table = clustered(8).table
+    folds = pd.concat([table.assign(repeat=repeat, fold=np.arange(8) // 2 % 2) for repeat in range(2)])
+    found = in_turn(folds, number)
+    assert len(found) == expected
+    assert found["nucleus"].is_unique
+    assert not found.head(4).duplicated(["label", "fold"]).any()

@@ -7,7 +7,7 @@ import torch
 from defaults import attribution
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spots import Finder, dataset, folds_of, model, spots
+from spots import Finder, both, dataset, folds_of, model, spots, tiny
 
 from ainu.attribution.captum_methods import Explainer, randomised
 from ainu.attribution.perturbation import probe
@@ -53,7 +53,7 @@ def scored(data, models, method="integrated_gradients", explain=None, nuclei=8, 
 
 @pytest.fixture(scope="module")
 def bright(data, finders):
-    return probe(Explainer.of(finders[0], data, QUICK, 0), data, 1)
+    return probe(Explainer.of(finders[0].whole, data, QUICK, 0), data, 1, 1)
 
 
 def test_a_faithful_method_passes(data, finders):
@@ -82,8 +82,8 @@ def test_a_map_that_does_not_depend_on_the_network_fails(data, finders):
 
 def test_maps_of_a_randomised_network_fail_for_the_trained_one(data, finders):
     def wrong(probe, method):
-        network = randomised(probe.explainer.model.network, 1.0, seed=len(probe.name))
-        other = Explainer.of(model(network), data, QUICK, 0)
+        network = randomised(probe.explainer.encoder.network, 1.0, seed=len(probe.name))
+        other = Explainer.of(model(network).whole, data, QUICK, 0)
         return -np.abs(probe.by(other).attribution(method))
 
     row = scored(data, finders, explain=wrong)
@@ -222,11 +222,16 @@ def test_agreement_is_measured_at_the_resolution_of_blocks(bright):
     assert agreement(bright, *noisy) > rank_correlation(*noisy)
 
 
-def test_networks_that_read_localizations_are_checked_as_well(data):
-    network = make_network("neighbourhoods", 1, 2, (16, 16), seed=3).eval().requires_grad_(False)
-    models = [model(network, network="neighbourhoods", fold=fold) for fold in range(2)]
-    found = examined(data, models, ["input_x_gradient"], 1)
-    checks = found["methods"]["input_x_gradient"]
-    assert checks["agreement"] == pytest.approx(1)
-    assert checks["randomisation_ssim"] is None
-    assert len(checks["deletion_curve"]) == len(SHARES)
+def test_the_context_is_checked_and_a_model_of_crops_alone_is_not(data, finders):
+    crops = [model(tiny().eval(), view="detail", fold=fold) for fold in range(2)]
+    two = [both(own, replaced) for own, replaced in zip(crops, in_context(finders), strict=True)]
+    found = examined(data, two, ["integrated_gradients"], 2)
+    assert found["methods"] == examined(data, in_context(finders), ["integrated_gradients"], 2)["methods"]
+    none = examined(data, crops, ["integrated_gradients"], 2)
+    assert (none["methods"], none["nuclei"]) == ({}, [])
+    assert score(none, {"integrated_gradients": 0.01})["best"] == "integrated_gradients"
+
+
+def in_context(models):
+    """The same networks as contexts beside a detail."""
+    return [model(own.whole.network, view="context", fold=own.info["fold"]) for own in models]

@@ -93,6 +93,14 @@ def test_jumps_are_found_to_a_few_frames():
     assert rms(found, steps()) < 2.0
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_two_large_jumps_one_soon_after_the_other_are_placed(seed):
+    path = np.zeros((1400, 2))
+    path[1036:] += [240, -320]
+    path[1128:] += [-360, 320]
+    assert rms(estimate_drift(blinking(path, 12_000, seed)), path) < 2
+
+
 def test_a_thermal_drift_is_found():
     path = 400 * (1 - np.exp(-np.arange(FRAMES) / 1200))[:, None] * [0.6, 0.8]
     assert rms(estimate_drift(blinking(path, 60_000)), path) < 1.0

@@ -33,9 +33,9 @@ pytestmark = pytest.mark.slow
 CLASSES = ["somatic", "hiPSC"]
 CELL = Condition(clutches=160, clusters=90, frames=1500, axes_nm=(3200.0, 2700.0), nucleolus_nm=(600.0, 800.0))
 RENDER = Render(400, 9600)
-TRAINING = {"epochs": 8, "batch_size": 8, "learning_rate": 0.005, "weight_decay": 0.01, "patience": 8}
+TRAINING = {"steps": 60, "batch_size": 8, "learning_rate": 0.005, "weight_decay": 0.01, "patience": 8}
 TRAINING |= {"validation_fraction": 0, "device": "cpu"}
-AUGMENTATION = {"level": "voxels", "flip": True, "rotate": "right"}
+AUGMENTATION = {"flip": True, "rotate": "right"}
 Make = Callable[[str, int, int], Localizations]
 Measured = tuple[Dataset, pd.DataFrame, pd.DataFrame]
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pandas as pd
+from figure_texts import texts
 from spots import CLASSES
 
-from ainu.evaluation.comparison import NESTED, ComparedRun, compare, picture
+from ainu.evaluation.comparison import NESTED, ComparedRun, compare, parameters_of, picture
 from ainu.evaluation.nested_choice import choose, nested
 from ainu.figures.saving import encode
 
@@ -51,6 +52,10 @@ def test_of_equally_right_runs_the_surer_one_is_chosen_then_the_first():
     assert choose({"a": inner(0.7), "b": inner(0.9), "c": inner(0.9)}, CLASSES) == {(0, 0): "b"}
 
 
+def test_parameters_are_those_of_the_networks_of_all_views():
+    assert parameters_of({"views": {"detail": {"parameters": 30}, "context": {"parameters": 12}}}) == 42
+
+
 def test_differences_are_paired_over_the_same_draws_of_replicates():
     base = predictions(0.9, right=0.7)
     better = base.copy()
@@ -67,4 +72,6 @@ def test_differences_are_paired_over_the_same_draws_of_replicates():
     assert table["difference_low"].iloc[1] > 0
     assert table["difference_low"].iloc[1] > table["low"].iloc[1] - table["high"].iloc[0]
     assert table["folds"].tolist() == [0, 2, 0]
-    assert encode(picture(table, 0.5), "svg").startswith(b"<?xml")
+    shown = picture(table, 0.5)
+    assert "a, 1 s/step" in texts(shown)
+    assert encode(shown, "svg").startswith(b"<?xml")

@@ -1,22 +1,17 @@
 """A recording under two names is found, whatever was done to it in between; recordings of their own are left alone."""
 
+import time
 from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ainu import AinuError, simulate
-from ainu.folds.duplicate_recordings import (
-    Recording,
-    acquisitions,
-    find_duplicates,
-    fingerprint,
-    fingerprint_shard,
-    refuse_duplicates,
-    shared_fraction,
-    similar_pairs,
-)
+from ainu.folds.duplicate_recordings import find_duplicates, refuse_duplicates, shared_fraction, similar_pairs
+from ainu.folds.fingerprints import KEYS, Recording, acquisitions, fingerprint, fingerprint_shard
 from ainu.localizations.table import Localizations, merge
 from ainu.simulation.conditions import Condition
 
@@ -85,16 +80,78 @@ def test_crops_that_do_not_overlap_share_nothing(fields):
     assert shared_fraction(fields[0][fields[0].x < middle - 300], fields[0][fields[0].x > middle + 300]) < 0.02
 
 
+def recordings(tables: list[Localizations]) -> list[Recording]:
+    return [Recording(f"s{k}", 0, "", fingerprint(table)) for k, table in enumerate(tables)]
+
+
 def test_a_rhythm_that_all_recordings_share_is_no_sign_of_a_copy():
     """Every fourth frame activates and shows nothing: the same in all recordings, so no sign of a copy."""
+    fields = [simulate(replace(SMALL, clutches=40, clusters=20), 100 + seed)[0] for seed in range(24)]
+    rhythmic = [table[table.frame % 4 > 0] for table in fields]
+    assert similar_pairs(recordings(rhythmic)) == []
+    again = replace(rhythmic[3], x=rhythmic[3].x + 777)
+    assert similar_pairs(recordings([*rhythmic, again])) == [(3, 24)]
+
+
+COARSE = st.sampled_from([0.001, 1.0, 10.0])
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 3),
+    offset=st.tuples(st.floats(-1e5, 1e5), st.floats(-1e5, 1e5)),
+    later=st.integers(-1, 1),
+    kept=st.floats(0.5, 1),
+    width=st.floats(0.3, 1),
+    frames=st.floats(0.4, 1),
+    rounded=COARSE,
+    order=st.integers(0, 2**32 - 1),
+)
+def test_a_moved_cropped_filtered_rounded_and_shuffled_copy_is_found(
+    fields, seed, offset, later, kept, width, frames, rounded, order
+):
+    table, rng = fields[seed], np.random.default_rng(order)
+    part = table[rng.permutation(len(table))[: int(kept * len(table))]]
+    part = part[(part.x < np.quantile(table.x, width)) & (part.frame < frames * table.n_frames) & (part.frame > 0)]
+    x, y = ((np.round((axis + move) / rounded) * rounded) for axis, move in zip((part.x, part.y), offset, strict=True))
+    copy = replace(
+        part, x=x.astype(np.float32), y=y.astype(np.float32), frame=np.uint32(part.frame.astype(int) + later)
+    )
+    others = [field for k, field in enumerate(fields) if k != seed]
+    assert similar_pairs(recordings([table, copy, *others])) == [(0, 1)]
+    assert shared_fraction(table, copy) > 0.3
+
+
+def test_every_one_of_many_copies_is_linked_to_another(fields):
+    copies = [replace(fields[0], x=fields[0].x + 100 * k) for k in range(60)]
+    linked = {number for pair in similar_pairs(recordings([*fields[1:], *copies])) for number in pair}
+    assert linked == set(range(3, 63))
+
+
+@pytest.mark.parametrize("frames", [2000, 20_000])
+def test_one_nucleus_of_a_large_field_is_similar_to_it(frames):
+    field, truth = simulate(replace(SMALL, frames=frames, nuclei=30), 9)
+    nucleus = truth.nuclei[11].radius(field.x, field.y) < 1
+    assert 0.01 < nucleus.mean() < 0.06
+    assert similar(field, replace(field[nucleus], x=field.x[nucleus] - 20_000))
+
+
+def test_a_fingerprint_is_short_and_the_same_in_another_order(fields):
+    assert len(fingerprint(fields[0])) == KEYS
+    shuffled = fields[0][RNG.permutation(len(fields[0]))]
+    assert np.array_equal(fingerprint(fields[0]), fingerprint(shuffled))
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_recordings_take_less_than_a_minute():
+    """Figures from a common stock as large as that of usual fields, of which unrelated ones share 0.002; one crop."""
     rng = np.random.default_rng(0)
-    counts = rng.poisson(5 * (np.arange(2048) % 4 > 0), (24, 2048)).astype(np.float64)
-    prints = counts - counts.mean(axis=1, keepdims=True)
-    prints /= np.linalg.norm(prints, axis=1, keepdims=True)
-    made = [Recording(f"s{k}", 0, "", own.astype(np.float32)) for k, own in enumerate(prints)]
-    assert similar_pairs(made) == []
-    twin = made[3]
-    assert similar_pairs([*made, Recording("twin", 0, "", twin.fingerprint)])[0] == (3, 24)
+    prints = rng.integers(2**29, size=(100_000, KEYS), dtype=np.uint64) * np.uint64(2**25 + 35)
+    prints[70_000, ::100] = prints[200, ::100]
+    made = [Recording(f"s{k}", 0, "", own) for k, own in enumerate(prints)]
+    started = time.process_time()
+    assert similar_pairs(made)[0] == (200, 70_000)
+    assert time.process_time() - started < 60
 
 
 def stored(tmp_path, tables: dict[str, Localizations]) -> tuple[str, dict[str, str]]:

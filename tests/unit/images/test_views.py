@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spots import clustered, dataset, inputs, points_of, spots
 
+import ainu.images.views as views_module
 from ainu import AinuError
 from ainu.images.augmentation import Move
 from ainu.images.binning import bin_counts
@@ -290,11 +291,14 @@ def test_tiles_of_a_changed_nucleus_hold_it_all_and_follow_from_the_generator():
     assert one.weight.sum().item() == pytest.approx(1)
 
 
-@pytest.mark.parametrize("size", [1, 3, 1000])
-def test_tiles_come_in_batches_of_the_size_with_their_nucleus_and_weight(size):
+@pytest.mark.parametrize(("tiles", "voxels"), [(1, 10**9), (3, 10**9), (1000, 10**9), (1000, 1), (1000, 3 * 32 * 32)])
+def test_tiles_come_in_batches_that_fit_the_memory_with_their_nucleus_and_weight(tiles, voxels, monkeypatch):
+    monkeypatch.setattr(views_module, "TILES", tiles)
+    monkeypatch.setattr(views_module, "VOXELS", voxels)
     view = crops(points(disc(300), disc(2), disc(400)))
-    batches = list(tiles_in_batches(view, np.array([2, 0]), size))
-    assert max(len(seen) for seen, _, _ in batches) <= size
+    batches = list(tiles_in_batches(view, np.array([2, 0])))
+    of_one = view.tiles(0).seen[0, 0].numel()
+    assert max(len(seen) for seen, _, _ in batches) <= max(1, min(tiles, voxels // of_one))
     seen, nucleus, weight = (torch.cat(parts) for parts in zip(*batches, strict=True))
     alone: list[Tiles] = [view.tiles(2), view.tiles(0)]
     assert torch.equal(seen, torch.cat([own.seen for own in alone]))

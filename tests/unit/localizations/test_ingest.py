@@ -1,7 +1,6 @@
 """From the sheet to a shard, whatever the files hold; a skipped sample goes through every later stage."""
 
 import re
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,7 @@ from defaults import drift_settings, no_filters, quality_settings, search_settin
 from ainu.drift.correction import correct_shard
 from ainu.failures import SampleFailure
 from ainu.images.assemble import assemble
-from ainu.images.render import voxelize_shard
+from ainu.images.render import grid_shard, voxelize_shard
 from ainu.images.settings import Render
 from ainu.localizations.formats.writers import write_thunderstorm
 from ainu.localizations.ingest import ingest_shard
@@ -23,9 +22,7 @@ from ainu.quality.filters import filter_shard, read_quality
 from ainu.quality.gather import gather
 from ainu.quality.spot_widths import filtered_columns
 from ainu.quality.summary import qc_shard
-from ainu.settings.check import check
 from ainu.shards import failures_in
-from ainu.typed import plain, typed
 
 SETTINGS = ReadingSettings(None, None, use_corrected=False, crosstalk=None, alignment=None)
 
@@ -106,23 +103,20 @@ def test_one_bad_file_of_two_skips_the_whole_sample(tmp_path, sheet):
 
 
 def test_a_skipped_sample_goes_through_all_stages_and_into_the_summary(tmp_path, sheet):
-    path = {name: tmp_path / f"{name}.h5" for name in ("raw", "drift", "quality", "nuclei", "voxels")}
-    checked = check(
-        {"samples": "s.tsv", "channels": ["PolII", "DNA"], "experiments": {"a": {"classes": ["a", "b"], "folds": 2}}},
-        _written_sheet(tmp_path),
-    )
-    config, samples = plain(checked.config), list(sheet)
+    path = {name: tmp_path / f"{name}.h5" for name in ("raw", "drift", "quality", "nuclei", "voxels", "grids")}
+    samples = list(sheet)
     ingest_shard(sheet, path["raw"], SETTINGS)
     correct_shard(path["raw"], path["drift"], samples, drift_settings())
     filter_shard(path["raw"], path["drift"], path["quality"], samples, quality_settings())
     inputs = {name: str(path[name]) for name in ("raw", "drift", "quality")}
     find_shard(inputs, path["nuclei"], samples, search_settings(), {})
     inputs["nuclei"] = str(path["nuclei"])
-    voxelize_shard(inputs, path["voxels"], samples, typed(Render, config["renders"]["overview200"]), ["PolII", "DNA"])
+    voxelize_shard(inputs, path["voxels"], samples, Render(200, 12800), ["PolII", "DNA"])
+    grid_shard(inputs, path["grids"], samples, ["PolII", "DNA"])
     qc_shard(inputs, tmp_path / "qc", samples)
     gather([tmp_path / "qc/summary.tsv"], tmp_path / "summary.tsv")
     rows = [{"sample": name, "shard": "s", "replicate": name, "label": name} for name in samples]
-    found = assemble({"s": path["voxels"]}, rows, ["PolII", "DNA"], tmp_path / "dataset.h5")
+    found = assemble({"s": path["voxels"]}, rows, ["PolII", "DNA"], tmp_path / "dataset.h5", {"s": path["grids"]})
     assert found == 1
     summary = pd.read_csv(tmp_path / "summary.tsv", sep="\t", index_col="sample", keep_default_na=False)
     assert summary.loc["good", "skipped"] == ""
@@ -131,16 +125,6 @@ def test_a_skipped_sample_goes_through_all_stages_and_into_the_summary(tmp_path,
     assert "no known format" in summary.loc["bad", "skipped"]
     assert (summary.loc["good", "localizations"], summary.loc["bad", "localizations"]) == ("4000", "")
     assert not (tmp_path / "qc/bad.png").exists()
-
-
-def _written_sheet(folder):
-    cells = [("s1", "a", "r1"), ("s2", "a", "r2"), ("s3", "b", "r1"), ("s4", "b", "r2")]
-    lines = ["sample\tpath\tchannels\tlabel\treplicate"]
-    for sample, label, replicate in cells:
-        shutil.copy(folder / "good.csv", folder / f"{sample}.csv")
-        lines.append(f"{sample}\t{sample}.csv\t0:PolII,1:DNA\t{label}\t{replicate}")
-    (folder / "s.tsv").write_text("\n".join(lines) + "\n")
-    return folder
 
 
 def test_the_same_files_give_the_same_bytes_on_one_process_or_two(tmp_path, sheet):

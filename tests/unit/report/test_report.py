@@ -10,8 +10,18 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from defaults import reported_experiment
-from experiment_files import EXPERIMENT, HOSTILE, SETTINGS, audit, make_sources, score, with_everything, write_json
+from defaults import reported_experiment, views
+from experiment_files import (
+    EXPERIMENT,
+    HOSTILE,
+    METHODS,
+    SETTINGS,
+    audit,
+    make_sources,
+    score,
+    with_everything,
+    write_json,
+)
 
 from ainu.errors import AinuError
 from ainu.hdf5 import write_array
@@ -293,11 +303,66 @@ def test_the_methods_name_seed_versions_limits_and_the_paper(page):
         assert fact in methods
 
 
+TWO_VIEWS = {
+    "detail": {"network": "densenet121", "share": 1.0, "step": 300, "precision": "bfloat16", "initial": None},
+    "context": {"network": "ainu-small", "share": 0.25, "step": 300, "precision": "bfloat16", "initial": None},
+}
+
+
+@pytest.fixture(scope="module")
+def viewed(tmp_path_factory):
+    """The page of an experiment whose networks see detail and context."""
+    sources = make_sources(tmp_path_factory.mktemp("viewed"))
+    for folder in sources.models:
+        info = json.loads((folder / "model.json").read_text())
+        write_json(folder / "model.json", info | {"views": TWO_VIEWS})
+    own = views(detail={"network": "densenet121"})
+    return Page(build(reported_experiment(views=own, attribution={"methods": METHODS}), SETTINGS, sources))
+
+
+def test_the_methods_tell_what_each_view_sees_and_how_much_it_counts(viewed):
+    methods = viewed.text[viewed.text.rindex("Text for a paper") :]
+    for fact in (
+        "counted in voxels of 20 nm in crops of 3.2 µm (detail)",
+        "(detail) and in voxels of 200 nm on a canvas of 3.2 µm (context), one image channel each for PolII and DNA",
+        "For each of the two views, a network (densenet121 for detail and ainu-small for context) was trained",
+        "the mean of the logits of the tiles that cover the nucleus, each weighted by its localizations",
+        "a share fitted on training nuclei that the networks of the fit had not seen",
+        "(on average detail 1, context 0.25)",
+        "All models were trained in mixed precision",
+        "attributed to voxels of the context and localizations by the detail (12 nuclei)",
+    ):
+        assert fact in methods, fact
+
+
+def test_the_table_of_models_tells_the_views_apart_where_they_differ(viewed):
+    assert "detail: 1, context: 0.25" in viewed.text
+    assert "detail: densenet121, context: ainu-small" in viewed.text
+    assert "detail: 300" not in viewed.text
+
+
+def test_checklists_tell_what_networks_of_two_views_see(viewed):
+    assert "the network sees crops that cover the nucleus and the whole nucleus: PolII and DNA" in viewed.text
+    assert "voxel of 20 nm, crops of 3.2 µm; of 200 nm, 16 × 16 voxels for the whole nucleus" in viewed.text
+    assert "a fixed number of training steps" in viewed.text
+    assert "early stopping" not in viewed.text
+
+
+def test_an_experiment_with_a_single_view_tells_of_no_other(tmp_path):
+    sources = replace(make_sources(tmp_path), maps=None)
+    for alone, absent in (("detail", "(context)"), ("context", "(detail)")):
+        seen = views(**{"context" if alone == "detail" else "detail": None})
+        text = Page(build(reported_experiment(views=seen), SETTINGS, sources)).text
+        assert f"({alone})" in text
+        assert absent not in text
+        assert "logits of the two views" not in text
+
+
 def test_training_without_validation_replicates_is_said(tmp_path):
     sources = make_sources(tmp_path)
     for folder in sources.models:
         history = pd.read_csv(folder / "history.tsv", sep="\t")
-        history[["epoch", "train_loss", "learning_rate"]].to_csv(folder / "history.tsv", sep="\t", index=False)
+        history[["step", "train_loss", "learning_rate"]].to_csv(folder / "history.tsv", sep="\t", index=False)
     assert "No validation replicates" in Page(build(EXPERIMENT, SETTINGS, replace(sources, maps=None))).text
 
 

@@ -51,7 +51,7 @@ def test_a_run_makes_a_report_per_experiment_and_predicts_what_is_new(planned):
     assert plan.targets()[3:] == [
         "results/predictions/a.tsv",
         "results/export/picasso/s0001",
-        "results/export/ome_tiff/overview200/s0001",
+        "results/export/ome_tiff/context200/s0001",
     ]
     assert plan.unseen_samples("a") == ["new", "test"]
     assert plan.held_out_samples("a") == ["test"]
@@ -63,14 +63,14 @@ def test_a_sample_that_lacks_a_channel_is_not_predicted(planned):
 
 
 def test_a_sweep_is_its_runs_which_get_no_report_of_their_own(planned):
-    sweep = {"over": {"training.epochs": [1, 2]}, "inner_folds": 2}
+    sweep = {"over": {"training.steps": [2, 4]}, "inner_folds": 2}
     plan = planned(*TO_PREDICT, experiments={"a": EXPERIMENT | {"sweep": sweep}})
     assert plan.targets() == ["results/qc/summary.tsv", "results/experiments/a/sweep.tsv"]
-    assert plan.runs == {"a": ["a--epochs-1", "a--epochs-2"]}
-    assert plan.inner_folds_of("a--epochs-2") == 2
+    assert plan.runs == {"a": ["a--steps-2", "a--steps-4"]}
+    assert plan.inner_folds_of("a--steps-4") == 2
     files = plan.compared_files("a")
     assert len(files) == 2 * (3 + 3 * 2)
-    assert "results/experiments/a--epochs-2/inner/repeat0-fold2/inner1.tsv" in files
+    assert "results/experiments/a--steps-4/inner/repeat0-fold2/inner1.tsv" in files
 
 
 @pytest.mark.parametrize(
@@ -110,21 +110,34 @@ def test_controls_of_another_architecture_start_from_random_weights_and_see_the_
 
 def test_densities_have_no_control_of_equal_counts(planned):
     renders = {"smooth": {"voxel_nm": 200, "canvas_nm": 12800, "kernel": "gaussian"}}
-    assert planned(renders=renders).controls_of("a") == ["outline"]
+    plan = planned(renders=renders, experiments={"a": EXPERIMENT | {"render": "smooth"}, "b": EXPERIMENT})
+    assert plan.controls_of("a") == ["outline"]
+    assert plan.controls_of("b") == ["equal_counts", "outline"]
 
 
-def test_a_dataset_needs_localizations_where_a_network_or_its_augmentation_reads_them(planned):
-    plan = planned(
-        experiments={
-            "images": EXPERIMENT,
-            "moved": EXPERIMENT | {"augmentation": {"level": "localizations"}},
-            "points": EXPERIMENT | {"network": "neighbourhoods"},
-        }
-    )
-    samples = plan.samples_of("images")
-    assert plan.dataset_files("images", samples) == {"voxels": ["results/voxels/overview200/s0001.h5"]}
-    for name in ("moved", "points"):
-        assert list(plan.dataset_files(name, samples)) == ["voxels", "raw", "drift", "quality", "nuclei"]
+def test_controls_have_their_network_in_every_view(planned):
+    views = {"detail": {"network": "densenet121"}}
+    own = EXPERIMENT | {"views": views}
+    plan = planned(experiments={"a": own, "b": own | {"audit": {"network": None}}})
+    assert plan.controls_of("a")[0] == "unchanged"
+    assert plan.control_design("a")["views"]["detail"]["network"] is None
+    assert plan.control_network("b") == "densenet121 for detail and ainu-small for context"
+    assert plan.control_design("b") == plan.design("b")
+    assert plan.controls_of("b") == ["equal_counts", "outline"]
+
+
+def test_a_dataset_holds_localizations_unless_images_are_densities(planned):
+    renders = {"counts": {"voxel_nm": 100}, "smooth": {"kernel": "gaussian"}}
+    own = {
+        "views": EXPERIMENT,
+        "counts": EXPERIMENT | {"render": "counts"},
+        "smooth": EXPERIMENT | {"render": "smooth"},
+    }
+    plan = planned(renders=renders, experiments=own)
+    samples, grids = plan.samples_of("views"), ["results/voxels/views/s0001.h5"]
+    assert plan.dataset_files("views", samples) == {"voxels": ["results/voxels/context200/s0001.h5"], "grids": grids}
+    assert plan.dataset_files("counts", samples) == {"voxels": ["results/voxels/counts/s0001.h5"], "grids": grids}
+    assert plan.dataset_files("smooth", samples) == {"voxels": ["results/voxels/smooth/s0001.h5"]}
 
 
 def test_rois_come_with_the_pixel_of_the_image_that_they_were_drawn_on(planned, tmp_path):

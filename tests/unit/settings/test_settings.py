@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ainu.attribution.catalogue import BASE
 from ainu.errors import AinuError
 from ainu.localizations.formats.read import FORMATS
-from ainu.networks.catalogue import CATALOGUE, POINT_NETWORKS
+from ainu.networks.catalogue import CATALOGUE
 from ainu.settings.check import Settings, check, schema
 from ainu.settings.config import Config
 from ainu.settings.schemas import resolved
@@ -126,7 +126,7 @@ def test_every_key_is_filled(checked):
     assert settings.config.drift.segment_frames == 500
     foo = settings.experiment("foo")
     assert foo.channels == ("PolII", "DNA")
-    assert foo.render == "overview200"
+    assert foo.render == "context200"
     assert foo.init_from is None
 
 
@@ -154,12 +154,12 @@ def dataclasses_in(hint: Any) -> list[type]:
 
 def test_an_experiment_goes_before_defaults_and_defaults_before_the_schema(checked):
     settings = checked(
-        defaults=CONFIG["defaults"] | {"training": {"epochs": 3, "batch_size": 4}},
-        experiments={"foo": {"training": {"epochs": 5}}, "bar": {"init_from": "foo"}},
+        defaults=CONFIG["defaults"] | {"training": {"steps": 3, "batch_size": 4}},
+        experiments={"foo": {"training": {"steps": 5}}, "bar": {"init_from": "foo"}},
     )
     training = settings.experiment("foo").training
-    assert (training.epochs, training.batch_size, training.patience) == (5, 4, 8)
-    assert settings.experiment("bar").training.epochs == 3
+    assert (training.steps, training.batch_size, training.patience) == (5, 4, 8)
+    assert settings.experiment("bar").training.steps == 3
 
 
 def test_checking_leaves_the_given_config_alone(tmp_path, checked):
@@ -322,8 +322,8 @@ CONFIG_MISTAKES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "unknown key": ({"sed": 1}, ["config: sed: ", "did you mean 'seed'"]),
     "unknown nested key": ({"drift": {"methods": "rcc"}}, ["config: drift.methods: ", "did you mean 'method'"]),
     "key one level too high": (
-        {"experiments": {"foo": {"epochs": 3}}},
-        ["experiments.foo.epochs: ", "under 'training'"],
+        {"experiments": {"foo": {"batch_size": 3}}},
+        ["experiments.foo.batch_size: ", "under 'training'"],
     ),
     "wrong type": ({"seed": "one"}, ["config: seed: ", "'one'", "a whole number"]),
     "boolean for a number": ({"seed": True}, ["config: seed: ", "true", "a whole number"]),
@@ -335,7 +335,7 @@ CONFIG_MISTAKES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "section that is no mapping": ({"drift": "rcc"}, ["config: drift: ", "'rcc'", "segment_frames"]),
     "section of an experiment that is no mapping": (
         {"experiments": {"foo": {"augmentation": "voxels"}}},
-        ["experiments.foo.augmentation: ", "'voxels'", "level"],
+        ["experiments.foo.augmentation: ", "'voxels'", "rotate"],
     ),
     "section within a section that is no mapping": (
         {"experiments": {"foo": {"attribution": {"nucleoli": [1]}}}},
@@ -364,14 +364,93 @@ CONFIG_MISTAKES: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["renders.r.canvas_nm: ", "found 1000", "multiple of voxel_nm (30)", "990"],
     ),
     "unknown render": (
-        {"experiments": {"foo": {"render": "overview20"}}},
+        {"renders": {"overview200": {}}, "experiments": {"foo": {"render": "overview20"}}},
         ["experiments.foo.render: ", "'overview20'", "did you mean 'overview200'"],
     ),
     "unknown inherited render": (
-        {"defaults": EXPERIMENT | {"render": "x"}},
-        ["experiments.foo.render (from defaults.render): ", "'x'", "overview200"],
+        {"renders": {"coarse": {}}, "defaults": EXPERIMENT | {"render": "x"}},
+        ["experiments.foo.render (from defaults.render): ", "'x'", "coarse"],
     ),
-    "no render among several": ({"renders": {"a": {}, "b": {}}}, ["experiments.foo.render: ", "missing", "a, b"]),
+    "no render among several": (
+        {"renders": {"a": {}, "b": {}}, "experiments": {"foo": {"views": None}}},
+        ["experiments.foo.render: ", "missing", "a, b"],
+    ),
+    "neither views nor render": (
+        {"experiments": {"foo": {"views": None}}},
+        ["experiments.foo.views: ", "null, and no render", "the name of a render"],
+    ),
+    "neither views nor render of its own": (
+        {"experiments": {"bar": {}, "foo": {"views": None}}},
+        ["experiments.foo.views: ", "null, and no render", "the name of a render"],
+    ),
+    "views beside a render": (
+        {"renders": {"a": {}}, "experiments": {"foo": {"render": "a", "views": {"context": None}}}},
+        ["experiments.foo.views: ", "beside render 'a'", "one of the two"],
+    ),
+    "inherited views beside an inherited render": (
+        {"renders": {"a": {}}, "defaults": EXPERIMENT | {"render": "a", "views": {"context": None}}},
+        ["experiments.foo.views (from defaults.views): ", "beside render 'a'", "one of the two"],
+    ),
+    "views without a view": (
+        {"experiments": {"foo": {"views": {"detail": None, "context": None}}}},
+        ["experiments.foo.views: ", "detail and context null", "at least one of the two"],
+    ),
+    "crop that is no whole number of voxels": (
+        {"experiments": {"foo": {"views": {"detail": {"size_nm": 3210}}}}},
+        ["experiments.foo.views.detail.size_nm: ", "found 3210", "multiple of voxel_nm (20)", "such as 3200"],
+    ),
+    "inherited crop that is no whole number of voxels": (
+        {"defaults": EXPERIMENT | {"views": {"detail": {"voxel_nm": 30}}}},
+        ["experiments.foo.views (from defaults.views).detail.size_nm: ", "found 3200", "voxel_nm (30)", "3210"],
+    ),
+    "crop that is no whole number of planes": (
+        {"experiments": {"foo": {"views": {"dimensions": 3, "detail": {"depth_nm": 820}}}}},
+        ["experiments.foo.views.detail.depth_nm: ", "found 820", "voxel_z_nm (50)"],
+    ),
+    "nucleus that is no whole number of planes": (
+        {"experiments": {"foo": {"views": {"dimensions": 3, "context": {"depth_nm": 900}}}}},
+        ["experiments.foo.views.context.depth_nm: ", "found 900", "voxel_z_nm (200)"],
+    ),
+    "crop too small for its network": (
+        {"experiments": {"foo": {"views": {"detail": {"size_nm": 400, "network": "densenet121"}}}}},
+        ["experiments.foo.views.detail.size_nm: ", "found 400, 20 voxels", "'densenet121'", "580 nm"],
+    ),
+    "crop too flat for its network": (
+        {"experiments": {"foo": {"network": "densenet121", "views": {"dimensions": 3}}}},
+        ["experiments.foo.views.detail.depth_nm: ", "found 800, 16 voxels", "'densenet121'", "1450 nm"],
+    ),
+    "render named like that of a context": (
+        {"renders": {"context200": {"voxel_nm": 100}}},
+        ["renders.context200: ", "kept for the context of experiments.foo", "any other name"],
+    ),
+    "unknown network of a view": (
+        {"experiments": {"foo": {"views": {"detail": {"network": "densenet"}}}}},
+        ["experiments.foo.views.detail.network: ", "'densenet'", "did you mean 'densenet"],
+    ),
+    "view that is no mapping": (
+        {"experiments": {"foo": {"views": {"context": 3, "detail": None}}}},
+        ["experiments.foo.views.context: ", "found 3", "or null"],
+    ),
+    "views that are no mapping": (
+        {"experiments": {"foo": {"views": "detail"}}},
+        ["foo.views: ", "'detail'", "or null"],
+    ),
+    "voxels of a context too small": (
+        {"experiments": {"foo": {"views": {"context": {"voxel_nm": 1}}}}},
+        ["experiments.foo.views.context.voxel_nm: ", "found 1,", "at least 5"],
+    ),
+    "epochs": (
+        {"defaults": EXPERIMENT | {"training": {"epochs": 60}}},
+        ["defaults.training.epochs: ", "no longer a key", "`steps`"],
+    ),
+    "level of augmentation": (
+        {"experiments": {"foo": {"augmentation": {"level": "voxels"}}}},
+        ["experiments.foo.augmentation.level: ", "no longer a key", "before they are binned"],
+    ),
+    "neighbourhoods": (
+        {"experiments": {"foo": {"network": "neighbourhoods"}}},
+        ["experiments.foo.network: ", "'neighbourhoods', which is gone", "detail of `views`"],
+    ),
     "no classes": ({"defaults": {}}, ["experiments.foo.classes: ", "missing", "at least two labels"]),
     "one class": ({"experiments": {"foo": {"classes": ["hiPSC"]}}}, ["experiments.foo.classes: ", '["hiPSC"]', "two"]),
     "class twice": ({"defaults": {"classes": ["a", "a"]}}, ["defaults.classes: ", '["a", "a"]', "each once"]),
@@ -457,7 +536,8 @@ def test_messages_name_the_configs_file(tmp_path, checked):
 
 
 def test_a_value_that_is_no_multiple_only_by_rounding_is_accepted(checked):
-    assert checked(renders={"r": {"voxel_nm": 12.8, "canvas_nm": 12800}}).experiment("foo").render == "r"
+    renders = {"r": {"voxel_nm": 12.8, "canvas_nm": 12800}}
+    assert checked(renders=renders, experiments={"foo": {"render": "r"}}).experiment("foo").render == "r"
 
 
 # --- mistakes in the sheet --------------------------------------------------------------------------------------------
@@ -572,9 +652,22 @@ def test_an_experiment_is_told_what_differs_from_the_one_it_starts_from(told):
     renders = {"fine": {"voxel_nm": 20, "canvas_nm": 12000}, "coarse": {"voxel_nm": 100, "canvas_nm": 12000}}
     bar = {"init_from": "foo", "render": "coarse", "channels": ["DNA"]}
     assert told(renders=renders, experiments={"foo": {"render": "fine"}, "bar": bar}) == [
-        "config: experiments.bar.init_from: found 'foo', where voxel_nm of the render is 20, not 100 as here; "
-        "allowed: an experiment with the same voxel_nm of the render",
+        "config: experiments.bar.init_from: found 'foo', where voxel_nm of the render is 20, not 100 as of the render "
+        "here; allowed: an experiment with the same voxel_nm",
     ]
+
+
+def test_views_start_from_views_of_the_same_voxels(told, checked):
+    finer = {"views": {"detail": {"voxel_nm": 10}}}
+    assert told(experiments={"foo": {}, "bar": finer | {"init_from": "foo"}}) == [
+        "config: experiments.bar.init_from: found 'foo', where voxel_nm of the detail is 20, not 10 as of the detail "
+        "here; allowed: an experiment with the same voxel_nm"
+    ]
+    alone = {"render": "coarse", "init_from": "foo"}
+    own = {"foo": {"views": {"detail": None}}, "bar": alone, "crops": {"views": {"context": None}}}
+    checked(renders={"coarse": {"voxel_nm": 200}}, experiments=own)
+    (line,) = told(renders={"coarse": {"voxel_nm": 200}}, experiments=own | {"bar": alone | {"init_from": "crops"}})
+    assert "where voxel_nm of the detail is 20, not 200 as of the render here" in line
 
 
 def test_an_experiment_may_start_from_one_with_another_render_of_the_same_voxels(checked):
@@ -808,7 +901,7 @@ def test_the_readme_gives_defaults_and_choices_as_the_schema_does():
         for key, spec in part["properties"].items()
     ]
     for name, default, allowed in rows:
-        if name in {"renders", "audit.network", "attribution.nucleoli"}:  # told in words
+        if name in {"audit.network", "attribution.nucleoli"}:  # told in words
             continue
         own = [spec for key, spec in specs if key == name.rpartition(".")[2]]
         choices = [{str(choice) for choice in spec.get("enum", []) if choice is not None} for spec in own]
@@ -830,7 +923,8 @@ def test_the_sheets_formats_are_the_readers():
 def test_the_networks_of_the_config_are_those_of_the_catalogue():
     found = schema("config")["$defs"]
     assert set(found["network"]["enum"]) == set(CATALOGUE)
-    assert set(found["audit"]["properties"]["network"]["enum"]) - {None} == set(CATALOGUE) - set(POINT_NETWORKS)
+    assert set(found["audit"]["properties"]["network"]["enum"]) - {None} == set(CATALOGUE)
+    assert set(found["network_of_view"]["enum"]) - {None} == set(CATALOGUE)
 
 
 def test_the_methods_of_the_config_are_those_of_the_catalogue():
@@ -849,19 +943,18 @@ STACK = {"voxel_nm": 100, "canvas_nm": 1000, "dimensions": 3, "voxel_z_nm": 100,
 
 
 def test_an_experiment_takes_a_render_of_three_dimensions(checked):
-    assert checked(renders={"stack": STACK}).experiment("foo").render == "stack"
+    own = {"foo": {"render": "stack"}}
+    assert checked(renders={"stack": STACK}, experiments=own).experiment("foo").render == "stack"
 
 
-def test_localizations_are_augmented_for_counts_only(told):
+def test_localizations_are_changed_for_counts_only(told, checked):
     gaussian = {"r": {"voxel_nm": 100, "canvas_nm": 12000, "kernel": "gaussian"}}
-    by_localization = {"foo": {"augmentation": {"level": "localizations", "jitter": 1}}}
-    assert told(renders=gaussian, experiments=by_localization) == [
-        "config: experiments.foo.augmentation.level: found 'localizations' with a render of kernel 'gaussian'; "
-        "allowed: 'voxels', or a render of kernel 'count'"
+    assert told(renders=gaussian, experiments={"foo": {"render": "r", "augmentation": {"jitter": 1}}}) == [
+        "config: experiments.foo.augmentation.jitter: found 1 with a render of kernel 'gaussian', which holds no "
+        "localizations; allowed: 0"
     ]
-    assert told(experiments={"foo": {"augmentation": {"jitter": 1}}}) == [
-        "config: experiments.foo.augmentation.jitter: found 1 with level 'voxels'; allowed: 0, or level 'localizations'"
-    ]
+    changes = {"jitter": 1, "thin": 0.5, "drop_background": 0.5, "shift_nm": 100}
+    assert checked(experiments={"foo": {"augmentation": changes}}).experiment("foo").augmentation.thin == 0.5
 
 
 def test_initial_weights_come_from_one_place(told):
@@ -875,7 +968,11 @@ def test_initial_weights_come_from_one_place(told):
 @pytest.mark.parametrize(
     ("network", "method", "allowed"),
     [
-        ("neighbourhoods", "deep_lift", "a list of input_x_gradient, integrated_gradients"),
+        (
+            "efficientnet-b0",
+            "deep_lift",
+            "a list of saliency, input_x_gradient, integrated_gradients, gradient_shap, grad_cam, occlusion",
+        ),
         ("vit", "grad_cam", "a list of saliency, input_x_gradient, integrated_gradients, gradient_shap, occlusion"),
     ],
 )
@@ -913,7 +1010,10 @@ SWEPT = {
     "training.batch_size": [8, 16],
     "training.optimizer": ["adamw", "sgd"],
     "training.learning_rate": [0.001, 0.01],
-    "augmentation.level": ["voxels", "localizations"],
+    "augmentation.rotate": ["any", "right"],
+    "views.detail.voxel_nm": [10, 20],
+    "views.detail.network": ["vgg", None],
+    "views.context.voxel_nm": [100, 200],
 }
 
 
@@ -926,7 +1026,8 @@ def test_what_a_sweep_may_try(checked, told, key):
     }
 
     def tried(values: list[Any]) -> dict[str, Any]:
-        return {"foo": {"render": "coarse", "sweep": {"over": {key: values}}}}
+        seen = {} if key.startswith("views") else {"render": "coarse"}
+        return {"foo": seen | {"sweep": {"over": {key: values}}}}
 
     found = checked(renders=renders, experiments=tried(SWEPT[key])).config.experiments
     runs = [run for name, run in found.items() if name.startswith("foo--")]
@@ -941,10 +1042,10 @@ def test_runs_of_a_sweep_whose_values_read_the_same_keep_names_of_their_own(chec
 
 
 def test_a_sweep_is_checked_run_by_run(told, checked):
-    sweep = {"over": {"network": ["ainu-small", "vgg"], "training.epochs": [3]}}
+    sweep = {"over": {"network": ["ainu-small", "vgg"], "training.steps": [3]}}
     found = checked(experiments={"foo": {"sweep": sweep}}).config.experiments
-    assert list(found) == ["foo", "foo--network-ainu-small--epochs-3", "foo--network-vgg--epochs-3"]
-    assert found["foo--network-vgg--epochs-3"].training.epochs == 3
+    assert list(found) == ["foo", "foo--network-ainu-small--steps-3", "foo--network-vgg--steps-3"]
+    assert found["foo--network-vgg--steps-3"].training.steps == 3
     (line,) = told(experiments={"foo": {"sweep": {"over": {"network": ["lenet"]}}}})
     assert line.startswith("config: experiments.foo--network-lenet.network: found 'lenet', allowed: one of")
     (line,) = told(experiments={"foo": {"sweep": {"over": ["network"]}}})
@@ -959,12 +1060,56 @@ def test_a_stack_beside_a_flat_render_needs_its_height(checked):
         checked(renders=renders | {"stack": STACK | {"voxel_z_nm": 30}}, defaults=EXPERIMENT | {"render": "flat"})
 
 
-def test_a_network_that_reads_localizations_sees_no_outlines(told, checked):
-    own = {"network": "neighbourhoods", "attribution": {"methods": []}}
-    assert told(experiments={"foo": own | {"audit": {"network": None}}}) == [
-        "config: experiments.foo.audit.networks: found 'outline' with network 'neighbourhoods', which reads "
-        "localizations; allowed: an audit.network that reads images, or no 'outline'"
-    ]
-    assert checked(experiments={"foo": own}).experiment("foo").audit.network == "ainu-small"
-    (line,) = told(experiments={"foo": {"audit": {"network": "neighbourhoods"}}})
-    assert line.startswith("config: experiments.foo.audit.network: found 'neighbourhoods'")
+# --- views ------------------------------------------------------------------------------------------------------------
+
+
+def test_networks_see_detail_and_context_unless_told_otherwise(checked):
+    foo = checked().experiment("foo")
+    assert foo.views.detail.seen(2).shape == (160, 160)
+    assert foo.views.context.voxel_nm == 200
+
+
+def test_a_render_turns_views_off_and_views_turn_off_a_render(checked):
+    own = {"foo": {"render": "coarse"}, "bar": {}, "baz": {"views": {"detail": None}}}
+    found = checked(renders={"coarse": {}}, experiments=own).config.experiments
+    assert [run.views is None for run in found.values()] == [True, False, False]
+    assert [run.render for run in found.values()] == ["coarse", "context200", "context200"]
+    inherited = checked(renders={"coarse": {}}, defaults=EXPERIMENT | {"render": "coarse"}, experiments=own)
+    assert [run.views is None for run in inherited.config.experiments.values()] == [True, True, False]
+    assert inherited.experiment("baz").views.detail is None
+
+
+def test_a_single_render_is_that_of_an_experiment_without_views(checked):
+    found = checked(renders={"coarse": {}}, experiments={"bar": {}, "foo": {"views": None}})
+    assert found.experiment("foo").render == "coarse"
+
+
+@pytest.mark.parametrize(
+    ("views", "name", "expected"),
+    [
+        ({}, "context200", {"voxel_nm": 200, "canvas_nm": "fitted", "kernel": "count", "dimensions": 2}),
+        ({"context": {"voxel_nm": 12.5}}, "context12_5", {"voxel_nm": 12.5, "dimensions": 2}),
+        ({"context": None}, "context200", {"voxel_nm": 200, "dimensions": 2}),
+        ({"dimensions": 3}, "context200-200-1600", {"dimensions": 3, "voxel_z_nm": 200, "depth_nm": 1600}),
+    ],
+)
+def test_views_bring_the_render_of_their_whole_nuclei(checked, views, name, expected):
+    settings = checked(experiments={"foo": {"views": views}})
+    assert settings.experiment("foo").render == name
+    assert list(settings.config.renders) == [name]
+    render = plain(settings.config.renders[name])
+    assert {key: render[key] for key in expected} == expected
+
+
+def test_each_view_has_a_network_of_its_own_if_wanted(checked):
+    own = {"network": "resnet18", "views": {"detail": {"network": "densenet121"}}}
+    foo = checked(experiments={"foo": own}).experiment("foo")
+    assert foo.network_name == "densenet121 for detail and resnet18 for context"
+    assert checked(experiments={"foo": {"network": "vgg"}}).experiment("foo").network_name == "vgg"
+
+
+def test_methods_of_attribution_fit_the_networks_of_both_views(checked, told):
+    own = {"views": {"detail": {"network": "vit"}}}
+    assert checked(experiments={"foo": own}).experiment("foo").attribution.methods == ("integrated_gradients",)
+    (line,) = told(experiments={"foo": own | {"attribution": {"methods": ["grad_cam"]}}})
+    assert "with network 'vit'" in line

@@ -6,11 +6,11 @@ from ainu.settings.sweep import expand
 
 
 def test_a_sweep_makes_every_combination_with_a_readable_name():
-    over = {"network": ["vgg", "vit"], "training.epochs": [5, 10]}
+    over = {"network": ["vgg", "vit"], "training.steps": [5, 10]}
     made = expand({"x": {"folds": 3, "training": {"batch_size": 4}, "sweep": {"over": over}}, "y": None})
-    assert list(made) == ["x", *(f"x--network-{net}--epochs-{k}" for net in ("vgg", "vit") for k in (5, 10)), "y"]
-    run = made["x--network-vit--epochs-10"]
-    assert run == {"folds": 3, "training": {"batch_size": 4, "epochs": 10}, "network": "vit"}
+    assert list(made) == ["x", *(f"x--network-{net}--steps-{k}" for net in ("vgg", "vit") for k in (5, 10)), "y"]
+    run = made["x--network-vit--steps-10"]
+    assert run == {"folds": 3, "training": {"batch_size": 4, "steps": 10}, "network": "vit"}
 
 
 @pytest.mark.parametrize(

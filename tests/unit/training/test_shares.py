@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spots import CLASSES, dataset, spots
 
-from ainu.training.shares import fit_shares, halves
+from ainu.training.shares import comparable, fit_shares, halves
 
 LABELS = np.arange(40) % 2
 
@@ -90,3 +90,13 @@ def test_a_class_with_a_single_nucleus_leaves_no_halves():
     data = dataset(*spots(9))
     rows = np.array([0, 2, 4, 6, 1])
     assert halves(data, rows, 1) == []
+
+
+def test_networks_that_are_surer_or_lean_to_a_class_are_made_comparable():
+    rng = np.random.default_rng(5)
+    truth = np.array([0, 1] * 10)
+    one = np.stack([np.where(truth == 0, 1.0, -1.0), np.zeros(20)], 1) + rng.normal(0, 0.1, (20, 2))
+    other = 9 * one + np.array([5.0, -5.0])
+    both = comparable([one, other], [truth, truth])
+    assert np.allclose(both[:20], both[20:])
+    assert (both.argmax(axis=1) == np.tile(truth, 2)).all()
