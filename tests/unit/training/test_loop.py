@@ -275,7 +275,7 @@ images, labels = spots()
 rows, folder = np.arange(48), Path(sys.argv[2])
 print("ready", flush=True)
 resume = ResumeFile(folder / "resume.pt", {"seed": 1})
-settings, START = recipe(steps=200, patience=99), {"seed": 1, "transfer": transfer()}
+settings, START = recipe(steps=100, patience=99), {"seed": 1, "transfer": transfer()}
 done = train(tiny(), Slow(inputs(images)), labels, rows[:36], rows[36:], settings, CPU, **START, resume=resume)
 torch.save(done.weights, folder / "weights.pt")
 done.history.to_csv(folder / "history.tsv", sep="\t", index=False)
