@@ -29,6 +29,74 @@ rule measure_features:
         "../scripts/measure_features.py"
 
 
+rule measure_blurred_features:
+    input:
+        raw=stage("localizations"),
+        drift=stage("drift"),
+        quality=stage("quality"),
+        nuclei=stage("nuclei"),
+    output:
+        "results/blurred_features/{shard}.h5",
+    log:
+        "results/logs/measure_blurred_features/{shard}.log",
+    benchmark:
+        "results/benchmarks/measure_blurred_features/{shard}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 4
+    resources:
+        mem_mb=RESOURCES.shard_memory(16, least=2000),
+        runtime=RESOURCES.shard_minutes(120),
+    params:
+        samples=by_shard(PLAN.samples_of_shard),
+        levels_nm=PLAN.blur_levels_nm,
+        seed=CONFIG.seed,
+        code=code_of("measure_blurred_features"),
+    message:
+        "Measuring features of the blurred nuclei of {wildcards.shard}"
+    script:
+        "../scripts/measure_blurred_features.py"
+
+
+rule audit_resolution:
+    input:
+        by_experiment(PLAN.blurred_model_files),
+        features=by_experiment(PLAN.blurred_features),
+        controls=by_experiment(PLAN.retrained_tables),
+        dataset="results/experiments/{experiment}/dataset.h5",
+        folds="results/experiments/{experiment}/folds.tsv",
+        predictions="results/experiments/{experiment}/predictions.tsv",
+    output:
+        result="results/experiments/{experiment}/resolution.json",
+        table="results/experiments/{experiment}/evaluation/resolution.tsv",
+        figure=report(
+            "results/experiments/{experiment}/evaluation/resolution.svg",
+            caption="../report/resolution.rst",
+            category="{experiment}",
+            labels={"figure": "Score against blur"},
+        ),
+    log:
+        "results/logs/audit_resolution/{experiment}.log",
+    benchmark:
+        "results/benchmarks/audit_resolution/{experiment}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=memory(20, least=4000),
+        runtime=minutes(60, per_gb=60),
+    params:
+        classes=lambda wildcards: list(PLAN.experiment(wildcards.experiment).classes),
+        levels_nm=lambda wildcards: list(PLAN.experiment(wildcards.experiment).audit.resolution),
+        models=by_experiment(PLAN.blurred_models),
+        seed=CONFIG.seed,
+        code=code_of("audit_resolution"),
+    message:
+        "Auditing the resolution of {wildcards.experiment}"
+    script:
+        "../scripts/audit_resolution.py"
+
+
 rule score_hold_out:
     input:
         by_experiment(PLAN.model_files),
@@ -78,6 +146,7 @@ rule evaluate:
         thinned="results/experiments/{experiment}/thinned.tsv",
         embedding="results/experiments/{experiment}/embedding.h5",
         leakage="results/experiments/{experiment}/leakage.json",
+        resolution="results/experiments/{experiment}/resolution.json",
         dataset="results/experiments/{experiment}/dataset.h5",
         folds="results/experiments/{experiment}/folds.tsv",
     output:

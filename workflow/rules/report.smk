@@ -11,7 +11,7 @@ rule report:
         folds="results/experiments/{experiment}/folds.tsv",
         leakage="results/experiments/{experiment}/leakage.json",
         qc="results/qc/summary.tsv",
-        figures=figures_of(rules.evaluate),
+        figures=[*figures_of(rules.evaluate), *figures_of(rules.audit_resolution)],
         attribution_figures=figures_of(rules.summarise_attribution),
         maps="results/experiments/{experiment}/attribution/maps.h5",
         scorecard="results/experiments/{experiment}/attribution/scorecard.json",

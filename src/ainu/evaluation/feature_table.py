@@ -21,13 +21,13 @@ def read_features(
     Parameters
     ----------
     paths : sequence of path
-        As `features.measure_shard` writes them.
+        As `measure_shard` of `features` or `blurred_features` writes them.
     nuclei : sequence of str
         Which nuclei, and in which order.
     channels : sequence of str
         Features of other channels are left out.
     kind : str
-        "arrangement" or "acquisition".
+        "arrangement" or "acquisition"; of blurred nuclei the name of the level.
 
     Returns
     -------

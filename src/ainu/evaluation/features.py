@@ -8,7 +8,7 @@ and area are left out on purpose (they are the confounders), though distances an
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.evaluation.pair_correlation import Raster, pair_correlation, ripley_l
+from ainu.evaluation.voronoi import cell_sizes
 from ainu.hdf5 import write_array
 from ainu.images.render import split_by_nucleus
 from ainu.localizations.table import Localizations, load
@@ -37,6 +38,22 @@ SHELLS = 5
 PIXEL_NM = 100.0
 """Of the image whose texture is measured."""
 LEVELS = 16
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How many localizations of a channel are looked at one by one; more are thinned, and none leaves features out.
+
+    Attributes
+    ----------
+    neighbours : int
+        Those whose neighbours are sought.
+    cells : int
+        Those with Voronoi cells.
+    """
+
+    neighbours: int = MOST
+    cells: int = MOST_CELLS
 
 
 @dataclass(frozen=True)
@@ -79,7 +96,9 @@ class Window:
         return np.clip(row, 0, self.mask.shape[0] - 1), np.clip(column, 0, self.mask.shape[1] - 1)
 
 
-def nucleus_features(nucleus: Localizations, window: Window, rng: np.random.Generator) -> dict[str, float]:
+def nucleus_features(
+    nucleus: Localizations, window: Window, rng: np.random.Generator, effort: Effort = Effort()
+) -> dict[str, float]:
     """All features of a nucleus by name ("PolII: ...", "PolII, DNA: ..."); NaN for too few localizations.
 
     Parameters
@@ -90,6 +109,8 @@ def nucleus_features(nucleus: Localizations, window: Window, rng: np.random.Gene
         Its outline.
     rng : Generator
         Draws localizations where there are many.
+    effort : Effort
+        How many are looked at one by one; features of neighbours are NaN where that is none.
 
     Returns
     -------
@@ -104,16 +125,19 @@ def nucleus_features(nucleus: Localizations, window: Window, rng: np.random.Gene
     }
     found: dict[str, float] = {}
     for name, part in own.items():
-        values = channel_features(part, rasters[name], window, rng) if name in rasters else {}
+        values = channel_features(part, rasters[name], window, rng, effort) if name in rasters else {}
         found |= {f"{name}: {what}": values.get(what, np.nan) for what in CHANNEL_FEATURES}
     for one, other in itertools.combinations(own, 2):
         both = one in rasters and other in rasters
-        pair = pair_features((own[one], own[other]), (rasters[one], rasters[other]), window, rng) if both else {}
+        parts = ((own[one], own[other]), (rasters[one], rasters[other])) if both else None
+        pair = pair_features(*parts, window, rng, effort.neighbours) if parts else {}
         found |= {f"{one}, {other}: {what}": pair.get(what, np.nan) for what in PAIR_FEATURES}
     return found
 
 
-def channel_features(part: Floats, raster: Raster, window: Window, rng: np.random.Generator) -> dict[str, float]:
+def channel_features(
+    part: Floats, raster: Raster, window: Window, rng: np.random.Generator, effort: Effort = Effort()
+) -> dict[str, float]:
     """Features of one channel.
 
     Parameters
@@ -126,6 +150,8 @@ def channel_features(part: Floats, raster: Raster, window: Window, rng: np.rando
         The nucleus.
     rng : Generator
         Draws the positions whose neighbours are measured.
+    effort : Effort
+        How many are drawn.
 
     Returns
     -------
@@ -134,16 +160,16 @@ def channel_features(part: Floats, raster: Raster, window: Window, rng: np.rando
     """
     correlation = pair_correlation(raster, raster)
     return (
-        neighbour_distances(part, window, rng)
+        (neighbour_distances(part, window, rng, effort.neighbours) if effort.neighbours else {})
         | {name: float(np.log(max(value, 1e-3))) for name, value in zip(G_NAMES, correlation, strict=True)}
         | dict(zip(L_NAMES, ripley_l(correlation, raster.dimensions), strict=True))
-        | voronoi_densities(part, window, rng)
+        | (voronoi_densities(part, window, rng, effort.cells) if effort.cells else {})
         | radial_profile(part, window)
         | texture(part, window)
     )
 
 
-def neighbour_distances(part: Floats, window: Window, rng: np.random.Generator) -> dict[str, float]:
+def neighbour_distances(part: Floats, window: Window, rng: np.random.Generator, most: int = MOST) -> dict[str, float]:
     """Distances to neighbours (nm), and the ratio of Clark and Evans (Ecology 1954).
 
     Parameters
@@ -154,6 +180,8 @@ def neighbour_distances(part: Floats, window: Window, rng: np.random.Generator) 
         The nucleus.
     rng : Generator
         Draws the positions whose neighbours are measured.
+    most : int
+        How many are drawn.
 
     Returns
     -------
@@ -162,13 +190,13 @@ def neighbour_distances(part: Floats, window: Window, rng: np.random.Generator) 
     """
     from scipy.spatial import cKDTree
 
-    distance = cKDTree(part).query(drawn(part, MOST, rng), k=11)[0]
+    distance = cKDTree(part).query(drawn(part, most, rng), k=11)[0]
     low, middle, high = np.percentile(distance[:, 1], [10, 50, 90])
     expected = 0.5 / np.sqrt(len(part) / window.area_nm2)
     flat = (
         distance[:, 1]
         if part.shape[1] == 2
-        else cKDTree(part[:, :2]).query(drawn(part[:, :2], MOST, rng), k=2)[0][:, 1]
+        else cKDTree(part[:, :2]).query(drawn(part[:, :2], most, rng), k=2)[0][:, 1]
     )
     values = (low, middle, high, np.median(distance[:, 10]), flat.mean() / expected)
     return dict(zip(NEIGHBOUR_NAMES, map(float, values), strict=True))
@@ -194,7 +222,9 @@ def drawn(part: Floats, most: int, rng: np.random.Generator) -> Floats:
     return part if len(part) <= most else part[rng.choice(len(part), most, replace=False, shuffle=False)]
 
 
-def voronoi_densities(part: Floats, window: Window, rng: np.random.Generator) -> dict[str, float]:
+def voronoi_densities(
+    part: Floats, window: Window, rng: np.random.Generator, most: int = MOST_CELLS
+) -> dict[str, float]:
     """Local density, one over the size of a Voronoi cell, in units of its median (Levet et al., Nature Methods 2015).
 
     Cells that reach beyond the window are left out.
@@ -207,60 +237,22 @@ def voronoi_densities(part: Floats, window: Window, rng: np.random.Generator) ->
         The outline of the nucleus.
     rng : Generator
         Draws localizations where there are many.
+    most : int
+        How many are drawn.
 
     Returns
     -------
     dict
         Percentiles of the logarithm, and the share of localizations in places twice and ten times as dense.
     """
-    points = np.unique(drawn(part, MOST_CELLS, rng), axis=0)
-    density = 1 / _cell_sizes(points, window)
+    points = np.unique(drawn(part, most, rng), axis=0)
+    density = 1 / cell_sizes(points, window.mask, (window.x_nm, window.y_nm), window.pixel_nm)
     density = density[np.isfinite(density) & (density > 0)]
     if len(density) < FEWEST:
         return {}
     relative = np.log10(density / np.median(density))
     values = (*np.percentile(relative, [10, 90]), (relative > np.log10(2)).mean(), (relative > 1).mean())
     return dict(zip(VORONOI_NAMES, map(float, values), strict=True))
-
-
-def _cell_sizes(points: Floats, window: Window) -> Floats:
-    """(n,) area or volume of the Voronoi cell of each point; infinite where it is open or leaves the window."""
-    from scipy.spatial import QhullError, Voronoi
-
-    try:
-        diagram = Voronoi(points)
-    except QhullError:  # all on a line
-        return np.full(len(points), np.inf)
-    # A cell is made of pyramids, one over each ridge, whose height is half the distance of the two points it separates.
-    corners = diagram.vertices
-    row, column = ((corners[:, 1] - window.y_nm) / window.pixel_nm, (corners[:, 0] - window.x_nm) / window.pixel_nm)
-    height, width = window.mask.shape
-    within = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-    within[within] = window.mask[row[within].astype(int), column[within].astype(int)]
-    between = diagram.ridge_points
-    apart = np.linalg.norm(points[between[:, 0]] - points[between[:, 1]], axis=1)
-    size, open_ = _ridge_sizes(diagram.ridge_vertices, corners, within)
-    share = np.where(open_, np.inf, size * apart / 2 / points.shape[1])
-    return np.bincount(between.ravel(), np.repeat(share, 2), minlength=len(points)).astype(np.float64)
-
-
-def _ridge_sizes(
-    ridges: Sequence[Sequence[int]], corners: Floats, within: NDArray[np.bool_]
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """(m,) length or area of each ridge, and whether it is open or has a corner outside."""
-    lengths = np.array([len(ridge) for ridge in ridges])
-    flat = np.fromiter(itertools.chain.from_iterable(ridges), np.intp)
-    owner = np.repeat(np.arange(len(ridges)), lengths)
-    bad = np.bincount(owner, (flat < 0) | ~within[flat], minlength=len(ridges)) > 0
-    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    if corners.shape[1] == 2:
-        return np.linalg.norm(corners[flat[starts]] - corners[flat[starts + lengths - 1]], axis=1), bad
-    # A fan of triangles from the first corner; qhull gives the corners of a ridge in their order.
-    first, after = corners[flat[starts]][owner], np.minimum(np.arange(len(flat)) + 1, len(flat) - 1)
-    triangle = np.cross(corners[flat] - first, corners[flat[after]] - first)
-    triangle[starts + lengths - 1] = 0
-    total = np.stack([np.bincount(owner, axis, minlength=len(ridges)) for axis in triangle.T], axis=1)
-    return np.linalg.norm(total, axis=1) / 2, bad
 
 
 def radial_profile(part: Floats, window: Window) -> dict[str, float]:
@@ -303,7 +295,11 @@ def texture(part: Floats, window: Window) -> dict[str, float]:
 
 
 def pair_features(
-    parts: tuple[Floats, Floats], rasters: tuple[Raster, Raster], window: Window, rng: np.random.Generator
+    parts: tuple[Floats, Floats],
+    rasters: tuple[Raster, Raster],
+    window: Window,
+    rng: np.random.Generator,
+    most: int = MOST,
 ) -> dict[str, float]:
     """Features of two channels together: cross-correlation, distances (nm) and correlation of the images.
 
@@ -317,6 +313,8 @@ def pair_features(
         The nucleus.
     rng : Generator
         Draws the positions from which distances are measured.
+    most : int
+        How many are drawn; 0 measures none.
 
     Returns
     -------
@@ -327,11 +325,13 @@ def pair_features(
 
     correlation = pair_correlation(*rasters)
     found = {name: float(np.log(max(value, 1e-3))) for name, value in zip(G_NAMES, correlation, strict=True)}
-    there = cKDTree(parts[1]).query(drawn(parts[0], MOST, rng))[0]
-    back = cKDTree(parts[0]).query(drawn(parts[1], MOST, rng))[0]
+    if most:
+        there = cKDTree(parts[1]).query(drawn(parts[0], most, rng))[0]
+        back = cKDTree(parts[0]).query(drawn(parts[1], most, rng))[0]
+        found |= dict(zip(CROSS_NAMES, (float(np.median(there)), float(np.median(back))), strict=False))
     coarse = [raster.coarse() for raster in rasters]
     alike = np.corrcoef(coarse[0], coarse[1])[0, 1] if all(values.std() > 0 for values in coarse) else np.nan
-    return found | dict(zip(CROSS_NAMES, (float(np.median(there)), float(np.median(back)), float(alike)), strict=True))
+    return found | {CROSS_NAMES[-1]: float(alike)}
 
 
 NEIGHBOUR_NAMES = (

@@ -55,8 +55,8 @@ def evaluate_files(paths: Paths, output: Paths, settings: EvaluationSettings) ->
     Parameters
     ----------
     paths : mapping
-        `predictions`, `thinned`, `embedding`, `leakage`, `dataset`, `folds`; lists `histories`, `features`,
-        `controls`, `permuted`, `test`.
+        `predictions`, `thinned`, `embedding`, `leakage`, `resolution`, `dataset`, `folds`; lists
+        `histories`, `features`, `controls`, `permuted`, `test`.
     output : mapping
         `metrics`, `places`, and the figures by their names.
     settings : EvaluationSettings
@@ -67,7 +67,8 @@ def evaluate_files(paths: Paths, output: Paths, settings: EvaluationSettings) ->
     permuted = [read_table(path) for path in paths["permuted"]]
     by_count = read_table(paths["thinned"])
     found = evaluate_audited(evidence, by_count, permuted, settings.baseline_permutations, test)
-    write_json(output["metrics"], found | {"leakage": read_json(paths["leakage"])})
+    beside = {name: read_json(paths[name]) for name in ("leakage", "resolution")}
+    write_json(output["metrics"], found | beside)
     _draw(evidence, found, paths, output)
 
 

@@ -19,9 +19,15 @@ class AuditSettings:
         How often the cheap classifiers are trained on permuted labels.
     network_permutations : int
         How often the control network is trained on permuted labels, all folds of the first repeat each time.
+    resolution : tuple of float
+        Jitters (nm) at which hand-made features are measured and classified anew; none makes no resolution audit.
+    resolution_networks : bool
+        Whether the control network is trained anew at every level, too.
     """
 
     networks: tuple[str, ...]
     network: str | None
     baseline_permutations: int
     network_permutations: int
+    resolution: tuple[float, ...]
+    resolution_networks: bool

@@ -18,6 +18,7 @@ SHARD_RULES = (
     "find_nuclei",
     "voxelize",
     "measure_features",
+    "measure_blurred_features",
     "fingerprint",
     "explain_localizations",
 )

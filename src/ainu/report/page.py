@@ -103,6 +103,7 @@ def _verdict(sources: ReportSources, facts: ExperimentFacts) -> dict[str, Any]:
     return {
         "warnings": verdict.warnings(metrics, sources.qc, facts.scorecard, new),
         "verdict": verdict.verdict(metrics),
+        "resolution": (metrics.get("resolution") or {}).get("says", ""),
         "score": Interval.of(metrics["metrics"].get("balanced_accuracy")),
         "auroc": Interval.of(metrics["metrics"].get("auroc")),
         "confounders": verdict.confounder_score(metrics),

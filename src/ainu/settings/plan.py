@@ -66,7 +66,8 @@ class Plan(PredictionPlan):
         for name in [name for name in self.config.experiments if name not in self.runs]:
             samples = self.samples_of(name)
             found += [*self.dataset_files(name, samples)["voxels"], *self.shard_files("fingerprints", samples)]
-            found += self.shard_files("features", samples) if name not in self.sweep_of else []
+            if name not in self.sweep_of:
+                found += [*self.shard_files("features", samples), *self.blurred_features(name)]
         for name in self.predicting:
             found += self.dataset_files(name, self.unseen_samples(name))["voxels"]
         return list(dict.fromkeys(found))

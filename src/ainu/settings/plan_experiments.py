@@ -8,10 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ainu.images.blur import levels_of_blur
 from ainu.networks.seen import ViewSettings
 from ainu.settings.plan_shards import ShardPlan
 from ainu.settings.sweep import runs_of
 from ainu.typed import plain
+
+MODEL_FILES = ("model.safetensors", "model.json")
+"""Of a model that predicts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +57,7 @@ class ExperimentPlan(ShardPlan):
 
     def model_files(self, experiment: str) -> list[str]:
         """Files of all models of an experiment that a prediction depends on."""
-        names = ("model.safetensors", "model.json")
-        return [f"{folder}/{name}" for folder in self.models_of(experiment) for name in names]
+        return [f"{folder}/{name}" for folder in self.models_of(experiment) for name in MODEL_FILES]
 
     def histories(self, experiment: str) -> list[str]:
         """How the trainings of an experiment went."""
@@ -155,6 +158,8 @@ class ExperimentPlan(ShardPlan):
         own = self.experiment(experiment)
         counted = self.config.renders[own.render].kernel == "count"
         asked = [control for control in own.audit.networks if counted or control != "equal_counts"]
+        if own.audit.resolution_networks and own.audit.resolution and counted:
+            asked += [blur.control for blur in levels_of_blur(own.audit.resolution)[1:]]
         other = not self.same_network(experiment)
         return [*(["unchanged"] if other and (asked or own.audit.network_permutations) else []), *asked]
 
@@ -162,6 +167,29 @@ class ExperimentPlan(ShardPlan):
         """Predictions of the control networks, a file per fold of the first repeat."""
         folds = range(self.experiment(experiment).folds) if self.controls_of(experiment) else ()
         return [f"results/experiments/{experiment}/controls/fold{fold}.tsv" for fold in folds]
+
+    def blurred_features(self, experiment: str) -> list[str]:
+        """Hand-made features of blurred nuclei, where the resolution of an experiment is audited."""
+        asked = self.experiment(experiment).audit.resolution
+        return self.shard_files("blurred_features", self.samples_of(experiment)) if asked else []
+
+    def blurred_models(self, experiment: str) -> list[str]:
+        """Folders of the models that are asked on blurred nuclei: those of the first repeat."""
+        own = self.experiment(experiment)
+        return self.models_of(experiment)[: own.folds] if own.audit.resolution else []
+
+    def blurred_model_files(self, experiment: str) -> list[str]:
+        """Files of the models that are asked on blurred nuclei."""
+        return [f"{folder}/{name}" for folder in self.blurred_models(experiment) for name in MODEL_FILES]
+
+    def retrained_tables(self, experiment: str) -> list[str]:
+        """Predictions of the control networks, where they are trained on blurred nuclei, too."""
+        return self.control_tables(experiment) if self.experiment(experiment).audit.resolution_networks else []
+
+    @cached_property
+    def blur_levels_nm(self) -> list[float]:
+        """Jitters at which features are measured, of all experiments that are reported."""
+        return sorted({float(nm) for name in self.reported for nm in self.experiment(name).audit.resolution})
 
     def permuted_tables(self, experiment: str) -> list[str]:
         """Predictions of the networks that were trained on permuted labels."""

@@ -1,7 +1,7 @@
 """Control trainings: the same cross-validation on nuclei from which something was taken.
 
 What a network achieves on nuclei of equal counts it owes to no difference in counts; what it achieves on outlines it
-owes to size and shape alone.
+owes to size and shape alone; on blurred nuclei, to what is left of the structure.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 
 from ainu.files import write_table
+from ainu.images.blur import CONTROL, Blur
+from ainu.images.blurring import blurred
 from ainu.images.dataset import Dataset, voxel_centres
 from ainu.images.thinning import equal_counts
 from ainu.nuclei.table import read_nuclei
@@ -32,11 +34,11 @@ def control_dataset(dataset: Dataset, control: str, masks: Mapping[str, str | Pa
     dataset : Dataset
         The experiment's.
     control : str
-        "unchanged", "equal_counts" or "outline".
+        "unchanged", "equal_counts", "outline", or "blur_50" and the like (`Blur.control`).
     masks : mapping
         The nuclei file of each sample, for "outline".
     seed : int
-        Draws the localizations that stay.
+        Draws the localizations that stay, and moves those that are blurred.
 
     Returns
     -------
@@ -45,6 +47,8 @@ def control_dataset(dataset: Dataset, control: str, masks: Mapping[str, str | Pa
     """
     if control == EQUAL_COUNTS:
         return equal_counts(dataset, seed)
+    if control.startswith(CONTROL):
+        return blurred(dataset, Blur.of_control(control), seed)
     return outlines(dataset, masks) if control == OUTLINE else dataset
 
 
