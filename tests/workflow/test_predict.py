@@ -211,8 +211,10 @@ def test_packed_models_stand_beside_experiments_under_a_name_of_their_own(traine
     config = project.config()
     project.write_config(config | {"predict": {"models": {"small": "theirs"}}})
     assert "'small', which is an experiment too" in project.snakemake("predict").stderr
-    project.write_config(config | {"predict": {"models": {"theirs": "theirs"}}})
-    assert project.planned("results/predictions/theirs.tsv") == {"assemble_unseen": 1, "predict_unseen": 1}
+    theirs = {"renders": {"as-theirs": read_json(project.folder / "theirs/ainu-model.json")["render"]}}
+    project.write_config(config | theirs | {"predict": {"models": {"theirs": "theirs"}}})
+    planned = project.planned("results/predictions/theirs.tsv")
+    assert planned == {"voxelize": 1, "assemble_unseen": 1, "predict_unseen": 1}
 
 
 def test_the_card_of_a_pack_holds_the_config_that_it_needs(trained, elsewhere):

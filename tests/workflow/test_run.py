@@ -159,7 +159,7 @@ def test_more_samples_at_the_end_leave_full_shards_alone(project):
     source.write_bytes((project.folder / "results" / "simulated" / "n1.csv").read_bytes())
     sheet.write_text(sheet.read_text() + "new\traw.csv\t0:PolII,1:DNA\tsomatic\tr0\t\n")
     planned = project.planned()
-    wanted = dict.fromkeys(PREPROCESSING, 1) | {"voxelize": 2}  # the new nucleus may need a larger canvas
+    wanted = dict.fromkeys(PREPROCESSING, 1) | {"voxelize": 3}  # the new nucleus may need a larger canvas
     assert {stage: planned[stage] for stage in PREPROCESSING} == wanted
 
 
