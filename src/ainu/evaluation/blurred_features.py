@@ -11,7 +11,8 @@ from zlib import crc32
 import h5py
 import numpy as np
 
-from ainu.evaluation.features import Effort, Window, nucleus_features
+from ainu.evaluation.features import Effort, nucleus_features
+from ainu.evaluation.window import Window
 from ainu.hdf5 import write_array
 from ainu.images.blur import BLUR_SEED, LIGHT, Blur, levels_of_blur
 from ainu.images.render import split_by_nucleus

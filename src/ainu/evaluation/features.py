@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from ainu.evaluation.pair_correlation import Raster, pair_correlation, ripley_l
 from ainu.evaluation.voronoi import cell_sizes
+from ainu.evaluation.window import Window
 from ainu.hdf5 import write_array
 from ainu.images.render import split_by_nucleus
 from ainu.localizations.table import Localizations, load
-from ainu.nuclei.table import Nuclei, read_nuclei
+from ainu.nuclei.table import read_nuclei
 from ainu.shards import write_shard
 
 Floats = NDArray[np.float64]
@@ -54,46 +55,6 @@ class Effort:
 
     neighbours: int = MOST
     cells: int = MOST_CELLS
-
-
-@dataclass(frozen=True)
-class Window:
-    """Where localizations of a nucleus can lie.
-
-    Attributes
-    ----------
-    mask : (Y, X) bool
-    x_nm, y_nm : float
-        Its corner.
-    pixel_nm : float
-        Edge of a pixel.
-    """
-
-    mask: NDArray[np.bool_]
-    x_nm: float
-    y_nm: float
-    pixel_nm: float
-
-    @classmethod
-    def of(cls, nuclei: Nuclei, number: int) -> Window:
-        """The outline of nucleus `number` of a field, cut out."""
-        mask, grid = nuclei.mask == number, nuclei.grid
-        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-        if not len(rows):
-            return cls(np.ones((1, 1), bool), grid.x_nm, grid.y_nm, grid.pixel_nm)
-        box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        x, y = grid.x_nm + columns[0] * grid.pixel_nm, grid.y_nm + rows[0] * grid.pixel_nm
-        return cls(box, float(x), float(y), grid.pixel_nm)
-
-    @property
-    def area_nm2(self) -> float:
-        """Area inside the outline."""
-        return float(np.count_nonzero(self.mask)) * self.pixel_nm**2
-
-    def pixels_of(self, positions: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """(n,) rows and (n,) columns of (n, 2 or 3) positions in nm, clipped to the window."""
-        column, row = ((positions[:, :2] - [self.x_nm, self.y_nm]) / self.pixel_nm).astype(np.intp).T
-        return np.clip(row, 0, self.mask.shape[0] - 1), np.clip(column, 0, self.mask.shape[1] - 1)
 
 
 def nucleus_features(
