@@ -1,7 +1,8 @@
 """Simulated recordings of many kinds, each with its drift row by row: what the verdict is measured on.
 
 They are made apart from `ainu.simulation`, so that nothing is tuned on the simulator that made it. `first_set` covers
-wide ranges; `second_set` has other structures (rings, two-scale clusters, lattices), other seeds and ranges.
+wide ranges; `second_set` has other structures (rings, two-scale clusters, lattices), other seeds and ranges, and
+`third_set` again others (arcs, islands, strings of spots).
 """
 
 from __future__ import annotations
@@ -77,6 +78,23 @@ def second_set(number: int = 100, seed: int = 1313) -> Iterator[Recording]:
             "precision_nm": float(rng.uniform(4, 25)),
             "count": int(np.exp(rng.uniform(np.log(4_000), np.log(200_000)))),
             "field_nm": float(rng.uniform(5_000, 40_000)),
+        }
+        yield record(Kind(**{**vars(kind), **changes}))
+
+
+def third_set(number: int = 100, seed: int = 90210) -> Iterator[Recording]:
+    """Again other structures and ranges: for one run after what was changed since the second set was run."""
+    for index in range(number):
+        rng = np.random.default_rng([seed, index])
+        kind = draw(rng, ("arcs", "islands", "strings"), index)
+        changes = {
+            "per_emitter": float(rng.choice([1, 2.5, 4, 15, 40])),
+            "precision_nm": float(rng.uniform(6, 22)),
+            "count": int(np.exp(rng.uniform(np.log(3_500), np.log(250_000)))),
+            "frames": int(np.exp(rng.uniform(np.log(400), np.log(50_000)))),
+            "field_nm": float(rng.uniform(6_000, 35_000)),
+            "beads": int(rng.choice([0, 0, 0, 5])),
+            "pause": float(rng.choice([0, 0, 0, 0.05, 0.3])),
         }
         yield record(Kind(**{**vars(kind), **changes}))
 
@@ -173,6 +191,24 @@ def places(rng: np.random.Generator, kind: Kind) -> Array:
         angle = rng.integers(0, 8, number) * np.pi / 4
         ring = 55 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
         return centres[rng.integers(0, len(centres), number)] + ring + rng.normal(0, 3, (number, 2))
+    if kind.structure == "arcs":
+        arcs = max(number // 40, 10)
+        own, radius = rng.integers(0, arcs, number), rng.uniform(150, 400, arcs)
+        angle = rng.uniform(0, 2 * np.pi, arcs)[own] + rng.uniform(0, 2.5, number)
+        bent = radius[own, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        return rng.uniform(0, side, (arcs, 2))[own] + bent + rng.normal(0, 8, (number, 2))
+    if kind.structure == "islands":
+        islands = max(number // 200, 8)
+        own, radius = rng.integers(0, islands, number), rng.uniform(200, 900, islands)
+        angle, away = rng.uniform(0, 2 * np.pi, number), np.sqrt(rng.uniform(0, 1, number))
+        inside = (radius[own] * away)[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        return rng.uniform(0, side, (islands, 2))[own] + inside
+    if kind.structure == "strings":
+        strings = max(number // 150, 8)
+        own, bead = rng.integers(0, strings, number), rng.integers(0, 15, number)
+        angle, step = rng.uniform(0, 2 * np.pi, strings), rng.uniform(60, 140, strings)
+        along = (bead * step[own])[:, None] * np.stack([np.cos(angle[own]), np.sin(angle[own])], axis=1)
+        return rng.uniform(0, side, (strings, 2))[own] + along + rng.normal(0, 12, (number, 2))
     if kind.structure == "two scales":
         domains = rng.uniform(0, side, (max(number // 400, 8), 2))
         cores = domains[rng.integers(0, len(domains), max(number // 15, 20))]

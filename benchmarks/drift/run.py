@@ -44,7 +44,7 @@ REAL = Path("/work/shared/data/formats/insight3/rcc_test.bin")
 
 @dataclass(frozen=True)
 class Result:
-    """One method on one field: RMS error (nm), best time (s), what it said of itself."""
+    """One method on one field: RMS error (nm), best processor time (s), what it said of itself."""
 
     method: str
     rms_nm: float
@@ -75,7 +75,7 @@ class Peers:
         np.savez(self.folder / "field.npz", x=table.x, y=table.y, frame=table.frame, **rest)
 
     def run(self, method: str, segment: int) -> tuple[np.ndarray | None, float, str]:
-        """(frames, 2) drift, seconds, and what went wrong."""
+        """(frames, 2) drift, seconds of the processor, and what went wrong."""
         if method in self.stopped:
             return None, np.nan, "not tried: stopped on a smaller field"
         result = self.folder / "drift.npy"
@@ -93,7 +93,7 @@ class Peers:
         answer = json.loads(self.process.stdout.readline() or '{"error": "the peer died"}')
         if "error" in answer:
             return None, np.nan, answer["error"]
-        return np.load(result), answer["seconds"], ""
+        return np.load(result), answer["cpu"], ""
 
     def close(self) -> None:
         """End the server."""
@@ -128,9 +128,9 @@ def measure(field: Field, peers: Peers, rounds: int, slow: bool) -> list[Result]
 
 def ours(field: Field, method: str) -> tuple[np.ndarray, float, str]:
     """Shift, seconds and verdict."""
-    start = time.perf_counter()
+    start = time.process_time()
     drift: Drift = estimate_drift(field.localizations, method)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     return drift.at(np.arange(len(field.drift))), seconds, said(drift)
 
 

@@ -24,6 +24,8 @@ CELLS = (2.0, 1.0, 4.0)
 PLACE_NM = 500.0
 STRAY = 0.6
 """Of its size, how far a path may be from that of a part of the field: else they do not show the same drift."""
+SMALL_NM = 2.5
+"""Of a smaller drift, one part of the field that does not show it is enough."""
 NONE_NM = 80.0
 """Where only a larger drift would have been detected, "no drift" would say too much."""
 KNOWN_NM = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
@@ -114,10 +116,11 @@ def judge(
     """
     trials: list[_Trial] = []
     score, block, bead = 0.0, stretches_of_time(scene.rank), beads(scene, path)
+    small = rms(path, scene.rank) < SMALL_NM
     for trial in _trials(scene, block, path, refit, bead, taught):
         trials.append(trial)
         score = _score(scene, block, trials)
-        if (score <= 0 and not bead.any()) or score > CERTAIN:
+        if score > CERTAIN or (score <= 0 and not bead.any()) or (score < 1 and small):
             break
     if not trials:
         return DriftVerdict("cannot be told", _untold("drift", None), 0.0, None)

@@ -30,6 +30,8 @@ CROWDED_SHARE = 0.05
 BLEACHED_SHARE = 0.1
 DENSE_START = 5.0
 LONGEST_GAP = 0.05
+PAUSE = 50.0
+"""A longer step from one frame that occurs to the next, in median ones, is no time in which fluorophores bleach."""
 
 
 @dataclass(frozen=True)
@@ -150,28 +152,50 @@ def refused(drift: Drift, suffix: str = "") -> bool:
 
 
 def _time_course(sample: Sample) -> Iterator[str]:
-    frame, n_frames = sample.kept.frame, sample.table.n_frames
-    if frame is None or n_frames < 50:
+    """What happens over the frames of each acquisition; a sample without drifts is one."""
+    if sample.table.frame is None:
         return
-    edges = np.linspace(0, n_frames, 51)
-    counts = np.histogram(frame, edges)[0]
+    rows = [drift.rows or (0, len(sample.table)) for drift in sample.drifts] or [(0, len(sample.table))]
+    for number, (first, last) in enumerate(rows, 1):
+        own = slice(first, last)
+        kept = sample.table.frame[own][sample.quality.keep[own]]
+        where = f"acquisition {number}: " if len(rows) > 1 else ""
+        yield from _course_of(kept, sample.table.frame[own], where)
+
+
+def _course_of(kept: NDArray[np.uint32], every: NDArray[np.uint32], where: str) -> Iterator[str]:
+    """Flags of one acquisition, from the frames of its localizations that stay and of all."""
+    occurring, time = _elapsed(every)
+    if not len(kept) or time[-1] < 50:
+        return
+    edges = np.linspace(0, time[-1], 51)
+    counts = np.histogram(time[np.searchsorted(occurring, kept)], edges)[0]
     if counts[25:].sum() < BLEACHED_SHARE * counts.sum():
-        yield f"bleached early (half of the localizations by frame {int(np.median(frame))} of {n_frames})"
+        span = f"{occurring[0]} to {occurring[-1]}"
+        yield f"bleached early ({where}half of the localizations by frame {int(np.median(kept))} of {span})"
     if counts[0] > DENSE_START * max(float(np.median(counts)), 1) and counts[0] > 200:
-        yield f"high density at the start (first {int(edges[1])} frames; see quality.frames)"
-    yield from _gap(frame, n_frames)
+        yield f"high density at the start ({where}first {round(edges[1])} frames; see quality.frames)"
+    yield from _gap(kept, where)
 
 
-def _gap(frame: NDArray[np.uint32], n_frames: int) -> Iterator[str]:
+def _elapsed(frame: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Frames that occur and the time of each, frames from the first; pauses and wrong numbers are a few frames long."""
+    occurring = np.unique(frame).astype(np.int64)
+    steps = np.diff(occurring)
+    usual = PAUSE * float(np.median(steps)) if len(steps) else 1.0
+    return occurring, np.concatenate([[0.0], np.cumsum(np.minimum(steps, usual))])
+
+
+def _gap(frame: NDArray[np.uint32], where: str) -> Iterator[str]:
     """The longest interval without localizations, where it is too long for chance."""
     own = np.unique(frame).astype(np.int64)
     steps = np.diff(own)
     if not len(steps):
         return
-    longest = int(steps.argmax())
-    expected = len(frame) / n_frames * steps[longest]
-    if steps[longest] > LONGEST_GAP * n_frames and expected > 20:
-        yield f"gap (no localizations in frames {own[longest] + 1} to {own[longest + 1] - 1})"
+    longest, span = int(steps.argmax()), int(own[-1] - own[0]) + 1
+    expected = len(frame) / span * steps[longest]
+    if steps[longest] > LONGEST_GAP * span and expected > 20:
+        yield f"gap ({where}no localizations in frames {own[longest] + 1} to {own[longest + 1] - 1})"
 
 
 def _precision(sample: Sample) -> Iterator[str]:

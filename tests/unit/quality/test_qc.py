@@ -167,6 +167,43 @@ def test_a_high_density_at_the_start_is_flagged():
     assert "high density at the start (first 80 frames" in flagged(start)
 
 
+def from_a_million(frame):
+    return frame + 10**6
+
+
+def paused(frame):
+    return frame + np.where(frame >= 2000, 30_000, 0)
+
+
+def one_far_out(frame):
+    return np.where(frame == frame.max(), 900_000_000, frame)
+
+
+@pytest.mark.parametrize("renumber", [from_a_million, paused, one_far_out])
+def test_bleaching_and_a_dense_start_are_flagged_whatever_the_numbers_of_the_frames(renumber):
+    def named(table):
+        return replace(table, frame=renumber(table.frame.astype(np.int64)).astype(np.uint32))
+
+    table, still = simulated(), known(np.zeros((2, 2), np.float32))
+    extra = table[np.arange(0, len(table), 3)]
+    assert "high density at the start (first 8" in flagged(
+        named(joined(table, extra.x, extra.y, extra.frame % 80)), still
+    )
+    assert "bleached early" in flagged(named(table[(table.frame < 1000) | (table.frame % 50 == 0)]), still)
+    usual = flagged(named(table), still)
+    assert "bleached" not in usual
+    assert "density at the start" not in usual
+
+
+def test_each_acquisition_has_its_own_course():
+    table = simulated()
+    both = joined(table, table.x, table.y, table.frame % 400)
+    one, still = examined(both), known(np.zeros((2, 2), np.float32))
+    parts = [replace(still, rows=rows) for rows in ((0, len(table)), (len(table), len(both)))]
+    assert "high density at the start" in "; ".join(flags(one))
+    assert "high density at the start" not in "; ".join(flags(replace(one, drifts=parts)))
+
+
 def test_a_gap_is_flagged():
     table = simulated()
     gap = table[(table.frame < 1500) | (table.frame > 2000)]
