@@ -71,7 +71,7 @@ EXPLANATIONS = {"attribute", "check_attribution"}
 USERS = {
     "drift/aim.py": {"correct_drift", "qc"},  # the page of a sample reads its drift by the same module
     "nuclei/segmentation.py": {"find_nuclei"},
-    "networks/vgg.py": TRAININGS | PREDICTIONS | EXPLANATIONS,
+    "networks/vgg.py": TRAININGS | PREDICTIONS | EXPLANATIONS | {"audit_resolution"},
     "training/loop.py": TRAININGS,
     "training/controls.py": {"train_controls"},
     "attribution/captum_methods.py": EXPLANATIONS,
