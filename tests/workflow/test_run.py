@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 PREPROCESSING = ("ingest", "correct_drift", "filter_quality", "find_nuclei", "qc", "voxelize", "voxelize_views")
-PREPROCESSING += ("measure_features",)
+PREPROCESSING += ("measure_features", "measure_blurred_features")
 LATER = {"assemble": 1, "split": 1, "train": 3, "predict_out_of_fold": 1, "evaluate": 1, "attribute": 1, "report": 1}
 LATER |= {"train_controls": 3, "check_attribution": 1, "summarise_attribution": 1}
-LATER |= {"explain_localizations": 2, "gather_localizations": 1}
+LATER |= {"explain_localizations": 2, "gather_localizations": 1, "audit_resolution": 1}
 ATTRIBUTION = [f"{name}.json" for name in ("sanity", "scorecard", "compartments", "gathering", "truth")]
-ATTRIBUTION += [f"{name}.svg" for name in ("class_means", "removal", "compartments", "radial", "examples")]
+ATTRIBUTION += [f"{name}.svg" for name in ("class_means", "removal", "compartments", "radial", "examples", "detail")]
 ATTRIBUTION += ["localizations/s0001.h5", "localizations/s0001/n0.hdf5", "localizations/s0001/n0.yaml"]
 ATTRIBUTION += ["localizations/s0002/n11.csv"]
 
