@@ -98,9 +98,10 @@ class ShardPlan:
         return {sample: f"results/{stage}/{self.settings.rows(sample)[0]['shard']}.h5" for sample in samples}
 
     def simulated_rows(self) -> list[dict[str, str]]:
-        """Rows of the sheet whose files are simulated: the demo's raw data."""
+        """Rows of the sheet whose files are simulated, each with its place among those of its label."""
         table = self.settings.samples
-        own = table.loc[table["path"].str.startswith(SIMULATED), ["sample", "path", "label", "replicate"]]
+        table = table.assign(place=table.groupby("label").cumcount())
+        own = table.loc[table["path"].str.startswith(SIMULATED), ["sample", "path", "label", "replicate", "place"]]
         return [{str(name): str(cell) for name, cell in row.items()} for row in own.to_dict("records")]
 
 

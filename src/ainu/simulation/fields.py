@@ -115,7 +115,8 @@ def write_fields(
     Parameters
     ----------
     rows : sequence of mapping
-        With `sample`, `path` (whose ending gives the format), `label` (the condition) and `replicate`.
+        With `sample`, `path` (whose ending gives the format), `label` (the condition), `replicate` and perhaps `place`,
+        the number of the row among those of its label (by default as they come).
     known : mapping of str to Condition
         Conditions by name.
     seed : int
@@ -142,10 +143,10 @@ def write_fields(
 
 
 def _conditions_of(rows: Sequence[Mapping[str, str]], known: Mapping[str, Condition]) -> list[Condition]:
-    """The condition of each row; `sequential_share` of the rows of a label are sequential, evenly spread."""
+    """The condition of each row; `sequential_share` of the places of a label are sequential, evenly spread."""
     found, seen = [], dict.fromkeys(known, 0)
     for row in rows:
-        condition, before = known[row["label"]], seen[row["label"]]
+        condition, before = known[row["label"]], int(row.get("place", seen[row["label"]]))
         seen[row["label"]] += 1
         due = int((before + 1) * condition.sequential_share) > int(before * condition.sequential_share)
         found.append(replace(condition, sequential=condition.sequential or due))
