@@ -71,7 +71,7 @@ def test_real_data_go_through_the_chain_by_a_config_and_a_sheet(shared_data, tmp
     project = clone(tmp_path / "project")
     (tmp_path / "shared").symlink_to(shared_data.parent)
     config = yaml.safe_load((ROOT / "tests/workflow/configs" / f"{name}.yaml").read_text())
-    config["experiments"][experiment]["training"] |= {"steps": 4}
+    config["experiments"][experiment].setdefault("training", {})["steps"] = 4
     if config["samples"].startswith("tests/"):
         (project.folder / "real.tsv").write_bytes((ROOT / config["samples"]).read_bytes())
         config["samples"] = "real.tsv"
