@@ -7,6 +7,7 @@ rule report:
         truth=by_experiment(PLAN.ground_truth_files),
         metrics="results/experiments/{experiment}/metrics.json",
         predictions="results/experiments/{experiment}/predictions.tsv",
+        margins="results/experiments/{experiment}/margins.tsv",
         dataset="results/experiments/{experiment}/dataset.h5",
         folds="results/experiments/{experiment}/folds.tsv",
         leakage="results/experiments/{experiment}/leakage.json",

@@ -127,6 +127,7 @@ def _data_to_training(sources: ReportSources, facts: ExperimentFacts) -> dict[st
         "models": training.model_table(facts.models),
         "training": pictures.embedded(drawn, captions.TRAINING),
         "validation": training.best_validation(sources.models),
+        "decision": training.decision_by_view(sources.margins),
     }
 
 

@@ -33,8 +33,8 @@ class ReportSources:
         Name of the experiment.
     metrics, predictions, dataset : path
         `metrics.json`, `predictions.tsv` and `dataset.h5` of the experiment.
-    folds, qc, leakage : path, optional
-        `folds.tsv`, `qc/summary.tsv`, `leakage.json`.
+    folds, qc, leakage, margins : path, optional
+        `folds.tsv`, `qc/summary.tsv`, `leakage.json`, `margins.tsv`.
     models : tuple of path
         Folders `repeat{r}-fold{k}` with `history.tsv` and `model.json`.
     figures : tuple of path
@@ -59,6 +59,7 @@ class ReportSources:
     folds: Path | None = None
     qc: Path | None = None
     leakage: Path | None = None
+    margins: Path | None = None
     models: tuple[Path, ...] = ()
     figures: tuple[Path, ...] = ()
     maps: Path | None = None

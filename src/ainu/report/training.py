@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ainu.intervals import as_number
+from ainu.prose import listed
 from ainu.report.sources import JsonObject, numeric, read_result, read_text_table
 from ainu.report.tables import PageTable, table_of
 from ainu.report.text import counted
@@ -53,6 +54,29 @@ def model_table(infos: Sequence[JsonObject]) -> PageTable | None:
     """The trained models, one row each; settings stand in the methods."""
     rows = [{key: info[key] for key in MODEL if info.get(key) is not None} for info in infos]
     return table_of(rows, "Models", order=MODEL) if rows else None
+
+
+def decision_by_view(path: Path | None) -> str:
+    """How much of the out-of-fold decisions each view makes, in a sentence; empty where there is one view.
+
+    Parameters
+    ----------
+    path : path, optional
+        `margins.tsv`: what each view adds to the margin of the true class of each nucleus.
+
+    Returns
+    -------
+    str
+    """
+    if path is None:
+        return ""
+    table = read_text_table(path)
+    margins = table[[str(name) for name in table if str(name).startswith("margin_")]].astype(float).abs()
+    if margins.shape[1] < 2:
+        return ""
+    share = margins.div(margins.sum(axis=1).clip(lower=1e-12), axis=0).mean()
+    parts = listed(f"the {str(name).removeprefix('margin_')} {100 * value:.0f} %" for name, value in share.items())
+    return f"Share of the decisions on nuclei held out (of the logit margin, mean over nuclei): {parts}."
 
 
 def best_validation(folders: Sequence[Path]) -> str:

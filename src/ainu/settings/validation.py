@@ -126,9 +126,10 @@ def _bad_value(error: jsonschema.ValidationError) -> str:
 def _yaml_hint(error: jsonschema.ValidationError) -> str:
     """Why YAML read something else than what was meant, where that is likely."""
     value, wanted = error.instance, error.schema.get("type", "")
-    if "string" in wanted and isinstance(value, bool | int | float):
+    takes_numbers = "number" in wanted or "integer" in wanted
+    if "string" in wanted and not takes_numbers and isinstance(value, bool | int | float):
         return "; put it in quotes to make it text"
-    if isinstance(value, str) and ("number" in wanted or "integer" in wanted) and _number(value) is not None:
+    if isinstance(value, str) and takes_numbers and _number(value) is not None:
         return f"; it was read as text, write {_number(value):.15g}"
     return ""
 

@@ -23,6 +23,7 @@ from ainu.networks.catalogue import CATALOGUE
 from ainu.settings.check import Settings, check, schema
 from ainu.settings.config import Config
 from ainu.settings.schemas import resolved
+from ainu.settings.validation import valid_part
 from ainu.typed import plain
 
 REPOSITORY = Path(__file__).parents[3]
@@ -1115,3 +1116,9 @@ def test_methods_of_attribution_fit_the_networks_of_both_views(checked, told):
     assert checked(experiments={"foo": own}).experiment("foo").attribution.methods == ("integrated_gradients",)
     (line,) = told(experiments={"foo": own | {"attribution": {"methods": ["grad_cam"]}}})
     assert "with network 'vit'" in line
+
+
+def test_a_number_that_is_too_small_is_not_to_be_put_in_quotes():
+    given = {"experiments": {"foo": {"attribution": {"detail_nuclei": -1}}}}
+    (mistake,) = (line for line in valid_part(given)[1] if "detail_nuclei" in line)
+    assert mistake.endswith("detail_nuclei: found -1, allowed: a whole number of at least 0, or all")

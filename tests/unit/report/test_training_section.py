@@ -1,0 +1,19 @@
+"""What the report says of the trained models."""
+
+import pandas as pd
+
+from ainu.report.training import decision_by_view
+
+
+def test_the_share_of_a_view_is_that_of_the_margins_whatever_their_sign(tmp_path):
+    rows = pd.DataFrame({"nucleus": ["a/1", "b/1"], "margin_context": [-1.0, 0.0], "margin_detail": [3.0, 0.5]})
+    rows.to_csv(tmp_path / "margins.tsv", sep="\t", index=False)
+    sentence = decision_by_view(tmp_path / "margins.tsv")
+    assert "the context 12 %" in sentence
+    assert "the detail 88 %" in sentence
+
+
+def test_of_one_view_nothing_is_said(tmp_path):
+    pd.DataFrame({"nucleus": ["a/1"], "margin_image": [1.0]}).to_csv(tmp_path / "margins.tsv", sep="\t", index=False)
+    assert decision_by_view(tmp_path / "margins.tsv") == ""
+    assert decision_by_view(None) == ""
