@@ -15,7 +15,7 @@ from ainu.figures.colours import COUNTS, count_limit
 from ainu.figures.maps import flat
 from ainu.figures.names import short
 from ainu.figures.scale_bar import scale_bar
-from ainu.figures.style import absent, styled
+from ainu.figures.style import sentence, styled
 from ainu.images.dataset import Dataset
 
 SHOWN = 6
@@ -60,15 +60,13 @@ def confident_errors(
 @styled
 def picture(dataset: Dataset, errors: Sequence[dict[str, Any]]) -> Figure:
     """A column per error, a row per channel, with a scale bar; the images of a channel share one scale."""
+    if not errors:
+        return sentence("no misclassified nucleus")
     channels = dataset.channels
     figure = Figure(figsize=(2.3 * max(len(errors), 2) + 0.8, 2.4 * len(channels) + 0.6), layout="constrained")
-    axes = figure.subplots(len(channels), max(len(errors), 1), squeeze=False)
+    axes = figure.subplots(len(channels), len(errors), squeeze=False)
     place = {name: index for index, name in enumerate(dataset.nucleus)}
-    images = np.stack([flat(dataset.image[place[error["nucleus"]]]) for error in errors]) if errors else None
-    if images is None:
-        for axis in axes.ravel():
-            absent(axis, "no misclassified nucleus")
-        return figure
+    images = np.stack([flat(dataset.image[place[error["nucleus"]]]) for error in errors])
     for row, channel in enumerate(channels):
         norm = PowerNorm(0.5, vmin=0, vmax=count_limit(images[:, row]))
         for column, error in enumerate(errors):

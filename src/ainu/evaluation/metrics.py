@@ -189,7 +189,7 @@ def score_by_count(evidence: Evidence, by_count: pd.DataFrame) -> Tree | None:
         points.append({"share": float(share), "localizations": round(typical * float(share))} | own)  # type: ignore[arg-type]
     return {
         "title": "Score against localizations left",
-        "what": f"{evidence.network} trained on whole nuclei; held-out nuclei thinned at random",
+        "what": f"{evidence.network} trained on all localizations; held-out nuclei thinned at random",
         "points": points,
     }
 

@@ -22,31 +22,38 @@ _CURVES = {
 
 @styled
 def training_curves(history: Mapping[str, pd.DataFrame]) -> Figure:
-    """Loss, validation score and learning rate over the steps, a line per model and view.
+    """Loss, validation score and learning rate over the steps: a row of panels per view, a line per model.
 
     Parameters
     ----------
     history : mapping of model name to DataFrame
-        Columns `step`, `train_loss`, `validation_loss`, `validation_balanced_accuracy`, `learning_rate`; a
-        training without validation replicates lacks the columns of the validation.
+        Columns `step`, `view`, `train_loss`, `validation_loss`, `validation_balanced_accuracy`, `learning_rate`; what
+        was not measured in any training, as without validation replicates, gets no panel.
 
     Returns
     -------
     Figure
     """
-    figure = Figure(figsize=(9.6, 3.2), layout="constrained")
-    panels = dict(zip(("loss", "balanced accuracy", "learning rate"), figure.subplots(1, 3), strict=True))
-    for title, axis in panels.items():
-        axis.set(xlabel="step", ylabel=title)
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for index, frame in enumerate(history.values()):
-        colour = _model_colour(index, len(history))
-        for _, view in frame.groupby("view") if "view" in frame else [("", frame)]:
-            for column, (panel, dashes) in _CURVES.items():
-                if column in view:
-                    panels[panel].plot(view["step"], view[column], dashes, color=colour, linewidth=1.2)
-    panels["balanced accuracy"].set_ylim(-0.02, 1.02)
-    _training_legend(figure, list(history))
+    table = pd.concat([frame.assign(model=name) for name, frame in history.items()])
+    known = [column for column in _CURVES if column in table and table[column].notna().any()]
+    titles, views = list(dict.fromkeys(_CURVES[column][0] for column in known)), sorted(table["view"].unique())
+    figure = Figure(figsize=(3.2 * len(titles), 2.6 * len(views) + 0.6), layout="constrained")
+    axes = figure.subplots(len(views), len(titles), squeeze=False)
+    for row, view in zip(axes, views, strict=True):
+        for title, axis in zip(titles, row, strict=True):
+            axis.set(xlabel="step", ylabel=title)
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+            if title == "balanced accuracy":
+                axis.set_ylim(-0.02, 1.02)
+        if len(views) > 1:
+            row[0].set_title(view)
+        for index, name in enumerate(history):
+            own = table[(table["model"] == name) & (table["view"] == view)]
+            for column in known:
+                title, dashes = _CURVES[column]
+                colour = _model_colour(index, len(history))
+                row[titles.index(title)].plot(own["step"], own[column], dashes, color=colour, linewidth=1.2)
+    _training_legend(figure, list(history), validated="validation_loss" in known)
     return figure
 
 
@@ -54,9 +61,10 @@ def _model_colour(index: int, n_models: int) -> str:
     return class_colour(index) if n_models <= len(CLASS_COLOURS) else "#0072B266"
 
 
-def _training_legend(figure: Figure, names: list[str]) -> None:
-    handles = [Line2D([], [], color="0.3", linestyle="--"), Line2D([], [], color="0.3")]
-    labels = ["training", "validation"]
+def _training_legend(figure: Figure, names: list[str], *, validated: bool) -> None:
+    handles, labels = [Line2D([], [], color="0.3", linestyle="--")], ["training"]
+    if validated:
+        handles, labels = [*handles, Line2D([], [], color="0.3")], [*labels, "validation"]
     if len(names) <= len(CLASS_COLOURS):
         handles += [Line2D([], [], color=_model_colour(index, len(names))) for index in range(len(names))]
         labels += names

@@ -26,7 +26,7 @@ def audit_table(metrics: JsonObject) -> PageTable | None:
         return None
     names = [name for name in ("balanced_accuracy", "auroc", "mcc") if any(name in own for own in scores.values())]
     rows = [{"classifier": title} | {name: _entry(own.get(name)) for name in names} for title, own in scores.items()]
-    network = {"classifier": "Network, whole image"} | {name: _entry(metrics["metrics"].get(name)) for name in names}
+    network = {"classifier": "Network, as trained"} | {name: _entry(metrics["metrics"].get(name)) for name in names}
     return table_of([network, *rows], "Audits beside the network", order=("classifier", *names))
 
 

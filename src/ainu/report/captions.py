@@ -65,8 +65,9 @@ EVALUATION = {
     ),
     "score_by_count": Caption(
         "Score against localizations left",
-        "Balanced accuracy, out of fold, when the held-out nuclei keep only a random share of their localizations; the "
-        "networks were trained on whole nuclei. Band: 95 % from a bootstrap over replicates. Dashed: chance level.",
+        "Balanced accuracy, out of fold, when the held-out nuclei keep only a random share of their localizations; "
+        "the networks were trained on all localizations. Band: 95 % from a bootstrap over replicates. Dashed: chance "
+        "level.",
     ),
     "resolution": Caption(
         "Score against blur",
@@ -81,7 +82,7 @@ EVALUATION = {
 TRAINING = {
     "training": Caption(
         "Training curves",
-        "Loss, balanced accuracy on the validation replicates, learning rate over steps, a line per model and view.",
+        "Loss, learning rate and, where there are validation replicates, balanced accuracy on these; a line per model.",
     ),
 }
 """Figures of the training."""

@@ -124,6 +124,7 @@ def _data_to_training(sources: ReportSources, facts: ExperimentFacts) -> dict[st
         "flags": quality.flag_sentence(sources.qc, facts.dataset),
         "folds": folds.fold_table(sources.folds),
         "duplicates": folds.duplicates_sentence(sources.leakage),
+        "crops": training.crops_seen(facts.models),
         "models": training.model_table(facts.models),
         "training": pictures.embedded(drawn, captions.TRAINING),
         "validation": training.best_validation(sources.models),

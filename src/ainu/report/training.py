@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ainu.intervals import as_number
+from ainu.networks.seen import DETAIL
 from ainu.prose import listed
 from ainu.report.sources import JsonObject, numeric, read_result, read_text_table
 from ainu.report.tables import PageTable, table_of
@@ -54,6 +55,15 @@ def model_table(infos: Sequence[JsonObject]) -> PageTable | None:
     """The trained models, one row each; settings stand in the methods."""
     rows = [{key: info[key] for key in MODEL if info.get(key) is not None} for info in infos]
     return table_of(rows, "Models", order=MODEL) if rows else None
+
+
+def crops_seen(infos: Sequence[JsonObject]) -> str:
+    """What crops networks see beside the whole nucleus, in a sentence; empty where they see none."""
+    details = [info["views"][DETAIL] for info in infos if DETAIL in (info.get("views") or {})]
+    if not details:
+        return ""
+    voxels = " × ".join(str(edge) for edge in details[0]["shape"])
+    return f"Networks also see crops of the detail, of {voxels} voxels of {details[0]['voxel_nm']:g} nm."
 
 
 def decision_by_view(path: Path | None) -> str:

@@ -304,7 +304,15 @@ def test_the_methods_name_seed_versions_limits_and_the_paper(page):
 
 
 TWO_VIEWS = {
-    "detail": {"network": "densenet121", "share": 1.0, "step": 300, "precision": "bfloat16", "initial": None},
+    "detail": {
+        "shape": [160, 160],
+        "voxel_nm": 20.0,
+        "network": "densenet121",
+        "share": 1.0,
+        "step": 300,
+        "precision": "bfloat16",
+        "initial": None,
+    },
     "context": {"network": "ainu-small", "share": 0.25, "step": 300, "precision": "bfloat16", "initial": None},
 }
 
@@ -503,7 +511,7 @@ def test_each_audit_has_its_sentence_and_its_score_beside_the_networks(full):
     audits = between(full.text, "Could something else than the arrangement", "Where in the nucleus the evidence")
     assert "Replicate within a class reach 0.50." in audits
     assert "Network on the outline alone warning" in audits
-    assert audits.index("Network, whole image") < audits.index("0.700 (0.60 to 0.78)")
+    assert audits.index("Network, as trained") < audits.index("0.700 (0.60 to 0.78)")
     assert "(2 permutations; labels permuted between replicates)" in audits
 
 
