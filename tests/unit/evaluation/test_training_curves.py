@@ -21,7 +21,7 @@ def test_each_view_of_a_model_has_panels_of_its_own():
     frame = pd.DataFrame({"step": [*range(4)] * 2, "view": ["detail"] * 4 + ["context"] * 4, "train_loss": 0.5})
     figure = training_curves({"repeat0-fold0": frame.assign(learning_rate=0.001)})
     assert [len(line.get_xdata()) for axis in figure.axes for line in axis.lines] == [4] * 4
-    assert [axis.get_title() for axis in figure.axes] == ["context", "", "detail", ""]
+    assert [axis.get_title("left") for axis in figure.axes] == ["context", "", "detail", ""]
 
 
 def test_what_was_not_measured_gets_no_panel():
