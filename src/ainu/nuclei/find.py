@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from ainu.errors import AinuError
 from ainu.failures import open_sample
+from ainu.localizations.formats.plausibility import RETRY, small_field
 from ainu.localizations.table import Localizations, load
 from ainu.nuclei.discs import closed
 from ainu.nuclei.grid import Grid
@@ -260,4 +261,16 @@ def _find_sample(
         keep = quality["reason"][()] == 0
     drawn = read_drawn(settings.method, *rois[sample]) if sample in rois else NOT_DRAWN
     table = load(inputs["raw"], sample, drift=inputs["drift"])
-    write_nuclei(group, locate_nuclei(table, settings, drawn, keep))
+    nuclei = locate_nuclei(table, settings, drawn, keep)
+    _check_field(table, nuclei)
+    write_nuclei(group, nuclei)
+
+
+def _check_field(table: Localizations, nuclei: Nuclei) -> None:
+    """Name the likely cause where no nucleus was found in a field that cannot hold one."""
+    extent = small_field(table.x, table.y)
+    if extent and not len(nuclei.table):
+        raise AinuError(
+            f"no nucleus: all localizations lie within {extent}. If x, y of the file are in camera pixels or µm, "
+            f"{RETRY}; if the structure is that small, set nuclei.method: whole and nuclei.area_um2"
+        )

@@ -30,12 +30,15 @@ from ainu.quality.spot_widths import asymmetry
 from ainu.quality.warnings import Sample
 
 WIDTH = 12.0
-HEADER = 0.9
+HEADER = 1.3
+LINE = 0.15
 OVERVIEW = 4.2
 ROW = 1.85
 COLUMNS = 4
 OVERVIEW_PIXELS = 200
 GREY, BLUE, ORANGE, GREEN = "#999999", "#0072B2", "#D55E00", "#009E73"
+TOLD = {"Drift": "drift_warning", "File": "file_notes"}
+"""Lines of the header below the flags, and the columns of `qc/summary.tsv` that they show."""
 PALE_GREY, PALE_BLUE = "#DDDDDD", "#A6D1EC"
 
 Outlines = Sequence[NDArray[np.floating]]
@@ -50,7 +53,7 @@ def qc_page(sample: Sample, summary: Mapping[str, Any]) -> Figure:
     sample : Sample
         Results of the stages. A missing column is named in place of its panel.
     summary : mapping
-        Its row of `qc/summary.tsv`: `sample` is the title, with `flags` and `drift_warning` below it.
+        Its row of `qc/summary.tsv`: `sample` is the title, with `flags`, `drift_warning` and `file_notes` below it.
 
     Returns
     -------
@@ -112,9 +115,12 @@ class _Page:
 def _draw_header(page: _Page, summary: Mapping[str, Any]) -> None:
     page.text(0.15, 0.1, short(str(summary.get("sample", ""))), fontsize=13, weight="bold")
     found = str(summary.get("flags", ""))
-    page.text(0.15, 0.37, _two_lines(f"Flags: {found}." if found else "No flags."), **_warning_style(bool(found)))
-    if summary.get("drift_warning"):
-        page.text(0.15, 0.67, _two_lines(f"Drift: {summary['drift_warning']}."), **_warning_style(True))
+    place = 0.37
+    told = [f"Flags: {found}." if found else "No flags."]
+    told += [f"{title}: {summary[key]}." for title, key in TOLD.items() if summary.get(key)]
+    for number, text in enumerate(map(_two_lines, told)):
+        page.text(0.15, place, text, **_warning_style(bool(found) or number > 0))
+        place += LINE * (1 + text.count("\n"))
     page.text(3.3, 0.13, "   ".join(_numbers(summary)), fontsize=9, color="0.25")
 
 

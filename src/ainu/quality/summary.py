@@ -80,10 +80,11 @@ def summary_row(sample: Sample) -> Row:
 
 
 def _ingested(table: Localizations) -> Row:
-    """Rows of the files, and how many of them ingest could not use."""
+    """Rows of the files, how many of them ingest could not use, and what their readers note."""
     sources = table.meta.get("files", [table.meta])
     dropped = sum(sum(source.get("dropped", {}).values()) for source in sources)
-    return {"rows": len(table) + dropped, "dropped_ingest": dropped}
+    notes = dict.fromkeys(note for source in sources for note in source.get("notes", ()))
+    return {"rows": len(table) + dropped, "dropped_ingest": dropped, "file_notes": "; ".join(notes)}
 
 
 def _per_channel(table: Localizations) -> NDArray[np.int64]:

@@ -147,6 +147,14 @@ def test_a_drift_in_z_that_was_not_corrected_is_flagged():
     assert row["drift_residual_z_nm"] is None
 
 
+def test_notes_of_the_files_reach_the_row_and_the_page():
+    table = simulated()
+    notes = [{"notes": ["decimal commas", "z spans 74 µm"]}, {"notes": ["decimal commas"]}, {}]
+    row = summary_row(examined(replace(table, meta={"files": notes, "acquisition": [0] * len(table.channels)})))
+    assert row["file_notes"] == "decimal commas; z spans 74 µm"
+    assert "File: decimal commas; z spans 74 µm." in texts(examined(table), **row)
+
+
 def test_the_page_shows_the_warning_of_the_drift():
     warning = "frames 6000-6999 share little structure with the others; their drift may be wrong"
     walk = np.linspace(0, 100, 4000, dtype=np.float32)[:, None] * np.ones(2, np.float32)
@@ -346,6 +354,15 @@ def test_a_shard_has_a_row_and_a_picture_per_sample(tmp_path):
     assert (rows["kept"] + dropped == rows["rows"]).all()
     assert rows["flags"].str.contains("drift not corrected").all()
     assert Image.open(tmp_path / "qc" / "fov1.png").size[0] == 1080
+
+
+def test_a_field_in_wrong_units_without_a_nucleus_is_named_as_such(tmp_path):
+    table = simulated()
+    paths = stages(tmp_path, {"fov1": replace(table, x=table.x / 1000, y=table.y / 1000)})
+    qc_shard(paths, tmp_path / "qc", ["fov1"])
+    skipped = read_table(tmp_path / "qc" / "summary.tsv")["skipped"].iloc[0]
+    assert "no nucleus: all localizations lie within 0.0" in skipped
+    assert "in camera pixels or µm, set the unit in the sheet's `columns`" in skipped
 
 
 def test_merged_blinks_reach_those_who_load_the_sample(tmp_path):

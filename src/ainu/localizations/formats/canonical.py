@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.localizations.formats import channel_codes, duplicates
+from ainu.localizations.formats.likely_columns import unread_notes
+from ainu.localizations.formats.plausibility import value_notes
 from ainu.localizations.formats.raw import Raw, first_frame, measured, usable
 from ainu.localizations.table import COLUMNS, Localizations
 
@@ -41,6 +43,7 @@ def to_localizations(raw: Raw, channels: str | None) -> Localizations:
         No row is usable, a kept column cannot have its name, or the sheet's channels do not fit the file.
     """
     _check_extra(raw)
+    raw = _without_empty(raw)
     used, dropped = _usable_rows(raw)
     start = first_frame(raw) if "frame" in raw.columns else 0
     channel, names, others = channel_codes.assign(used, channels)
@@ -57,6 +60,20 @@ def to_localizations(raw: Raw, channels: str | None) -> Localizations:
         meta=_meta(raw, columns, dropped | others),
     )
     return whole[channel >= 0] if unnamed else whole
+
+
+def _without_empty(raw: Raw) -> Raw:
+    """The rows without columns that have no value in any row (NaN), with a note; positions are needed."""
+    empty = [name for name, values in raw.columns.items() if name not in ("x", "y") and _all_missing(values)]
+    if not empty:
+        return raw
+    columns = {name: values for name, values in raw.columns.items() if name not in empty}
+    return replace(raw, columns=columns, notes=(*raw.notes, f"no value in any row, not read: {', '.join(empty)}"))
+
+
+def _all_missing(values: NDArray[Any]) -> bool:
+    """Whether a column is NaN throughout; the first row nearly always decides."""
+    return values.dtype.kind == "f" and len(values) > 0 and bool(np.isnan(values[0])) and bool(np.isnan(values).all())
 
 
 def _usable_rows(raw: Raw) -> tuple[Raw, dict[str, int]]:
@@ -110,7 +127,9 @@ def _meta(raw: Raw, columns: dict[str, NDArray[Any]], dropped: dict[str, int]) -
         meta["pixel_size_nm"] = raw.pixel_size_nm
     if raw.correction:
         meta["own_correction"] = raw.correction
-    notes = [*raw.notes, *_order(columns)]
+    unread = [name for name in raw.unread if name not in raw.extra]
+    further = (*unread_notes(unread, raw.columns), *value_notes(columns, raw.units, raw.guessed_unit))
+    notes = [*raw.notes, *further, *_order(columns)]
     return meta | ({"notes": notes} if notes else {})
 
 

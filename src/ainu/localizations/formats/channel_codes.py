@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
+from ainu.localizations.formats.likely_columns import alike
 from ainu.localizations.formats.raw import Raw
 
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
@@ -61,7 +63,8 @@ def assign(raw: Raw, channels: str | None) -> tuple[NDArray[np.int16], tuple[str
     raw : Raw
         Rows with their codes; all of them usable.
     channels : str, optional
-        The sheet's text; None names each channel by its code.
+        The sheet's text; None names each channel by its code. Codes (but a single 0) are refused where the file has
+        no channel column.
 
     Returns
     -------
@@ -70,6 +73,11 @@ def assign(raw: Raw, channels: str | None) -> tuple[NDArray[np.int16], tuple[str
     names : tuple of str
     dropped : dict of str to int
         Rows without a channel, by reason.
+
+    Raises
+    ------
+    AinuError
+        The file holds none of the codes, has no channel column, or has too many channels.
     """
     n = len(raw.columns["x"])
     codes = np.zeros(n, np.int16) if raw.codes is None else raw.codes
@@ -77,7 +85,21 @@ def assign(raw: Raw, channels: str | None) -> tuple[NDArray[np.int16], tuple[str
     plan = parse(channels) if channels is not None else _by_code(codes, code_names)
     if isinstance(plan, str):
         return _whole(codes, code_names, plan, raw.rejected)
+    if raw.codes is None and channels is not None and list(plan) != [UNNAMED]:
+        raise AinuError(_no_channel_column(channels, raw.unread))
     return _by_pairs(codes, code_names, plan, raw.rejected)
+
+
+def _no_channel_column(channels: str, unread: Sequence[str]) -> str:
+    """Why a map of codes cannot be used, with the columns that may be meant."""
+    likely = alike("channel", unread)
+    text = f"channels {channels!r} names codes, but the file has no channel column that is read; "
+    if likely:
+        return text + (
+            f"is it {' or '.join(map(repr, likely))}? Then map it: format table, "
+            f"columns x=...,y=...,channel={likely[0]}"
+        )
+    return text + "give one name for the whole file, or one file per channel"
 
 
 def _by_code(codes: NDArray[Any], code_names: tuple[str, ...]) -> dict[str, str]:

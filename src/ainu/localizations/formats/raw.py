@@ -53,6 +53,12 @@ class Raw:
         The drift correction that the file carries itself (`own_correction`); empty for none.
     notes : tuple of str
         What a user should know about this file.
+    unread : tuple of str
+        Columns of the file that nothing here comes from; empty where the format has a fixed set of columns.
+    guessed_unit : bool
+        The file names no unit of x and y; they were taken for nm.
+    bad : dict of str to (n,) bool
+        Reason -> rows that the file itself marks as no measurement.
     """
 
     columns: dict[str, NDArray[Any]]
@@ -67,6 +73,9 @@ class Raw:
     pixel_size_nm: float | None = None
     correction: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    guessed_unit: bool = False
+    bad: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
 
 
 def first_frame(raw: Raw) -> int:
@@ -104,6 +113,7 @@ def usable(raw: Raw) -> tuple[NDArray[np.bool_], dict[str, int]]:
 
 def _defects(raw: Raw) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     columns = raw.columns
+    yield from raw.bad.items()
     for name in ("x", "y", "z"):
         if name in columns and not _all_finite(columns[name]):
             yield "position not finite", ~np.isfinite(columns[name])

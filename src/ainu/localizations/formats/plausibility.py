@@ -1,0 +1,75 @@
+"""What about the values of a file is so unusual that its unit, its metadata or its columns may be misread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+SMALLEST_FIELD_NM = 2000.0
+"""A nucleus is larger in both directions; a field of camera pixels or micrometres taken for nm is smaller."""
+HIGHEST_Z_NM = 20_000.0
+"""Single molecules are localized over a micrometre or two, or over a nucleus in several planes, not over more."""
+RETRY = "set the unit in the sheet's `columns` (x=...[px],y=...[px], or [um])"
+
+
+def value_notes(columns: Mapping[str, NDArray[Any]], units: Mapping[str, str], guessed: bool = False) -> Iterator[str]:
+    """Notes on values that hint at a wrong unit.
+
+    Parameters
+    ----------
+    columns : mapping of str to (n,) array
+        Canonical columns in canonical units, of the usable rows.
+    units : mapping of str to str
+        Unit that each column has in the file.
+    guessed : bool
+        Whether the unit of x and y is a guess.
+
+    Yields
+    ------
+    str
+    """
+    yield from _small_field(columns, units, guessed)
+    if "z" in columns and (span := _span(columns["z"])) > HIGHEST_Z_NM:
+        yield (
+            f"z spans {span / 1000:.0f} µm, more than an objective sees: is its unit wrong "
+            "(z in nm that a program multiplied by the pixel size, say)?"
+        )
+
+
+def small_field(x: NDArray[Any], y: NDArray[Any]) -> str:
+    """The extent of a field too small for a nucleus, in words; empty for a larger one or one without localizations.
+
+    Parameters
+    ----------
+    x, y : (n,) array
+        Positions, nm.
+
+    Returns
+    -------
+    str
+    """
+    width, height = _span(x), _span(y)
+    if len(x) < 2 or max(width, height) >= SMALLEST_FIELD_NM:
+        return ""
+    return f"{_um(width)} x {_um(height)} µm"
+
+
+def _um(span_nm: float) -> str:
+    return f"{span_nm / 1000:.3g}"
+
+
+def _small_field(columns: Mapping[str, NDArray[Any]], units: Mapping[str, str], guessed: bool) -> Iterator[str]:
+    extent = small_field(columns["x"], columns["y"])
+    if extent:
+        why = "x, y have no unit in the file and were taken for nm" if guessed else f"unit read: {units.get('x', 'nm')}"
+        yield (
+            f"the localizations cover {extent}, less than a nucleus ({why}); "
+            f"if they are in camera pixels or µm, {RETRY}"
+        )
+
+
+def _span(values: NDArray[Any]) -> float:
+    """Largest less smallest value; 0 for none."""
+    return float(values.max()) - float(values.min()) if len(values) else 0.0
