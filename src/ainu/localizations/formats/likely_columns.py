@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Sequence
 
 LOOKS = {
     "frame": r"frame|image[\s_.-]*(id|number|nr)",
-    "z": r"^(pos(ition)?[\s_.-]*)?z([\s_.-]*(pos(ition)?|coord(inate)?))?([\s_.-]*([\[(].*|nm|um|µm|px))?$",
+    "z": r"^(pos(ition)?[\s_.-]*)?z([\s_.-]*(pos(ition)?|coord\w*))?([\s_.-]*([\[(].*|nm|um|µm|px))?$",
     "photons": r"phot|intensit|brightness|^signal|amplitude|^area$",
     "background": r"backgr|^bg|bkg|^offset|baseline",
     "precision": r"uncert|precis|accurac|crlb|^lp[xy]?$|loc[\s_.-]*(prec|err)",
