@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from ainu.evaluation.audit_titles import TITLES
 from ainu.evaluation.baselines import MODELS, confounders, cross_validated, ridge_calls
 from ainu.evaluation.evidence import MAIN, Evidence
+from ainu.evaluation.recording import RESOLUTION
 from ainu.images.dataset import Dataset
+from ainu.images.merging import localizations_per_emitter
 from ainu.intervals import Interval
 
 FEWEST_IN_REPLICATE = 3
@@ -30,7 +32,8 @@ Audit = dict[str, Any]
 def all_audits(evidence: Evidence) -> list[Audit]:
     """Every audit that the evidence allows, in the order of the report."""
     made = [confounder_audit(evidence), feature_audit(evidence)]
-    made += [audit for control in (equal_counts_audit, outline_audit) if (audit := control(evidence))]
+    controls = (equal_counts_audit, merged_blinks_audit, outline_audit)
+    made += [audit for control in controls if (audit := control(evidence))]
     return [*made, replicate_audit(evidence)]
 
 
@@ -41,7 +44,8 @@ def confounder_audit(evidence: Evidence) -> Audit:
     """Do counts, area and the recording alone distinguish the classes?"""
     values = confounders(evidence.dataset, evidence.acquisition)
     missing = [str(name) for name in values if values[name].isna().all()]
-    used = values.drop(columns=missing)
+    resolution = [str(name) for name in values if str(name).startswith(RESOLUTION) and name not in missing]
+    used = values.drop(columns=[*missing, *resolution])
     best = _best_model(evidence, used)
     own, above = _interval(best["scores"]), _above_chance(best["scores"], evidence)
     names = "Localization counts, area, densities and the recording"
@@ -51,9 +55,12 @@ def confounder_audit(evidence: Evidence) -> Audit:
         else f"{names} alone are not shown to distinguish the classes: {own}, chance level {evidence.chance:.2f}."
     )
     left = f" Absent in these data: {', '.join(missing)}." if missing else ""
-    return _entry("confounders", says + left, warning=above) | (
-        best | {"uses": list(map(str, used)), "left_out": missing}
-    )
+    found = best | {"uses": list(map(str, used)), "left_out": missing}
+    if resolution:
+        found["resolution"] = _best_model(evidence, values[resolution])
+        told = _interval(found["resolution"]["scores"])
+        says += f" The FRC resolution alone, which follows the structure too, reaches {told}."
+    return _entry("confounders", says + left, warning=above) | found
 
 
 def feature_audit(evidence: Evidence) -> Audit:
@@ -121,6 +128,40 @@ def equal_counts_audit(evidence: Evidence) -> Audit | None:
         "network": evidence.control_network,
         "localizations": dict(zip(evidence.dataset.channels, map(int, fewest), strict=True)),
     }
+
+
+def merged_blinks_audit(evidence: Evidence) -> Audit | None:
+    """Does a network still distinguish the classes if every emitter has one localization?"""
+    table, per_emitter = evidence.of_control("merged_blinks"), localizations_per_emitter(evidence.dataset)
+    if per_emitter is None:
+        why = "the images are densities (kernel gaussian), or the files have no frames or no precision"
+        return _entry("merged_blinks", f"Not done: {why}.") | {"scores": {}}
+    if table.empty:
+        return None
+    reference, name = _reference(evidence)
+    whole, own = evidence.scored(reference), evidence.scored(table)
+    gain = evidence.gain(reference, table)
+    before, after = _above_chance(whole, evidence), _above_chance(own, evidence)
+    start = f"With the localizations of an emitter merged into one ({per_emitter:.2f} on average), {name} reaches"
+    follows = _of_blinks(before, after, lost=_is_positive(_interval(gain)))
+    says = f"{start} {_interval(own)}; unmerged {_interval(whole)}: {follows}."
+    return _entry("merged_blinks", says, warning=before and not after) | {
+        "scores": own,
+        "difference": gain,
+        "network": evidence.control_network,
+        "localizations_per_emitter": per_emitter,
+    }
+
+
+def _of_blinks(before: bool, after: bool, *, lost: bool) -> str:
+    """What follows from a score above chance, or not, before and after blinks are merged."""
+    if before and not after:
+        return "how emitters blink may explain the result, or too few localizations are left"
+    if not before and not after:
+        return "neither is above chance, so nothing can be concluded about blinks"
+    if lost:
+        return "part of the score is lost, because of merged blinks or of fewer localizations"
+    return "no loss is shown, so the network does not rely on blinks that follow each other"
 
 
 def _of_counts(before: bool, after: bool, *, lost: bool) -> str:

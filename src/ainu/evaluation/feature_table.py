@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ainu.errors import AinuError
+from ainu.evaluation.recording import DESCRIBES
 from ainu.failures import failure_of
 from ainu.hdf5 import open_file
 
@@ -57,7 +58,8 @@ def read_features(
 
 def channels_of(name: str) -> list[str]:
     """The channels that a feature concerns, from its name."""
-    if name.startswith("background of "):
-        return [name.removeprefix("background of ")]
+    for what in DESCRIBES:
+        if name.startswith(f"{what} of "):
+            return [name.removeprefix(f"{what} of ")]
     before, colon, _ = name.partition(": ")
     return before.split(", ") if colon else []

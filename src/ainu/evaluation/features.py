@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.evaluation.pair_correlation import Raster, pair_correlation, ripley_l
+from ainu.evaluation.recording import Recording, acquisition
 from ainu.evaluation.voronoi import cell_sizes
 from ainu.evaluation.window import Window
 from ainu.hdf5 import write_array
-from ainu.images.render import split_by_nucleus
-from ainu.localizations.table import Localizations, load
+from ainu.localizations.table import Localizations
 from ainu.nuclei.table import read_nuclei
 from ainu.shards import write_shard
 
@@ -319,15 +319,6 @@ CROSS_NAMES = ("distance there, median (nm)", "distance back, median (nm)", "cor
 PAIR_FEATURES = (*G_NAMES, *CROSS_NAMES)
 
 
-def acquisition(field: Localizations, nucleus: Localizations) -> dict[str, float]:
-    """Properties of the recording of a nucleus: median background per channel, frames; NaN where unknown."""
-    found = {}
-    for index, name in enumerate(nucleus.channels):
-        own = None if nucleus.background is None else nucleus.background[nucleus.channel == index]
-        found[f"background of {name}"] = float(np.median(own)) if own is not None and len(own) else np.nan
-    return found | {"acquisition length": float(field.n_frames) if field.n_frames else np.nan}
-
-
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
@@ -354,14 +345,14 @@ def measure_shard(
 
 
 def _measure_sample(inputs: dict[str, str], seed: int, sample: str, group: h5py.Group) -> None:
-    table = load(inputs["raw"], sample, drift=inputs["drift"], quality=inputs["quality"], nuclei=inputs["nuclei"])
+    recorded = Recording.read(inputs, sample)
     nuclei = read_nuclei(inputs["nuclei"], sample)
     rows = []
-    for number, part in zip(nuclei.table["nucleus"], split_by_nucleus(table, len(nuclei.table)), strict=True):
+    for number, part in zip(nuclei.table["nucleus"], recorded.nuclei(len(nuclei.table)), strict=True):
         rng = np.random.default_rng([seed, crc32(f"{sample}/{number}".encode())])
-        own = nucleus_features(part, Window.of(nuclei, int(number)), rng)
+        own = nucleus_features(part.kept, Window.of(nuclei, int(number)), rng)
         rows.append({("arrangement", name): value for name, value in own.items()})
-        rows[-1] |= {("acquisition", name): value for name, value in acquisition(table, part).items()}
+        rows[-1] |= {("acquisition", name): value for name, value in acquisition(part, rng).items()}
     write_array(group, "nucleus", np.array([f"{sample}/{k}" for k in nuclei.table["nucleus"]], dtype=object))
     for kind in ("arrangement", "acquisition"):
         names = [name for own, name in (rows[0] if rows else {}) if own == kind]

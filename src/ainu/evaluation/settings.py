@@ -12,7 +12,7 @@ class AuditSettings:
     Attributes
     ----------
     networks : tuple of str
-        Control networks that are trained on the same folds: "equal_counts", "outline".
+        Control networks that are trained on the same folds: "equal_counts", "merged_blinks", "outline".
     network : str, optional
         Architecture of the control networks; None takes the experiment's own.
     baseline_permutations : int

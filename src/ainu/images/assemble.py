@@ -163,6 +163,7 @@ def _append_points(file: h5py.File, grid: h5py.Group, images: h5py.Group, channe
             "position": position[order],
             "channel": own[own >= 0][order].astype(np.uint8),
             "precision": grid["precision"][start:stop][own >= 0][order],
+            "emitter": grid["emitter"][start:stop][own >= 0][order],
             "count": np.array([len(order)], np.int64),
         }
         for name, values in columns.items():

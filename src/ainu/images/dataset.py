@@ -37,26 +37,52 @@ class Points:
         Lateral precision, nm; NaN where it was not measured.
     start : (N + 1,) int64
         Nucleus k has rows start[k] to start[k + 1].
+    emitter : (M,) int32, optional
+        Number of the emitter in its nucleus (`quality.blinks.emitters`); -1 where it is not known.
     """
 
     position: NDArray[np.float32]
     channel: NDArray[np.uint8]
     precision: NDArray[np.float32] | None
     start: NDArray[np.int64]
+    emitter: NDArray[np.int32] | None = None
 
     def of(self, nucleus: int) -> Points:
         """The localizations of one nucleus."""
         own = slice(self.start[nucleus], self.start[nucleus + 1])
-        precision = None if self.precision is None else self.precision[own]
-        return Points(self.position[own], self.channel[own], precision, np.array([0, own.stop - own.start]))
+        return self.taken(own, np.array([own.stop - own.start]))
 
     def at(self, nuclei: NDArray[np.intp]) -> Points:
         """The localizations of the nuclei with these (n,) indices, in the order given."""
         number = np.diff(self.start)[nuclei]
         rows = np.concatenate([np.arange(self.start[k], self.start[k + 1]) for k in nuclei] or [np.zeros(0, np.intp)])
+        return self.taken(rows, number)
+
+    def taken(self, rows: NDArray[np.intp] | slice, number: NDArray[np.int64]) -> Points:
+        """Some localizations.
+
+        Parameters
+        ----------
+        rows : (m,) int or slice
+            Which ones, one nucleus after the other.
+        number : (n,) int
+            How many of each nucleus.
+
+        Returns
+        -------
+        Points
+            Of n nuclei.
+        """
         precision = None if self.precision is None else self.precision[rows]
+        emitter = None if self.emitter is None else self.emitter[rows]
         start = np.concatenate([[0], np.cumsum(number)]).astype(np.int64)
-        return Points(self.position[rows], self.channel[rows], precision, start)
+        return Points(self.position[rows], self.channel[rows], precision, start, emitter)
+
+    def counts(self, channels: int) -> NDArray[np.int64]:
+        """(N, channels) localizations of each nucleus."""
+        number = len(self.start) - 1
+        flat = np.repeat(np.arange(number), np.diff(self.start)) * channels + self.channel
+        return np.bincount(flat, minlength=number * channels).reshape(number, channels)
 
 
 @dataclass(frozen=True)
@@ -85,6 +111,8 @@ class Dataset:
         Staining, day or the like that replicates share, where the sheet names it ('' where unknown).
     points : Points, optional
         Their localizations, ordered by place; None where images are densities (kernel gaussian).
+    detail : Points, optional
+        Those from which crops of the detail are cut, where they are others than those of the images.
     """
 
     image: NDArray[Any]
@@ -101,6 +129,7 @@ class Dataset:
     voxel_z_nm: float | None = None
     batch: NDArray[np.str_] | None = None
     points: Points | None = None
+    detail: Points | None = None
 
     def __len__(self) -> int:
         return len(self.nucleus)
@@ -108,8 +137,8 @@ class Dataset:
     def __getitem__(self, rows: NDArray[np.intp]) -> Dataset:
         """Some of the nuclei, in the order given."""
         columns = ["image", *TEXT, *NUMBERS] + ([] if self.batch is None else ["batch"])
-        points = None if self.points is None else self.points.at(rows)
-        return replace(self, **{name: getattr(self, name)[rows] for name in columns}, points=points)
+        points, detail = (None if own is None else own.at(rows) for own in (self.points, self.detail))
+        return replace(self, **{name: getattr(self, name)[rows] for name in columns}, points=points, detail=detail)
 
     @property
     def counted(self) -> bool:
@@ -137,12 +166,13 @@ def _read_points(file: h5py.File, *, mapped: bool) -> Points | None:
     if "points" not in file:
         return None
     group = file["points"]
-    position, channel, precision = (
-        _values(group[name], mapped=mapped) for name in ("position", "channel", "precision")
+    position, channel, precision, emitter = (
+        _values(group[name], mapped=mapped) for name in ("position", "channel", "precision", "emitter")
     )
     start = np.concatenate([[0], np.cumsum(group["count"][()])])
     measured = any(not np.isnan(precision[rows]).all() for rows in _blocks(group["precision"]))
-    return Points(position, channel, precision if measured else None, start)
+    linked = any((emitter[rows] >= 0).any() for rows in _blocks(group["emitter"]))
+    return Points(position, channel, precision if measured else None, start, emitter if linked else None)
 
 
 def read(path: str | Path, memory_gb: float | None = None) -> Dataset:

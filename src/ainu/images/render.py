@@ -24,6 +24,7 @@ from ainu.images.sparse_grid import order_by_place
 from ainu.localizations.table import Localizations, load
 from ainu.nuclei.orientation import Pose
 from ainu.nuclei.table import read_nuclei
+from ainu.quality.blinks import emitters
 from ainu.shards import write_shard
 
 BLOCK = 32_768
@@ -311,7 +312,8 @@ def grid_shard(
         The shard's `raw`, `drift`, `quality` and `nuclei` files.
     output : path
         HDF5 with a group per sample: `position` (nm from the middle of the nucleus), `channel`, `precision` (nm, NaN
-        where it was not measured), one nucleus after the other, and `count`, how many localizations each one has.
+        where it was not measured), `emitter` (its number in the nucleus, by `quality.blinks.emitters`; -1 where it is
+        not known), one nucleus after the other, and `count`, how many localizations each one has.
     samples : sequence of str
         Groups of the file, in this order.
     channels : sequence of str
@@ -323,6 +325,14 @@ def grid_shard(
     write_shard(output, samples, work, threads=threads, title="voxelize views")
 
 
+def numbered(emitter: NDArray[np.intp]) -> NDArray[np.int32]:
+    """(n,) emitters counted from 0 in the order in which they first occur, which takes less disk; -1 stays."""
+    found, known = np.full(len(emitter), -1, np.int32), emitter >= 0
+    _, first, member = np.unique(emitter[known], return_index=True, return_inverse=True)
+    found[known] = np.argsort(np.argsort(first))[member]
+    return found
+
+
 def _grid_sample(inputs: dict[str, str], channels: tuple[str, ...], sample: str, group: h5py.Group) -> None:
     table = load(inputs["raw"], sample, drift=inputs["drift"], quality=inputs["quality"], nuclei=inputs["nuclei"])
     parts = split_by_nucleus(table, len(read_nuclei(inputs["nuclei"], sample).table))
@@ -331,6 +341,7 @@ def _grid_sample(inputs: dict[str, str], channels: tuple[str, ...], sample: str,
         "position": [np.zeros((0, dimensions), np.float32)],
         "channel": [np.zeros(0, np.uint8)],
         "precision": [np.zeros(0, np.float32)],
+        "emitter": [np.zeros(0, np.int32)],
         "count": [np.zeros(0, np.int64)],
     }
     for part in parts:
@@ -342,6 +353,7 @@ def _grid_sample(inputs: dict[str, str], channels: tuple[str, ...], sample: str,
         columns["position"].append(position[rows])
         columns["channel"].append(plane[rows].astype(np.uint8))
         columns["precision"].append(precision[rows])
+        columns["emitter"].append(numbered(emitters(part)[rows]))
         columns["count"].append(np.array([len(rows)], np.int64))
     for name, parts_of in columns.items():
         write_array(group, name, np.concatenate(parts_of))

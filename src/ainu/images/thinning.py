@@ -18,9 +18,34 @@ THIN_SEED = 0xC0
 
 
 def equal_counts(dataset: Dataset, seed: int) -> Dataset:
-    """Each nucleus with as many localizations in each channel as the nucleus with the fewest, drawn as by `thinned`."""
+    """The nuclei with equally many localizations in each channel: whole nuclei in total, crops per area.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Images of counts.
+    seed : int
+        The same seed keeps the same localizations.
+
+    Returns
+    -------
+    Dataset
+        Each image has as many as that with the fewest. Crops are cut from others (`detail`): of each nucleus as many
+        per area are left as of that with the fewest per area.
+    """
     fewest = dataset.image_counts.min(axis=0)
-    return thinned(dataset, np.tile(fewest, (len(dataset), 1)), seed)
+    even = thinned(dataset, np.tile(fewest, (len(dataset), 1)), seed)
+    if dataset.points is None:
+        return even
+    left = even_density(dataset.points.counts(len(dataset.channels)), dataset.area_um2)
+    rngs = [np.random.default_rng([seed, THIN_SEED, row, 1]) for row in range(len(dataset))]
+    return replace(even, detail=_thin_points(dataset.points, left, rngs))
+
+
+def even_density(counts: NDArray[np.int64], area_um2: NDArray[np.float32]) -> NDArray[np.int64]:
+    """(N, C) localizations to keep of (N, C), in nuclei of (N,) areas, so that all have the lowest density of each."""
+    area = np.maximum(area_um2.astype(np.float64), 1e-9)[:, None]
+    return np.floor((counts / area).min(axis=0) * area + 1e-6).astype(np.int64)
 
 
 def thinned(dataset: Dataset, left: NDArray[np.int64], seed: int) -> Dataset:
@@ -51,7 +76,7 @@ def thinned(dataset: Dataset, left: NDArray[np.int64], seed: int) -> Dataset:
         image = np.stack([_thin_image(*item) for item in zip(dataset.image, left, rngs, strict=True)])
         return replace(dataset, image=image, localizations=left.astype(np.uint32))
     points = _thin_points(dataset.points, left, rngs)
-    return replace(dataset, image=_rebinned(dataset, points), points=points, localizations=left.astype(np.uint32))
+    return replace(dataset, image=rebinned(dataset, points), points=points, localizations=left.astype(np.uint32))
 
 
 def _thin_image(image: NDArray[Any], left: NDArray[np.int64], rng: np.random.Generator) -> NDArray[Any]:
@@ -70,12 +95,11 @@ def _thin_points(points: Points, left: NDArray[np.int64], rngs: Sequence[np.rand
         parts = [own[points.channel[own] == channel] for channel in range(len(wanted))]
         drawn = [rng.choice(part, min(int(n), len(part)), replace=False) for part, n in zip(parts, wanted, strict=True)]
         kept.append(np.sort(np.concatenate(drawn)))
-    rows, start = np.concatenate(kept), np.concatenate([[0], np.cumsum([len(part) for part in kept])])
-    precision = None if points.precision is None else points.precision[rows]
-    return Points(points.position[rows], points.channel[rows], precision, start.astype(np.int64))
+    return points.taken(np.concatenate(kept), np.array([len(part) for part in kept]))
 
 
-def _rebinned(dataset: Dataset, points: Points) -> NDArray[Any]:
+def rebinned(dataset: Dataset, points: Points) -> NDArray[Any]:
+    """(N, C, Y, X) or (N, C, Z, Y, X) images of other localizations, like those of the dataset."""
     shape, sizes = dataset.image.shape[1:], (dataset.voxel_size_nm, dataset.voxel_z_nm)
     parts = map(points.of, range(len(dataset)))
     images = [bin_counts(part.position, part.channel, shape, *sizes) for part in parts]

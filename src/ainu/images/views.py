@@ -323,10 +323,11 @@ def view_of(dataset: Dataset, seen: Seen, intensity: str, augmentation: Augmenta
     """
     if seen.view != DETAIL:
         return Whole(dataset.image, dataset.points, intensity, augmentation, dataset.voxel_size_nm, dataset.voxel_z_nm)
-    if dataset.points is None:
+    points = dataset.points if dataset.detail is None else dataset.detail
+    if points is None:
         raise AinuError("the detail view needs localizations, which images of kernel gaussian do not hold")
     return Crops(
-        dataset.points,
+        points,
         dataset.area_um2,
         len(dataset.channels),
         seen.shape,

@@ -10,6 +10,11 @@ from numpy.typing import NDArray
 from ainu.localizations.neighbours import nearest_in_frame
 from ainu.localizations.table import Localizations, Merged
 
+REACH = 3.0
+"""Largest distance from one localization of an emitter to the next, in precisions."""
+DARK_FRAMES = 3
+"""Frames in which an emitter may stay dark in between; later, other emitters of a dense structure are taken for it."""
+
 
 @dataclass(frozen=True)
 class _Chains:
@@ -78,6 +83,34 @@ def _link(chains: _Chains, positions: NDArray[np.float64], time: NDArray[np.int6
     chains.after[ends[mutual]] = next_[mutual]
     chains.before[next_[mutual]] = ends[mutual]
     return int(mutual.sum())
+
+
+def emitters(localizations: Localizations) -> NDArray[np.intp]:
+    """Find the emitter that each localization shows, within `REACH` precisions and `DARK_FRAMES` frames.
+
+    Parameters
+    ----------
+    localizations : Localizations
+        Drift-corrected.
+
+    Returns
+    -------
+    (n,) intp
+        Row of the first localization of the same emitter; -1 where frames or precision of the channel were not
+        measured.
+    """
+    found = np.full(len(localizations), -1, np.intp)
+    if localizations.frame is None or localizations.precision is None:
+        return found
+    for channel in np.unique(localizations.channel):
+        rows = np.flatnonzero(localizations.channel == channel)
+        known = localizations.precision[rows]
+        known = known[np.isfinite(known)]
+        if len(known):
+            radius_nm = REACH * float(np.median(known))
+            own = first_appearances(localizations[rows], radius_nm=radius_nm, dark_frames=DARK_FRAMES)
+            found[rows] = rows[own]
+    return found
 
 
 def merge_blinks(localizations: Localizations, first: NDArray[np.intp]) -> Merged:

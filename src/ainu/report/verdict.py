@@ -30,7 +30,7 @@ METRICS = {
 }
 """Names of the metrics, in the order of the page."""
 
-SAME_TASK = ("confounders", "features", "equal_counts", "outline")
+SAME_TASK = ("confounders", "features", "equal_counts", "merged_blinks", "outline")
 """Audits whose scores compare with the network's: they distinguish the same classes."""
 
 SIGNIFICANT = 0.05

@@ -157,7 +157,7 @@ class ExperimentPlan(ShardPlan):
         """What control networks are trained on: what the audit asks for, and the untouched images to compare with."""
         own = self.experiment(experiment)
         counted = self.config.renders[own.render].kernel == "count"
-        asked = [control for control in own.audit.networks if counted or control != "equal_counts"]
+        asked = [control for control in own.audit.networks if counted or control == "outline"]
         if own.audit.resolution_networks and own.audit.resolution and counted:
             asked += [blur.control for blur in levels_of_blur(own.audit.resolution)[1:]]
         other = not self.same_network(experiment)

@@ -1,7 +1,8 @@
 """Control trainings: the same cross-validation on nuclei from which something was taken.
 
-What a network achieves on nuclei of equal counts it owes to no difference in counts; what it achieves on outlines it
-owes to size and shape alone; on blurred nuclei, to what is left of the structure.
+What a network achieves on nuclei of equal counts it owes to no difference in counts; what it achieves on merged blinks
+to no difference in how emitters blink; what it achieves on outlines to size and shape alone; on blurred nuclei, to what
+is left of the structure.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from ainu.files import write_table
 from ainu.images.blur import CONTROL, Blur
 from ainu.images.blurring import blurred
 from ainu.images.dataset import Dataset, voxel_centres
+from ainu.images.merging import localizations_per_emitter, merged_blinks
 from ainu.images.thinning import equal_counts
 from ainu.nuclei.table import read_nuclei
 from ainu.training.cross_validation import RESUME, CrossValidation, forget
 from ainu.training.held_out import predict_held_out
 from ainu.training.recipe import Design
 
-UNCHANGED, EQUAL_COUNTS, OUTLINE = "unchanged", "equal_counts", "outline"
+UNCHANGED, EQUAL_COUNTS, MERGED_BLINKS, OUTLINE = "unchanged", "equal_counts", "merged_blinks", "outline"
 
 
 def control_dataset(dataset: Dataset, control: str, masks: Mapping[str, str | Path], seed: int) -> Dataset:
@@ -34,7 +36,7 @@ def control_dataset(dataset: Dataset, control: str, masks: Mapping[str, str | Pa
     dataset : Dataset
         The experiment's.
     control : str
-        "unchanged", "equal_counts", "outline", or "blur_50" and the like (`Blur.control`).
+        "unchanged", "equal_counts", "merged_blinks", "outline", or "blur_50" and the like (`Blur.control`).
     masks : mapping
         The nuclei file of each sample, for "outline".
     seed : int
@@ -47,6 +49,8 @@ def control_dataset(dataset: Dataset, control: str, masks: Mapping[str, str | Pa
     """
     if control == EQUAL_COUNTS:
         return equal_counts(dataset, seed)
+    if control == MERGED_BLINKS:
+        return merged_blinks(dataset)
     if control.startswith(CONTROL):
         return blurred(dataset, Blur.of_control(control), seed)
     return outlines(dataset, masks) if control == OUTLINE else dataset
@@ -88,7 +92,8 @@ def train_controls(
 ) -> None:
     """Train each control without a fold of the first repeat, and write what it predicts for the nuclei held out there.
 
-    A job that dies goes on: what is trained and under way lies beside the output until that is whole.
+    A job that dies goes on: what is trained and under way lies beside the output until that is whole. Merged blinks are
+    left out where no file says which localizations show the same emitter.
 
     Parameters
     ----------
@@ -103,8 +108,11 @@ def train_controls(
     output : path
         Table of predictions with a column `control`.
     """
-    parts, resumes = [], []
+    parts, resumes = [validation.held_out(0, fold).iloc[:0].assign(control="")], []
+    unknown = localizations_per_emitter(validation.dataset) is None
     for control in controls:
+        if control == MERGED_BLINKS and unknown:
+            continue
         resumes.append(Path(output).with_suffix(f".{control}.{RESUME}"))
         own = replace(
             validation,

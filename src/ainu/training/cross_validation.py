@@ -359,8 +359,8 @@ def digest_of(dataset: Dataset, rows: Indices) -> str:
     digest = hashlib.sha256("\n".join([*dataset.nucleus[rows], *dataset.label[rows]]).encode())
     for row in rows:
         digest.update(np.ascontiguousarray(dataset.image[row]))
-        if dataset.points is not None:
-            own = dataset.points.of(int(row))
+        for points in filter(None, (dataset.points, dataset.detail)):
+            own = points.of(int(row))
             digest.update(np.ascontiguousarray(own.position))
             digest.update(np.ascontiguousarray(own.channel))
     return digest.hexdigest()

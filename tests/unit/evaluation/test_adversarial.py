@@ -17,8 +17,9 @@ from scipy.stats import binom
 from ainu import Render, find_nuclei, simulate, voxelize
 from ainu.evaluation.audits import Audit
 from ainu.evaluation.evidence import Evidence
-from ainu.evaluation.features import Window, acquisition, nucleus_features
+from ainu.evaluation.features import Window, nucleus_features
 from ainu.evaluation.metrics import evaluate_audited
+from ainu.evaluation.recording import Recording, acquisition
 from ainu.folds.assign import assign_folds
 from ainu.folds.label_permutation import PermutableLabels
 from ainu.images.dataset import Dataset
@@ -53,7 +54,7 @@ def measured(
             rows.append((f"{label}-{replicate}-{k}/1", f"{label}-{replicate}-{k}", f"r{replicate}", label))
             images.append(voxelize(own, RENDER, channels=("PolII", "DNA")))
             features.append(nucleus_features(own, Window.of(found, 1), np.random.default_rng(k)))
-            recorded.append(acquisition(table, own))
+            recorded.append(acquisition(replace(Recording.of(own), frames=table.n_frames), np.random.default_rng(k)))
             areas.append(found.table["area_um2"].iloc[0])
     image = np.stack(images)
     names = dict(zip(("nucleus", "sample", "replicate", "label"), np.array(rows).T, strict=True))

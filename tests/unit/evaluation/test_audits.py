@@ -11,12 +11,15 @@ from ainu.evaluation.audits import (
     confounder_audit,
     equal_counts_audit,
     feature_audit,
+    merged_blinks_audit,
     outline_audit,
     replicate_audit,
 )
 from ainu.evaluation.baselines import MODELS, confounders, cross_validated, ridge_calls
+from ainu.evaluation.evidence import Evidence
 from ainu.evaluation.metrics import evaluate_audited
 from ainu.evaluation.permutation_tests import balanced_accuracies
+from ainu.images.dataset import Points
 
 
 def test_classes_that_differ_in_counts_are_warned_of():
@@ -72,6 +75,59 @@ def test_densities_cannot_be_thinned_and_the_audit_says_so():
     assert "Not done" in equal_counts_audit(made)["says"]
 
 
+def linked(made: Evidence, emitters: int) -> Evidence:
+    """The same nuclei with points: twelve localizations each, of so many emitters."""
+    n = len(made.dataset)
+    known = np.tile(np.arange(12) % emitters, n).astype(np.int32)
+    start = np.arange(n + 1) * 12
+    points = Points(np.zeros((12 * n, 2), np.float32), np.zeros(12 * n, np.uint8), None, start, known)
+    return replace(made, dataset=replace(made.dataset, points=points))
+
+
+def test_a_network_that_needs_blinks_is_warned_of_and_one_that_does_not_is_not():
+    blind = merged_blinks_audit(linked(evidence(controls={"unchanged": 2.0, "merged_blinks": 0.0}), 5))
+    assert blind["warning"]
+    assert "how emitters blink may explain the result" in blind["says"]
+    assert blind["localizations_per_emitter"] == 12 / 5
+    assert "(2.40 on average)" in blind["says"]
+    seeing = merged_blinks_audit(linked(evidence(controls={"unchanged": "same", "merged_blinks": "same"}), 5))
+    assert not seeing["warning"]
+    assert "no loss is shown" in seeing["says"]
+    assert seeing["difference"]["balanced_accuracy"]["value"] == 0
+    chance = linked(evidence(strength=0, controls={"unchanged": 0.0, "merged_blinks": 0.0}), 5)
+    assert "nothing can be concluded about blinks" in merged_blinks_audit(chance)["says"]
+
+
+def test_where_emitters_are_not_known_the_audit_of_blinks_says_so_and_is_none_where_it_was_not_asked_for():
+    assert "Not done" in merged_blinks_audit(evidence())["says"]
+    assert not merged_blinks_audit(evidence())["warning"]
+    assert merged_blinks_audit(linked(evidence(), 5)) is None
+
+
+def recorded(made: Evidence, column: str, shift: float) -> Evidence:
+    """The same nuclei, whose recordings of the second class differ in one property, in units of its spread."""
+    code = (made.dataset.label == CLASSES[1]).astype(float)
+    values = np.random.default_rng(5).normal(shift * code, 1)
+    return replace(made, acquisition=made.acquisition.assign(**{column: values}))
+
+
+@pytest.mark.parametrize("what", ["precision", "localizations per emitter", "drift error", "FRC at four precisions"])
+def test_classes_that_were_recorded_differently_are_warned_of(what):
+    found = confounder_audit(recorded(evidence(), f"{what} of DNA", 4.0))
+    assert found["warning"]
+    assert f"{what} of DNA" in found["uses"]
+    assert not confounder_audit(recorded(evidence(), f"{what} of DNA", 0.0))["warning"]
+
+
+def test_the_resolution_which_follows_the_structure_is_told_and_gives_no_warning():
+    found = confounder_audit(recorded(evidence(), "FRC resolution of DNA", 4.0))
+    assert not found["warning"]
+    assert "FRC resolution of DNA" not in found["uses"]
+    assert found["resolution"]["scores"]["balanced_accuracy"]["value"] > 0.9
+    assert "The FRC resolution alone, which follows the structure too, reaches" in found["says"]
+    assert "resolution" not in confounder_audit(evidence())
+
+
 def test_an_outline_that_distinguishes_the_classes_gives_a_warning():
     assert outline_audit(evidence(controls={"outline": 2.0}))["warning"]
     assert not outline_audit(evidence(controls={"outline": 0.0}))["warning"]
@@ -101,6 +157,7 @@ def test_the_whole_is_reproducible_and_its_warnings_are_those_of_the_audits():
         "confounders",
         "features",
         "equal_counts",
+        "merged_blinks",
         "outline",
         "replicate",
     ]
@@ -150,7 +207,7 @@ def test_the_ridge_classifier_gives_each_arrangement_what_it_would_alone():
 
 def test_every_audit_is_made_in_the_order_of_the_page():
     audits = all_audits(evidence())
-    assert [audit["audit"] for audit in audits] == ["confounders", "features", "replicate"]
+    assert [audit["audit"] for audit in audits] == ["confounders", "features", "merged_blinks", "replicate"]
     for audit in audits:
         assert audit["says"].endswith(".")
         assert isinstance(audit["warning"], bool)

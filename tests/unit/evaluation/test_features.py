@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ainu.evaluation.feature_table import channels_of
-from ainu.evaluation.features import FEWEST, Window, acquisition, nucleus_features
+from ainu.evaluation.features import FEWEST, Window, nucleus_features
 from ainu.evaluation.pair_correlation import Raster, pair_correlation, ripley_l
 from ainu.localizations.table import Localizations
 
@@ -120,16 +120,9 @@ def test_localizations_in_one_place_or_on_a_line_break_nothing(points):
     assert np.isfinite(found["DNA: nearest neighbour, median (nm)"])
 
 
-def test_what_the_recording_lacks_is_unknown():
-    points = scattered(100, np.random.default_rng(0))
-    bare = acquisition(table(points), table(points))
-    assert all(np.isnan(value) for value in bare.values())
-    full = table(points, frame=np.arange(100, dtype=np.uint32), background=np.full(100, 7.0))
-    assert acquisition(full, full) == {"background of DNA": 7.0, "acquisition length": 100.0}
-
-
 def test_a_feature_names_its_channels():
     assert channels_of("PolII, DNA: correlation of the images") == ["PolII", "DNA"]
     assert channels_of("DNA: Clark-Evans ratio") == ["DNA"]
     assert channels_of("background of DNA") == ["DNA"]
+    assert channels_of("localizations per emitter of DNA") == ["DNA"]
     assert channels_of("acquisition length") == []

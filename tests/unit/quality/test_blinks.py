@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ainu import Localizations, filter_quality
+from ainu.quality.blinks import emitters as emitters_of
 from ainu.quality.blinks import first_appearances, merge_blinks
 
 
@@ -112,3 +113,22 @@ def test_without_photons_every_appearance_weighs_the_same():
 def test_merging_needs_frames_and_says_so():
     table = Localizations(x=[0, 4], y=[0, 0], channel=[0, 0], channels=("a",))
     assert filter_quality(table, merge={"radius_nm": 10, "dark_frames": 0}).not_applied == ("merge",)
+
+
+def test_emitters_are_as_wide_as_three_precisions_of_their_channel_and_dark_for_three_frames():
+    table = blinking(
+        [0, 29, 100, 131, 200, 205, 300, 305, 400, 450],
+        [0, 1, 0, 1, 0, 4, 0, 5, 0, 1],
+        channel=[0] * 8 + [1] * 2,
+        precision=np.array([10.0] * 8 + [20.0] * 2),
+    )
+    assert emitters_of(table).tolist() == [0, 0, 2, 3, 4, 4, 6, 7, 8, 8]
+
+
+def test_without_frames_or_precision_no_emitter_is_known():
+    given = {"y": np.zeros(2), "channel": np.array([0, 1]), "channels": ("DNA", "PolII")}
+    precision = np.array([np.nan, 10.0])
+    assert emitters_of(blinking([0, 5], [0, 1])).tolist() == [-1, -1]
+    assert emitters_of(Localizations(x=np.array([0, 5.0]), precision=precision, **given)).tolist() == [-1, -1]
+    partly = Localizations(x=np.array([0, 5.0]), frame=np.array([0, 1]), precision=precision, **given)
+    assert emitters_of(partly).tolist() == [-1, 1]

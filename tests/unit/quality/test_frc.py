@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ainu import Localizations
-from ainu.quality.frc import ring_correlation
+from ainu.quality.frc import correlation_at, ring_correlation
 
 
 def blurred(sigma_nm: float, repeats: float, n: int = 4000, width_nm: float = 8000.0, seed: int = 0) -> Localizations:
@@ -65,3 +65,16 @@ def test_few_localizations_have_no_resolution(n):
 def test_without_frames_there_are_no_halves():
     own = blurred(10, 5)
     assert ring_correlation(Localizations(x=own.x, y=own.y, channel=own.channel, channels=("a",))).frc_nm is None
+
+
+@pytest.mark.parametrize(("repeats", "sigma_nm"), [(1, 10), (4, 10), (4, 15)])
+def test_the_correlation_at_a_detail_is_that_of_theory(repeats, sigma_nm):
+    """Of random emitters FRC(q) = k e / (1 + k e), as above; pixels of a fifth of the detail blur a little."""
+    found = correlation_at(blurred(sigma_nm, repeats, n=20_000), 50)
+    near = np.linspace(0.9, 1.1, 21) / 50
+    again = repeats * np.exp(-4 * np.pi**2 * (sigma_nm**2 + 10**2 / 12) * near**2)
+    assert found == pytest.approx((again / (1 + again)).mean(), rel=0.1, abs=0.01)
+
+
+def test_few_localizations_have_no_correlation():
+    assert np.isnan(correlation_at(blurred(10, 5)[:400], 50))

@@ -99,12 +99,12 @@ def test_initial_weights_come_from_the_models_of_another_experiment_unless_from_
 def test_controls_of_another_architecture_start_from_random_weights_and_see_the_untouched_images_too(planned):
     own = EXPERIMENT | {"network": "densenet121", "init_from": "b"}
     plan = planned(experiments={"b": EXPERIMENT | {"network": "densenet121"}, "a": own})
-    assert plan.controls_of("a") == ["unchanged", "equal_counts", "outline"]
+    assert plan.controls_of("a") == ["unchanged", "equal_counts", "merged_blinks", "outline"]
     assert plan.control_design("a")["network"] == "ainu-small"
     assert plan.control_design("a")["transfer"]["mode"] == "scratch"
     assert plan.control_initial_folders("a") == []
     same = planned(experiments={"b": EXPERIMENT, "a": EXPERIMENT | {"init_from": "b"}})
-    assert same.controls_of("a") == ["equal_counts", "outline"]
+    assert same.controls_of("a") == ["equal_counts", "merged_blinks", "outline"]
     assert same.control_initial_folders("a") == same.initial_folders("a")
 
 
@@ -112,7 +112,7 @@ def test_densities_have_no_control_of_equal_counts(planned):
     renders = {"smooth": {"voxel_nm": 200, "canvas_nm": 12800, "kernel": "gaussian"}}
     plan = planned(renders=renders, experiments={"a": EXPERIMENT | {"render": "smooth"}, "b": EXPERIMENT})
     assert plan.controls_of("a") == ["outline"]
-    assert plan.controls_of("b") == ["equal_counts", "outline"]
+    assert plan.controls_of("b") == ["equal_counts", "merged_blinks", "outline"]
 
 
 def test_controls_have_their_network_in_every_view(planned):
@@ -123,7 +123,7 @@ def test_controls_have_their_network_in_every_view(planned):
     assert plan.control_design("a")["views"]["detail"]["network"] is None
     assert plan.control_network("b") == "densenet121 for detail and ainu-small for context"
     assert plan.control_design("b") == plan.design("b")
-    assert plan.controls_of("b") == ["equal_counts", "outline"]
+    assert plan.controls_of("b") == ["equal_counts", "merged_blinks", "outline"]
 
 
 def test_a_dataset_holds_localizations_unless_images_are_densities(planned):
