@@ -99,6 +99,7 @@ def small_config() -> dict:
                 "views": {"detail": {"size_nm": 640}, "context": {"voxel_nm": 400}},
                 "folds": 3,
                 "training": {"steps": 4, "batch_size": 4},
+                "audit": {"networks": ["merged_blinks", "outline"]},
                 "attribution": {"steps": 2, "samples": 2, "sanity_nuclei": 2},
             }
         },

@@ -14,12 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ainu.evaluation.audit_titles import TITLES
-from ainu.evaluation.baselines import MODELS, confounders, cross_validated, ridge_calls
+from ainu.evaluation.baselines import MODELS, confounders, cross_validated, resolutions, ridge_calls
 from ainu.evaluation.evidence import MAIN, Evidence
-from ainu.evaluation.recording import RESOLUTION
 from ainu.images.dataset import Dataset
-from ainu.images.merging import localizations_per_emitter
+from ainu.images.thinning import lowest_density
 from ainu.intervals import Interval
+from ainu.networks.seen import DETAIL
 
 FEWEST_IN_REPLICATE = 3
 """Nuclei of a class that a replicate needs to be compared with others."""
@@ -44,8 +44,7 @@ def confounder_audit(evidence: Evidence) -> Audit:
     """Do counts, area and the recording alone distinguish the classes?"""
     values = confounders(evidence.dataset, evidence.acquisition)
     missing = [str(name) for name in values if values[name].isna().all()]
-    resolution = [str(name) for name in values if str(name).startswith(RESOLUTION) and name not in missing]
-    used = values.drop(columns=[*missing, *resolution])
+    used = values.drop(columns=missing)
     best = _best_model(evidence, used)
     own, above = _interval(best["scores"]), _above_chance(best["scores"], evidence)
     names = "Localization counts, area, densities and the recording"
@@ -56,9 +55,10 @@ def confounder_audit(evidence: Evidence) -> Audit:
     )
     left = f" Absent in these data: {', '.join(missing)}." if missing else ""
     found = best | {"uses": list(map(str, used)), "left_out": missing}
-    if resolution:
-        found["resolution"] = _best_model(evidence, values[resolution])
-        told = _interval(found["resolution"]["scores"])
+    resolution = resolutions(evidence.acquisition).dropna(axis="columns", how="all")
+    if len(resolution.columns):
+        found["frc_resolution"] = _best_model(evidence, resolution)
+        told = _interval(found["frc_resolution"]["scores"])
         says += f" The FRC resolution alone, which follows the structure too, reaches {told}."
     return _entry("confounders", says + left, warning=above) | found
 
@@ -117,27 +117,44 @@ def equal_counts_audit(evidence: Evidence) -> Audit | None:
     reference, name = _reference(evidence)
     whole, own = evidence.scored(reference), evidence.scored(table)
     gain = evidence.gain(reference, table)
-    fewest = evidence.dataset.image_counts.min(axis=0)
-    counts = " and ".join(f"{n:,} of {c}" for n, c in zip(fewest, evidence.dataset.channels, strict=True))
+    kept = _kept(evidence)
     before, after = _above_chance(whole, evidence), _above_chance(own, evidence)
+    counts = "; ".join(_told(values, unit) for unit, values in kept.items())
     start = f"With equal counts in every nucleus ({counts}), {name} reaches {_interval(own)}; with all counts"
     says = f"{start} {_interval(whole)}: {_of_counts(before, after, lost=_is_positive(_interval(gain)))}."
     return _entry("equal_counts", says, warning=before and not after) | {
         "scores": own,
         "difference": gain,
         "network": evidence.control_network,
-        "localizations": dict(zip(evidence.dataset.channels, map(int, fewest), strict=True)),
+        **kept,
     }
+
+
+def _kept(evidence: Evidence) -> dict[str, dict[str, float]]:
+    """What is left of each channel in every nucleus: `localizations` in whole ones, `per_um2` in crops."""
+    dataset, found = evidence.dataset, {}
+    if set(evidence.views) - {DETAIL}:
+        found["localizations"] = dataset.image_counts.min(axis=0)
+    if DETAIL in evidence.views:
+        found["per_um2"] = lowest_density(dataset)
+    return {unit: dict(zip(dataset.channels, values.tolist(), strict=True)) for unit, values in found.items()}
+
+
+def _told(values: Mapping[str, float], unit: str) -> str:
+    if unit == "localizations":
+        return " and ".join(f"{n:,} of {channel}" for channel, n in values.items())
+    return "crops: " + " and ".join(f"{n:.3g} of {channel}" for channel, n in values.items()) + " per µm²"
 
 
 def merged_blinks_audit(evidence: Evidence) -> Audit | None:
     """Does a network still distinguish the classes if every emitter has one localization?"""
-    table, per_emitter = evidence.of_control("merged_blinks"), localizations_per_emitter(evidence.dataset)
-    if per_emitter is None:
+    table, points = evidence.of_control("merged_blinks"), evidence.dataset.points
+    if points is None or not points.emitters:
         why = "the images are densities (kernel gaussian), or the files have no frames or no precision"
         return _entry("merged_blinks", f"Not done: {why}.") | {"scores": {}}
     if table.empty:
         return None
+    per_emitter = len(points.channel) / points.emitters
     reference, name = _reference(evidence)
     whole, own = evidence.scored(reference), evidence.scored(table)
     gain = evidence.gain(reference, table)

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from ainu.evaluation.recording import RESOLUTION
 from ainu.folds.table import test_rows, training_rows
 from ainu.images.dataset import Dataset
 from ainu.prediction.table import with_probabilities
@@ -35,7 +36,7 @@ def confounders(dataset: Dataset, acquisition: pd.DataFrame | None = None) -> pd
     Returns
     -------
     DataFrame
-        (N, f); what was not measured is NaN.
+        (N, f); what was not measured is NaN. Without the FRC resolution (`resolutions`).
     """
     counts = np.log1p(dataset.localizations.astype(np.float64))
     area = np.log(np.maximum(dataset.area_um2.astype(np.float64), 1e-9))
@@ -43,7 +44,13 @@ def confounders(dataset: Dataset, acquisition: pd.DataFrame | None = None) -> pd
     columns |= {"area": area}
     columns |= {f"density of {name}": counts[:, k] - area for k, name in enumerate(dataset.channels)}
     recorded = {} if acquisition is None else {str(name): own.to_numpy() for name, own in acquisition.items()}
-    return pd.DataFrame(columns | recorded)
+    followed = {name for name in recorded if name.startswith(RESOLUTION)}
+    return pd.DataFrame(columns | {name: own for name, own in recorded.items() if name not in followed})
+
+
+def resolutions(acquisition: pd.DataFrame) -> pd.DataFrame:
+    """The (N, c) FRC resolution of each channel, nm, which follows the structure as well as the recording."""
+    return acquisition.loc[:, [str(name).startswith(RESOLUTION) for name in acquisition]]
 
 
 def logistic_regression(seed: int) -> Any:

@@ -11,6 +11,7 @@ import pandas as pd
 from ainu.evaluation.bootstrap import differences, with_intervals
 from ainu.evaluation.scores import scores
 from ainu.images.dataset import Dataset
+from ainu.networks.seen import IMAGE
 from ainu.prediction.table import pooled_truth
 
 MAIN = "balanced_accuracy"
@@ -39,6 +40,8 @@ class Evidence:
         Architectures, of the experiment and of its controls.
     seed : int
         Of all that is drawn.
+    views : sequence of str
+        What the networks see (`networks.seen`).
     """
 
     predictions: pd.DataFrame
@@ -51,6 +54,7 @@ class Evidence:
     network: str
     control_network: str
     seed: int
+    views: Sequence[str] = (IMAGE,)
 
     @property
     def chance(self) -> float:

@@ -92,6 +92,7 @@ def _gather(paths: Paths, settings: EvaluationSettings) -> Evidence:
         network=settings.network,
         control_network=settings.control_network,
         seed=settings.seed,
+        views=tuple(read_table(paths["histories"][0])["view"].unique()),
     )
 
 

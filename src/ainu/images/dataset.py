@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from ainu.errors import AinuError
 from ainu.hdf5 import open_file
 
-SCHEMA = 3
+SCHEMA = 4
 BLOCK_BYTES = 1 << 24
 """How much is read at a time of arrays that are then memory-mapped."""
 TEXT = ("nucleus", "sample", "replicate", "label")
@@ -77,6 +78,14 @@ class Points:
         emitter = None if self.emitter is None else self.emitter[rows]
         start = np.concatenate([[0], np.cumsum(number)]).astype(np.int64)
         return Points(self.position[rows], self.channel[rows], precision, start, emitter)
+
+    @property
+    def emitters(self) -> int | None:
+        """How many emitters the localizations show, those of unknown ones one each; None where none is known."""
+        if self.emitter is None:
+            return None
+        parts = (self.emitter[low:high] for low, high in pairwise(self.start))
+        return sum(int((np.bincount(own[own >= 0]) > 0).sum() + (own < 0).sum()) for own in parts)
 
     def counts(self, channels: int) -> NDArray[np.int64]:
         """(N, channels) localizations of each nucleus."""
@@ -144,6 +153,11 @@ class Dataset:
     def counted(self) -> bool:
         """Whether the images are counts, from which localizations can be drawn, and not densities (kernel gaussian)."""
         return self.image.dtype.kind != "f"
+
+    @property
+    def knows_emitters(self) -> bool:
+        """Whether localizations are there of which it is known which show the same emitter."""
+        return self.points is not None and self.points.emitter is not None
 
     @property
     def image_counts(self) -> NDArray[np.int64]:

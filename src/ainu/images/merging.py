@@ -5,20 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ainu.errors import AinuError
 from ainu.images.dataset import Dataset, Points
 from ainu.images.sparse_grid import order_by_place
 from ainu.images.thinning import rebinned
-
-
-def localizations_per_emitter(dataset: Dataset) -> float | None:
-    """How many localizations an emitter has on average; None where it is not known which show the same."""
-    if dataset.points is None or dataset.points.emitter is None:
-        return None
-    points = dataset.points
-    emitters = sum(len(_first_of(points.of(nucleus))[0]) for nucleus in range(len(dataset)))
-    return len(points.channel) / emitters if emitters else None
 
 
 def merged_blinks(dataset: Dataset) -> Dataset:
@@ -27,15 +18,21 @@ def merged_blinks(dataset: Dataset) -> Dataset:
     Parameters
     ----------
     dataset : Dataset
-        With points whose emitters are known; where they are not, localizations stay as they are.
+        With points whose emitters are known.
 
     Returns
     -------
     Dataset
         Points ordered by place, and images binned from them.
+
+    Raises
+    ------
+    AinuError
+        It is not known which localizations show the same emitter.
     """
-    if dataset.points is None or dataset.points.emitter is None:
-        return dataset
+    if not dataset.knows_emitters:
+        raise AinuError("the dataset does not know which localizations show the same emitter: no frames, no precision")
+    assert dataset.points is not None
     parts = [_merged(dataset.points.of(nucleus)) for nucleus in range(len(dataset))]
     precision = [part.precision for part in parts if part.precision is not None]
     points = Points(
@@ -48,16 +45,11 @@ def merged_blinks(dataset: Dataset) -> Dataset:
     return replace(dataset, image=rebinned(dataset, points), points=points, localizations=counts)
 
 
-def _first_of(own: Points) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """(e,) a localization of each emitter of a nucleus, and (m,) the emitter of each localization among them."""
+def _merged(own: Points) -> Points:
+    """One nucleus; a localization whose emitter is not known stays as it is."""
     assert own.emitter is not None
     alone = int(own.emitter.max(initial=-1)) + 1 + np.arange(len(own.emitter))
     _, first, member = np.unique(np.where(own.emitter < 0, alone, own.emitter), return_index=True, return_inverse=True)
-    return first, member
-
-
-def _merged(own: Points) -> Points:
-    first, member = _first_of(own)
     number = np.bincount(member, minlength=len(first))
     start = own.position[first]
     change = [np.bincount(member, axis, len(first)) / number for axis in (own.position - start[member]).T]

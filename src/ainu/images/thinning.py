@@ -37,15 +37,17 @@ def equal_counts(dataset: Dataset, seed: int) -> Dataset:
     even = thinned(dataset, np.tile(fewest, (len(dataset), 1)), seed)
     if dataset.points is None:
         return even
-    left = even_density(dataset.points.counts(len(dataset.channels)), dataset.area_um2)
+    area = dataset.area_um2.astype(np.float64)[:, None]
+    left = np.floor(lowest_density(dataset) * area + 1e-6).astype(np.int64)
     rngs = [np.random.default_rng([seed, THIN_SEED, row, 1]) for row in range(len(dataset))]
     return replace(even, detail=_thin_points(dataset.points, left, rngs))
 
 
-def even_density(counts: NDArray[np.int64], area_um2: NDArray[np.float32]) -> NDArray[np.int64]:
-    """(N, C) localizations to keep of (N, C), in nuclei of (N,) areas, so that all have the lowest density of each."""
-    area = np.maximum(area_um2.astype(np.float64), 1e-9)[:, None]
-    return np.floor((counts / area).min(axis=0) * area + 1e-6).astype(np.int64)
+def lowest_density(dataset: Dataset) -> NDArray[np.float64]:
+    """(C,) localizations per µm² of each channel in the nucleus with the fewest per area."""
+    assert dataset.points is not None
+    area = np.maximum(dataset.area_um2.astype(np.float64), 1e-9)[:, None]
+    return (dataset.points.counts(len(dataset.channels)) / area).min(axis=0)
 
 
 def thinned(dataset: Dataset, left: NDArray[np.int64], seed: int) -> Dataset:

@@ -18,7 +18,7 @@ from ainu.files import write_table
 from ainu.images.blur import CONTROL, Blur
 from ainu.images.blurring import blurred
 from ainu.images.dataset import Dataset, voxel_centres
-from ainu.images.merging import localizations_per_emitter, merged_blinks
+from ainu.images.merging import merged_blinks
 from ainu.images.thinning import equal_counts
 from ainu.nuclei.table import read_nuclei
 from ainu.training.cross_validation import RESUME, CrossValidation, forget
@@ -108,10 +108,9 @@ def train_controls(
     output : path
         Table of predictions with a column `control`.
     """
-    parts, resumes = [validation.held_out(0, fold).iloc[:0].assign(control="")], []
-    unknown = localizations_per_emitter(validation.dataset) is None
+    parts, resumes = [], []
     for control in controls:
-        if control == MERGED_BLINKS and unknown:
+        if control == MERGED_BLINKS and not validation.dataset.knows_emitters:
             continue
         resumes.append(Path(output).with_suffix(f".{control}.{RESUME}"))
         own = replace(
@@ -122,6 +121,7 @@ def train_controls(
         )
         table = predict_held_out(own.fit(0, fold), own.held_out(0, fold), resumes[-1])
         parts.append(table.assign(control=control))
-    write_table(output, pd.concat(parts, ignore_index=True))
+    nothing = validation.held_out(0, fold).iloc[:0].assign(control="")
+    write_table(output, pd.concat(parts, ignore_index=True) if parts else nothing)
     for resume in resumes:
         forget(resume)

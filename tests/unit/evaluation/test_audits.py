@@ -18,7 +18,7 @@ from ainu.evaluation.audits import (
 from ainu.evaluation.baselines import MODELS, confounders, cross_validated, ridge_calls
 from ainu.evaluation.evidence import Evidence
 from ainu.evaluation.metrics import evaluate_audited
-from ainu.evaluation.permutation_tests import balanced_accuracies
+from ainu.evaluation.permutation_tests import balanced_accuracies, permutations
 from ainu.images.dataset import Points
 
 
@@ -104,6 +104,27 @@ def test_where_emitters_are_not_known_the_audit_of_blinks_says_so_and_is_none_wh
     assert merged_blinks_audit(linked(evidence(), 5)) is None
 
 
+@pytest.mark.parametrize(
+    ("views", "told"),
+    [
+        (("detail",), "(crops: 0.2 of PolII and 0.4 of DNA per µm²)"),
+        (("context",), "(1,200 of PolII and 2,000 of DNA)"),
+        (("detail", "context"), "(1,200 of PolII and 2,000 of DNA; crops: 0.2 of PolII and 0.4 of DNA per µm²)"),
+    ],
+)
+def test_what_is_left_is_told_per_nucleus_and_of_crops_per_area(views, told):
+    made = evidence(controls={"equal_counts": "same"})
+    n = len(made.dataset)
+    image = np.tile(np.array([[1300, 0], [2100, 0]]), (n, 1, 1)).astype(np.uint16)
+    image[3] = [[1200, 0], [2000, 0]]
+    points = Points(np.zeros((12 * n, 2)), np.tile(np.arange(12) % 3 > 0, n).astype(int), None, np.arange(n + 1) * 12)
+    area = np.r_[20.0, np.full(n - 1, 10.0)]
+    dataset = replace(made.dataset, image=image[:, :, None], points=points, area_um2=area)
+    found = equal_counts_audit(replace(made, dataset=dataset, views=views))
+    assert told in found["says"]
+    assert ("localizations" in found, "per_um2" in found) == ("context" in views, "detail" in views)
+
+
 def recorded(made: Evidence, column: str, shift: float) -> Evidence:
     """The same nuclei, whose recordings of the second class differ in one property, in units of its spread."""
     code = (made.dataset.label == CLASSES[1]).astype(float)
@@ -123,9 +144,15 @@ def test_the_resolution_which_follows_the_structure_is_told_and_gives_no_warning
     found = confounder_audit(recorded(evidence(), "FRC resolution of DNA", 4.0))
     assert not found["warning"]
     assert "FRC resolution of DNA" not in found["uses"]
-    assert found["resolution"]["scores"]["balanced_accuracy"]["value"] > 0.9
+    assert found["frc_resolution"]["scores"]["balanced_accuracy"]["value"] > 0.9
     assert "The FRC resolution alone, which follows the structure too, reaches" in found["says"]
-    assert "resolution" not in confounder_audit(evidence())
+    assert "frc_resolution" not in confounder_audit(evidence())
+
+
+def test_the_permutation_test_of_confounders_leaves_the_resolution_out_too():
+    made = evidence()
+    whole, without = (permutations(own, [], 9) for own in (recorded(made, "FRC resolution of DNA", 4.0), made))
+    assert whole["baselines"]["confounders"] == without["baselines"]["confounders"]
 
 
 def test_an_outline_that_distinguishes_the_classes_gives_a_warning():

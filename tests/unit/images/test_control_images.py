@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from stage_files import write_stages
 
-from ainu import Render, find_nuclei, simulate
+from ainu import AinuError, Render, find_nuclei, simulate
 from ainu.images.assemble import assemble
 from ainu.images.binning import bin_counts
 from ainu.images.dataset import Dataset, Points, read
-from ainu.images.merging import localizations_per_emitter, merged_blinks
+from ainu.images.merging import merged_blinks
 from ainu.images.render import grid_shard, numbered, voxelize_shard
 from ainu.images.sparse_grid import order_by_place
 from ainu.images.thinning import equal_counts
@@ -97,7 +97,7 @@ def test_an_emitter_becomes_one_localization_at_its_mean():
     assert made.image_counts.tolist() == [[1, 2], [0, 1]]
     assert made.image[0, 1, 4, 5] == 1
     assert made.image[0, 1, 3, 5] == 1
-    assert localizations_per_emitter(blinking()) == pytest.approx(8 / 4)
+    assert blinking().points.emitters == made.points.counts(2).sum() == 4
 
 
 def test_merged_localizations_are_ordered_by_place():
@@ -108,12 +108,14 @@ def test_merged_localizations_are_ordered_by_place():
     assert np.array_equal(order_by_place(made.points.position), np.arange(len(made.points.position)))
 
 
-def test_where_no_emitter_is_known_nothing_is_merged():
+def test_where_no_emitter_is_known_nothing_can_be_merged():
     data = blinking()
-    unknown = replace(data, points=replace(data.points, emitter=None))
-    assert merged_blinks(unknown) is unknown
-    assert localizations_per_emitter(unknown) is None
-    assert localizations_per_emitter(replace(data, points=None)) is None
+    assert data.knows_emitters
+    for points in (replace(data.points, emitter=None), None):
+        unknown = replace(data, points=points)
+        assert not unknown.knows_emitters
+        with pytest.raises(AinuError, match="which localizations show the same emitter"):
+            merged_blinks(unknown)
 
 
 def test_emitters_are_numbered_in_the_order_of_the_localizations():
@@ -133,9 +135,7 @@ def test_a_dataset_knows_the_emitters_that_its_localizations_show(tmp_path, chan
     data = read(tmp_path / "d.h5")
     own = table[nuclei.label == 1]
     own = own[np.isin(own.channel, [own.channels.index(name) for name in channels])]
-    expected = len(own) / len(np.unique(emitters(own)))
-    assert expected > 1.2
-    assert localizations_per_emitter(data) == pytest.approx(expected, rel=1e-9)
+    assert data.points.emitters == len(np.unique(emitters(own))) < len(own) / 1.2
     merged = merged_blinks(data)
     assert merged.image.sum() == len(np.unique(emitters(own)))
     known = np.unique(data.points.emitter)[:50]
