@@ -87,7 +87,7 @@ def project(spec: Spec, steps: int) -> Iterator[Prepared]:
         os.chdir(folder)
         try:
             config = yaml.safe_load(Path("config/config.yaml").read_text())
-            training = {"steps": steps, "batch_size": 8}
+            training = {"steps": steps}
             seen = {"detail": {"size_nm": 1600}}
             config["experiments"] = {EXPERIMENT: {"classes": CLASSES, "views": seen, "training": training}}
             config["shard_size"] = len(spec.rows)
@@ -195,7 +195,7 @@ def measured(spec: Spec, steps: int) -> Iterator[dict[str, Any]]:
         for experiment in SEEN:
             controls = tables[tables["experiment"] == experiment].drop(columns="experiment")
             found = evidence(own, experiment, controls)
-            yield row_of(spec, experiment, found, all_audits(found), time.process_time() - started)
+            yield row_of(spec, experiment, found, all_audits(found), time.process_time() - started) | {"steps": steps}
 
 
 def bare(spec: Spec) -> Iterator[dict[str, Any]]:
@@ -233,7 +233,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", help="names of sets")
     parser.add_argument("--nuclei", type=int, default=12, help="per class")
-    parser.add_argument("--steps", type=int, default=60, help="of training")
+    parser.add_argument("--steps", type=int, default=150, help="of training")
     parser.add_argument("--seed", type=int, help="of the nuclei")
     parser.add_argument("--bare", action="store_true", help="no networks; nothing is written")
     parser.add_argument("--minutes", type=float, default=30, help="no set is started later")
