@@ -208,6 +208,67 @@ def storm_analysis(path, table=None, pixel_size=PIXEL, drift=None, frames=None):
     return path
 
 
+VUTARA = "image-ID,cycle,frame,probe,photon-count,psfx,psfy,x,y,z,background11,background12,valid,precisionx,precisiony"
+
+
+def vutara(path, table=None):
+    t = table or localizations()
+    zero, one = np.zeros(len(t)), np.ones(len(t))
+    columns = [zero, zero, t.frame, t.channel, t.photons, t.sigma, t.sigma, t.x, t.y, zero]
+    columns += [t.background / 2, t.background / 2, one, t.precision, t.precision]
+    return text_file(path, VUTARA.split(","), columns, ",")
+
+
+def leica_gsd(path, table=None):
+    t = table or localizations()
+    zero = np.zeros(len(t))
+    header = ["stackID", "frameID", "eventID", "x0", "y0", "photon_count", "z0", "type", "n_raw"]
+    return text_file(path, header, [zero, t.frame, zero, t.x / PIXEL, t.y / PIXEL, t.photons, zero, zero, zero], ",")
+
+
+GDSC_COMMENTS = """#Localisation Results File
+#FileVersion Text.D0.E0.V4
+#Calibration { "distanceCalibration": { "nmPerPixel": 100.0 } }
+"""
+
+
+def gdsc(path, table=None):
+    t = table or localizations()
+    zero = np.zeros(len(t))
+    header = ["#Frame", "origX", "origY", "origValue", "Error", "Noise (photon)", "Mean (photon)"]
+    header += ["Background (photon)", "Intensity (photon)", "X (px)", "Y (px)", "Z (px)", "S (px)", "Precision (nm)"]
+    columns = [t.frame + 1, zero, zero, zero, zero, zero, zero, t.background, t.photons, t.x / PIXEL, t.y / PIXEL]
+    return text_file(path, header, [*columns, zero, t.sigma / PIXEL, t.precision], "\t", GDSC_COMMENTS)
+
+
+def malk(path, table=None):
+    t = table or localizations()
+    first = "# localization file (Malk format) \n# x[nm] \t\ty[nm]\t\t [frame] \t\tI[a.u.]"
+    return text_file(path, [""], [t.x, t.y, t.frame, t.photons], "\t", first)
+
+
+def micro_manager(path, table=None, units="NM"):
+    t = table or localizations()
+    scale, zero = 1 if units == "NM" else 1 / PIXEL, np.zeros(len(t))
+    told = {"application_id": 1, "pixel_size": PIXEL, "nr_spots": len(t), "location_units": units}
+    first = "\t".join(f"{key}: {value}" for key, value in (told | {"intensity_units": "PHOTONS"}).items()) + "\n"
+    header = "molecule channel frame slice pos x y intensity background width a theta x_position y_position x_precision"
+    columns = [zero + 1, t.channel + 1, t.frame + 1, zero, zero, t.x * scale, t.y * scale, t.photons, t.background]
+    columns += [t.sigma, zero, zero, zero, zero, t.precision * scale]
+    return text_file(path, header.split(), columns, "\t", first)
+
+
+def minflux(path, table=None):
+    t = table or localizations()
+    iterations = np.dtype([("itr", "i4"), ("loc", "f8", (3,)), ("eco", "i4")])
+    rows = np.zeros(len(t), [("itr", iterations, (3,)), ("vld", "?"), ("tid", "i4"), ("tim", "f8")])
+    rows["itr"]["loc"][:, -1, 0], rows["itr"]["loc"][:, -1, 1] = t.x * 1e-9, t.y * 1e-9
+    rows["itr"]["eco"][:, -1], rows["vld"], rows["tid"] = t.photons, True, np.arange(len(t))
+    with open(path, "wb") as file:
+        np.save(file, rows)
+    return path
+
+
 def parquet(path, table=None):
     t = table or localizations()
     pq.write_table(pa.table({"x": t.x, "y": t.y, "frame": t.frame, "channel": t.channel}), path)
@@ -231,6 +292,12 @@ FILES = {
     "decode": ("emitters.h5", decode),
     "smlm": ("a.smlm", smlm),
     "storm_analysis": ("sa.hdf5", storm_analysis),
+    "vutara": ("particles.csv", vutara),
+    "leica_gsd": ("events.ascii", leica_gsd),
+    "gdsc": ("results.xls", gdsc),
+    "malk": ("malk.txt", malk),
+    "micro_manager": ("spots.txt", micro_manager),
+    "minflux": ("mfx.npy", minflux),
     "table": ("t.parquet", parquet),
 }
 """Format -> a usual file name, and what writes such a file to a path."""

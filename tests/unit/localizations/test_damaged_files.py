@@ -99,6 +99,11 @@ def test_a_truncated_file_is_refused_or_read_up_to_a_whole_row(tmp_path, name, s
     if name == "elyra" and share == 0.97:
         assert len(read_file(path)) == vendor.N
         return
+    # A cut within the last column leaves a row that looks whole.
+    if (name, share) in (("leica_gsd", 0.3), ("micro_manager", 0.3)):
+        table = read_file(path, name)
+        np.testing.assert_array_equal(table.x, read_file(vendor.written(tmp_path / "whole", name)).x[: len(table)])
+        return
     with pytest.raises(AinuError, match=path.name):
         read_file(path, name)
 

@@ -159,3 +159,9 @@ def test_picasso_files_that_pandas_wrote_as_fixed_are_read(tmp_path):
         file["locs/block1_items"], file["locs/block1_values"] = [b"frame"], [[4], [9]]
     table = ainu.read(tmp_path / "a_locs.hdf5", pixel_size_nm=100)
     assert (table.x.tolist(), table.y.tolist(), table.frame.tolist()) == ([100, 20100], [200, 15000], [4, 9])
+
+
+def test_the_likely_channel_column_is_named(tmp_path):
+    path = written(tmp_path / "a.csv", '"frame","x [nm]","y [nm]","sigma [nm]","dye"', "1,5,6,100,0", "2,7,8,110,1")
+    with pytest.raises(AinuError, match="is it 'dye'"):
+        ainu.read(path, channels="0:PolII,1:DNA")

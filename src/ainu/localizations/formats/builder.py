@@ -107,44 +107,6 @@ def channel_codes(found: Mapping[str, NDArray[Any]], column: str) -> tuple[NDArr
 # Columns of delimited text -------------------------------------------------------------------------------------------
 
 
-def read_text(
-    path: str | Path,
-    names: Sequence[str],
-    sources: Mapping[str, str],
-    keep: Sequence[str],
-    further: Sequence[str] = (),
-    **options: Any,
-) -> tuple[delimited_text.Columns, Arrays]:
-    """Read the columns of a text file that a `Raw` is built of.
-
-    Parameters
-    ----------
-    path : path
-        The text file.
-    names : sequence of str
-        All columns, in the order of the file.
-    sources : mapping of str to str
-        Canonical column -> column of the file; with `frame`.
-    keep : sequence of str
-        Columns to keep.
-    further : sequence of str
-        Columns of the file that the reader computes others of.
-    **options
-        As for `delimited_text.read`: `code`, `delimiter`, `quoted`, `end`.
-
-    Returns
-    -------
-    table : delimited_text.Columns
-        float32; frames and kept columns, whose numbers may need more, float64.
-    columns : dict of str to (n,) array
-        The canonical columns, in the units of the file.
-    """
-    numbers: dict[str, type] = dict.fromkeys([*sources.values(), *further], np.float32)
-    numbers |= dict.fromkeys([sources["frame"], *keep], np.float64)
-    table = delimited_text.read(path, names, numbers, **options)
-    return table, {name: table.numbers[own] for name, own in sources.items()}
-
-
 def of_text(table: delimited_text.Columns, columns: Arrays, keep: Sequence[str], **described: Any) -> Raw:
     """The rows of a text file.
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ainu.errors import AinuError
+from ainu.localizations.formats.column_names import NamedColumns, parts
 from ainu.localizations.formats.units import LENGTH_COLUMNS, LENGTHS
 from ainu.localizations.table import COLUMNS
 
@@ -20,26 +21,23 @@ class ColumnMapping:
 
     Attributes
     ----------
-    names : dict of str to str
-        Canonical column -> column of the file.
-    units : dict of str to str
-        Canonical column -> unit, for lengths.
+    named : NamedColumns
+        Which columns are what, with a unit for each length.
     keep : tuple of str
         Columns kept under their own names.
     first_frame : int
         Number of the first frame.
+    notes : tuple of str
+        Units that were guessed, or that a name contradicts.
+    guessed : bool
+        Whether the unit of x and y is a guess.
     """
 
-    names: dict[str, str]
-    units: dict[str, str]
+    named: NamedColumns
     keep: tuple[str, ...] = ()
     first_frame: int = 0
-
-
-def canonical(present: Sequence[str]) -> ColumnMapping:
-    """The mapping of a table whose columns have canonical names already, in nm."""
-    names = {name: name for name in COLUMNS if name in present}
-    return ColumnMapping(names, {name: "nm" for name in LENGTH_COLUMNS if name in names})
+    notes: tuple[str, ...] = ()
+    guessed: bool = False
 
 
 def parse(text: str, present: Sequence[str]) -> ColumnMapping:
@@ -48,8 +46,9 @@ def parse(text: str, present: Sequence[str]) -> ColumnMapping:
     Parameters
     ----------
     text : str
-        Parts `canonical=column[suffix]`. The suffix is nm (default), um or px for a length, the number of the first
-        frame for `frame`. A name that is a column as a whole (`x[nm]`) keeps its brackets, and they give its unit.
+        Parts `canonical=column[suffix]`. The suffix is nm, um or px for a length (default: the unit in the column's
+        name, else nm), the number of the first frame for `frame`. A name that is a column as a whole (`x[nm]`) keeps
+        its brackets, and they give its unit.
     present : sequence of str
         The columns of the file.
 
@@ -76,8 +75,15 @@ def parse(text: str, present: Sequence[str]) -> ColumnMapping:
     if missing:
         raise AinuError(f"columns {text!r}: {missing[0]} is missing")
     keep = tuple(filter(None, (name.strip() for name in names.pop(KEEP, "").split("+"))))
-    units = {name: suffixes[name] or "nm" for name in LENGTH_COLUMNS if name in names}
-    return ColumnMapping(names, units, keep, int(suffixes.get("frame") or 0))
+    lengths = [name for name in LENGTH_COLUMNS if name in names]
+    own = {name: unit if (unit := parts(names[name])[1]) in LENGTHS else "" for name in lengths}
+    units = {name: suffixes[name] or own[name] or "nm" for name in lengths}
+    notes = tuple(
+        f"column {names[name]!r} is read in {units[name]}, as `columns` says, not in {own[name]}"
+        for name in lengths
+        if own[name] and LENGTHS[own[name]] != LENGTHS[units[name]]
+    )
+    return ColumnMapping(NamedColumns(names, units=units), keep, int(suffixes.get("frame") or 0), notes)
 
 
 def _column_and_suffix(target: str, source: str, present: Sequence[str]) -> tuple[str, str]:

@@ -1,8 +1,8 @@
-"""Delimited text: its header, and its columns streamed by pyarrow."""
+"""Delimited text in any dialect: its columns, streamed by pyarrow."""
 
 from __future__ import annotations
 
-import csv
+import codecs
 import io
 import os
 import re
@@ -18,7 +18,8 @@ import pyarrow.csv
 from numpy.typing import NDArray
 
 from ainu.errors import AinuError
-from ainu.files import HEAD_BYTES
+from ainu.localizations.formats import dialect
+from ainu.localizations.formats.dialect import Dialect
 from ainu.localizations.formats.raw import need_rows
 
 BLOCK_BYTES = 1 << 18
@@ -49,87 +50,27 @@ class Columns:
     code_names: tuple[str, ...] = ()
 
 
-def first_line(head: bytes) -> str:
-    """The first line of a file's first bytes, with lines that end in CR, LF or both; empty for binary content."""
-    line = re.split(rb"[\r\n]", head.removeprefix(b"\xef\xbb\xbf"), maxsplit=1)[0]
-    if b"\0" in line:
-        return ""
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError:
-        return line.decode("latin-1")
-
-
-def column_names(path: str | Path, delimiter: str = ",", quoted: bool = True) -> list[str]:
-    """Column names of a file whose first line is its header.
-
-    Parameters
-    ----------
-    path : path
-        Of the file.
-    delimiter : str
-        Between columns.
-    quoted : bool
-        Whether names may stand in quotation marks.
-
-    Returns
-    -------
-    list of str
-        In the order of the file.
-    """
-    with open(path, "rb") as file:
-        return header(first_line(file.read(HEAD_BYTES)), delimiter, quoted)
-
-
-def header(line: str, delimiter: str, quoted: bool = True) -> list[str]:
-    """Column names of a header line.
-
-    Parameters
-    ----------
-    line : str
-        The header.
-    delimiter : str
-        Between columns.
-    quoted : bool
-        Whether names may stand in quotation marks.
-
-    Returns
-    -------
-    list of str
-        In the order of the line; empty where it is no such line.
-    """
-    if not quoted:
-        return [name.strip() for name in line.split(delimiter)]
-    try:
-        return [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
-    except csv.Error:
-        return []
-
-
 def read(
     path: str | Path,
-    names: Sequence[str],
+    form: Dialect,
     numbers: dict[str, type],
     *,
     code: str | None = None,
-    delimiter: str = ",",
     quoted: bool = True,
     end: int | None = None,
 ) -> Columns:
-    """Read some columns of a text file with one header line.
+    """Read some columns of a text file.
 
     Parameters
     ----------
     path : path
         The text file.
-    names : sequence of str
-        All columns in the order of the file.
+    form : Dialect
+        How it is written, with all columns in the order of the file.
     numbers : dict of str to type
         Columns to read, and the type to keep them in.
     code : str, optional
         Column whose text is a channel code.
-    delimiter : str
-        What separates the cells of a row.
     quoted : bool
         Whether cells may be in quotation marks.
     end : int, optional
@@ -145,18 +86,21 @@ def read(
     AinuError
         A column is missing or double, a row is too long or too short, there is text in a number, or no row at all.
     """
-    _check_names(path, names, [*numbers, *([code] if code is not None else [])])
+    form = form.checked(path)
+    _check_names(path, form.names, [*numbers, *([code] if code is not None else [])])
     if code in numbers:
         raise AinuError(f"{path}: column {code!r} is both the channel and a column to keep; use it once")
-    need_rows(_has_rows(path, end), path)
+    need_rows(form.filled and end != 0, path)
     types: dict[str, pa.DataType] = {name: pa.from_numpy_dtype(dtype) for name, dtype in numbers.items()}
     if code is not None:
         types[code] = pa.dictionary(pa.int32(), pa.string())
-    options = _options(names, types, delimiter, quoted)
     growing = Growing(numbers | ({} if code is None else {code: np.int32}))
     known: dict[str, int] = {}
     try:
-        with _rows_of(path, end) as source, pyarrow.csv.open_csv(source, *options) as batches:
+        with (
+            _rows_of(path, form, end, code) as source,
+            pyarrow.csv.open_csv(source, *_options(form, types, quoted)) as batches,
+        ):
             for batch in batches:
                 growing.expect(batch.num_rows, round((end or os.path.getsize(path)) / BLOCK_BYTES))
                 for name, values in zip(batch.schema.names, batch.columns, strict=True):
@@ -164,7 +108,7 @@ def read(
                     growing.put(name, own)
                 growing.rows += batch.num_rows
     except pa.ArrowInvalid as error:
-        raise AinuError(f"{path}: {explained(str(error), names)}") from None
+        raise AinuError(f"{path}: {explained(str(error), form.names, form.header_row)}") from None
     need_rows(growing.rows, path)
     arrays = growing.arrays()
     pa.default_memory_pool().release_unused()
@@ -202,13 +146,14 @@ def _check_names(path: str | Path, names: Sequence[str], wanted: Sequence[str]) 
             raise AinuError(f"{path}: column {name!r} is {found}; the columns are: {', '.join(names)}")
 
 
-def _options(names: Sequence[str], types: dict[str, pa.DataType], delimiter: str, quoted: bool) -> Options:
+def _options(form: Dialect, types: dict[str, pa.DataType], quoted: bool) -> Options:
+    names = form.names
     unique = [name if names.count(name) == 1 else f"{name} #{index}" for index, name in enumerate(names)]
     return (
         # one thread, as fast as two here, which knows the row of a mistake
-        pyarrow.csv.ReadOptions(column_names=unique, skip_rows=1, block_size=BLOCK_BYTES, use_threads=False),
-        pyarrow.csv.ParseOptions(delimiter=delimiter, quote_char='"' if quoted else False),
-        pyarrow.csv.ConvertOptions(include_columns=list(types), column_types=types),
+        pyarrow.csv.ReadOptions(column_names=unique, skip_rows=form.skip, block_size=BLOCK_BYTES, use_threads=False),
+        pyarrow.csv.ParseOptions(delimiter=form.delimiter, quote_char='"' if quoted else False),
+        pyarrow.csv.ConvertOptions(include_columns=list(types), column_types=types, decimal_point=form.decimal),
     )
 
 
@@ -231,40 +176,90 @@ class _Part(io.RawIOBase):
         super().close()
 
 
+class _Rewritten(io.RawIOBase):
+    """A file as the parser takes it: in UTF-8, one delimiter between cells, quotation marks next to delimiters."""
+
+    def __init__(self, path: str | Path, form: Dialect) -> None:
+        self._file, self._form = open(path, "rb"), form  # noqa: SIM115
+        self._decode = codecs.getincrementaldecoder(form.encoding)("replace").decode
+        self._text, self._ready, self._first = "", b"", True
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            raw = self._file.read(BLOCK_BYTES)
+            text = self._decode(raw, not raw)
+            if self._first:
+                text, self._first = text.removeprefix("\ufeff"), False
+            whole, self._text = _whole_lines(self._text + text) if raw else (self._text + text, "")
+            self._ready = self._rewritten(whole).encode()
+            if not raw:
+                break
+        count = min(len(buffer), len(self._ready))
+        buffer[:count], self._ready = self._ready[:count], self._ready[count:]
+        return count
+
+    def _rewritten(self, lines: str) -> str:
+        if self._form.runs:
+            lines = re.sub(r"[ \t]+", dialect.BLANKS, lines)
+            lines = re.sub(r" ?(\r\n|\r|\n) ?", r"\1", lines).strip(dialect.BLANKS)
+        if self._form.leading:
+            cell = f"[^{re.escape(self._form.delimiter)}\r\n]+"
+            lines = re.sub(
+                f"((?:{cell}{re.escape(self._form.delimiter)}){{{self._form.leading - 1}}}{cell})[^\r\n]*", r"\1", lines
+            )
+        if self._form.padded:
+            lines = re.sub(f'({re.escape(self._form.delimiter)})[ \t]+(?=")', r"\1", lines)
+        return lines
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _whole_lines(text: str) -> tuple[str, str]:
+    """A text up to its last line end, and the rest; a line end that may be half of one is left to the rest."""
+    end = max(text.rfind("\n"), text.rfind("\r", 0, len(text) - 1)) + 1
+    return text[:end], text[end:]
+
+
 @contextmanager
-def _rows_of(path: str | Path, end: int | None) -> Iterator[Any]:
-    """What the parser reads: the file by name, or its part."""
-    if end is None:
-        yield str(path)
+def _rows_of(path: str | Path, form: Dialect, end: int | None, code: str | None) -> Iterator[Any]:
+    """What the parser reads: the file by name, its part, or its text rewritten."""
+    plain = form.encoding == "utf-8" or (form.encoding == "latin-1" and (code is None or end is not None))
+    if plain and not (form.runs or form.padded or form.leading):
+        if end is None:
+            yield str(path)
+            return
+        with _Part(path, end) as part:
+            yield part
         return
-    with _Part(path, end) as part:
-        yield part
-
-
-def _has_rows(path: str | Path, end: int | None) -> bool:
-    """Whether anything follows the first line (pyarrow takes a header without a line end for a mistake)."""
-    with open(path, "rb") as file:
-        lines = re.split(rb"[\r\n]", file.read(min(end or HEAD_BYTES, HEAD_BYTES)), maxsplit=1)
-    return len(lines) > 1 and bool(lines[1].strip())
+    if end is not None and end < os.path.getsize(path):
+        raise AinuError(f"{path}: the text is encoded in {form.encoding}; save it in UTF-8")
+    with _Rewritten(path, form) as rewritten:
+        yield rewritten
 
 
 def code_indices(column: pa.Array, known: dict[str, int]) -> NDArray[np.int32]:
     """(m,) codes of a batch as indices into `known`, which grows by the new ones; -1 for none."""
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    texts = ["" if text is None else str(text).strip() for text in encoded.dictionary.to_pylist()]
+    texts = ["" if text is None else str(text).strip().strip('"') for text in encoded.dictionary.to_pylist()]
     lookup = np.array([known.setdefault(text, len(known)) if text else -1 for text in texts] + [-1], np.int32)
     return lookup[encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)]
 
 
-def explained(message: str, names: Sequence[str]) -> str:
-    """pyarrow's complaint with the column's name; its row numbers count the header as row 1."""
+def explained(message: str, names: Sequence[str], header_row: int = 1) -> str:
+    """pyarrow's complaint with the column's name; its row numbers count all lines of the file."""
     message = message.split("\n")[0]
     column = re.search(r"CSV column #(\d+): ", message)
     if column is None or "invalid value" not in message:
         return message
     row = re.search(r"Row #(\d+)", message)
     value = message.rpartition("invalid value ")[2]
-    place = f"row {row.group(1)} (the header is row 1), " if row else ""
+    header = f" (the header is row {header_row})" if header_row else ""
+    place = f"row {row.group(1)}{header}, " if row else ""
     return f"{place}column {names[int(column.group(1))]!r}: {value} is not a number"
 
 

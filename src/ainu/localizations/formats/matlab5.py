@@ -1,4 +1,4 @@
-"""Numbers in a struct of a MATLAB v5 file (`save -v6` or `-v7`), without the objects beside them.
+"""Numbers of a MATLAB v5 file (`save -v6` or `-v7`), without the objects beside them.
 
 Written anew from MathWorks' description of the level 5 MAT-file, since scipy's reader ends the process on some damaged
 files. An element is a tag (type, bytes) and its data; a matrix holds further elements; a compressed element holds one.
@@ -87,16 +87,75 @@ def read_struct(path: str | Path, variable: str, field: str) -> dict[str, Elemen
     AinuError
         No such variable or field, a truncated element, or one that cannot be as large as it claims.
     """
-    data = memoryview(Path(path).read_bytes())
-    order = "<" if bytes(data[126:128]) == b"IM" else ">"
-    for element in _elements(data[HEADER_BYTES:], order, padded=False):
-        matrix = _unpacked(element) if element.kind == COMPRESSED else element
-        if matrix.kind == MATRIX and _name(matrix) == variable:
+    for name, matrix in _matrices(path):
+        if name == variable:
             fields = _fields(matrix)
             if field not in fields:
                 raise AinuError(f"has no {field!r} in {variable!r}; it holds: {', '.join(fields)}")
             return _fields(fields[field])
     raise AinuError(f"has no variable {variable!r}")
+
+
+def read_variables(path: str | Path) -> dict[str, NDArray[np.generic] | dict[str, NDArray[np.generic]]]:
+    """The variables of a file that hold real numbers, in their shapes.
+
+    Parameters
+    ----------
+    path : path
+        A MATLAB v5 file.
+
+    Returns
+    -------
+    dict of str to array, or to dict of str to array
+        By the name of the variable; of a single struct, its fields of numbers.
+
+    Raises
+    ------
+    AinuError
+        A truncated element, or one that cannot be as large as it claims.
+    """
+    found: dict[str, NDArray[np.generic] | dict[str, NDArray[np.generic]]] = {}
+    for name, matrix in _matrices(path):
+        if _class_of(matrix) == STRUCT:
+            found[name] = {field: _shaped(own) for field, own in _fields(matrix).items() if _is_real(own)}
+        elif _is_real(matrix):
+            found[name] = _shaped(matrix)
+    return found
+
+
+def _matrices(path: str | Path) -> Iterator[tuple[str, Element]]:
+    """Name and matrix of each variable."""
+    data = memoryview(Path(path).read_bytes())
+    order = "<" if bytes(data[126:128]) == b"IM" else ">"
+    for element in _elements(data[HEADER_BYTES:], order, padded=False):
+        matrix = _unpacked(element) if element.kind == COMPRESSED else element
+        if matrix.kind == MATRIX:
+            yield _name(matrix), matrix
+
+
+def _class_of(element: Element) -> int:
+    try:
+        return int(_matrix(element)[0]) & 0xFF
+    except AinuError:
+        return 0
+
+
+def _is_real(element: Element) -> bool:
+    """Whether an element is a matrix of real numbers."""
+    try:
+        flags, _, _, *data = _matrix(element)
+    except AinuError:
+        return False
+    return (flags & 0xFF) in NUMERIC and not (flags >> 8) & COMPLEX and len(data) == 1 and data[0].kind in TYPES
+
+
+def _shaped(element: Element) -> NDArray[np.generic]:
+    """The numbers of a matrix in its shape (MATLAB stores columns one after the other)."""
+    _, shape, _, *data = _matrix(element)
+    numbers, wanted = data[0].numbers(), tuple(int(size) for size in shape)
+    if min(wanted, default=-1) < 0 or int(np.prod(wanted, dtype=np.float64)) != len(numbers):
+        raise AinuError(f"a MATLAB matrix of shape {wanted} with {len(numbers)} numbers")
+    return numbers.reshape(wanted, order="F")
 
 
 def values(element: Element) -> NDArray[np.generic]:

@@ -63,11 +63,15 @@ def _um(span_nm: float) -> str:
 def _small_field(columns: Mapping[str, NDArray[Any]], units: Mapping[str, str], guessed: bool) -> Iterator[str]:
     extent = small_field(columns["x"], columns["y"])
     if extent:
-        why = "x, y have no unit in the file and were taken for nm" if guessed else f"unit read: {units.get('x', 'nm')}"
-        yield (
-            f"the localizations cover {extent}, less than a nucleus ({why}); "
-            f"if they are in camera pixels or µm, {RETRY}"
-        )
+        yield f"the localizations cover {extent}, less than a nucleus: {_cause(units.get('x', 'nm'), guessed)}"
+
+
+def _cause(unit: str, guessed: bool) -> str:
+    if guessed:
+        return f"x, y have no unit in the file and were taken for nm; if they are in camera pixels or µm, {RETRY}"
+    if unit == "px":
+        return "is the pixel size right?"
+    return f"they are read in {unit}; if they are in camera pixels or µm, {RETRY}"
 
 
 def _span(values: NDArray[Any]) -> float:

@@ -26,7 +26,12 @@ from ainu.localizations.formats.raw import Raw
 from ainu.localizations.formats.readers import (
     decode,
     elyra,
+    gdsc,
     insight3,
+    leica_gsd,
+    malk,
+    micro_manager,
+    minflux,
     nstorm,
     oni,
     picasso,
@@ -36,6 +41,7 @@ from ainu.localizations.formats.readers import (
     storm_analysis,
     table,
     thunderstorm,
+    vutara,
 )
 from ainu.localizations.table import Localizations
 
@@ -94,6 +100,12 @@ READERS: tuple[Reader, ...] = (
     decode,
     smlm,
     storm_analysis,
+    vutara,
+    leica_gsd,
+    gdsc,
+    malk,
+    micro_manager,
+    minflux,
     table,
 )
 """In the order in which they are tried; `table` last, since it takes anything with an x and a y."""

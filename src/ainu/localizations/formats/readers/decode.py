@@ -1,6 +1,7 @@
-"""DECODE emitters (`.h5`): one array per property under `data`, the pixel's size under `meta`.
+"""DECODE emitters: HDF5 (`.h5`) with one array per property under `data` and the pixel's size under `meta`, or CSV.
 
-DECODE puts 0 at the centre of the first pixel (its frames begin at -0.5), and calls the first axis of an image x.
+DECODE puts 0 at the centre of the first pixel (its frames begin at -0.5), and calls the first axis of an image x. The
+CSV is read by `decode_csv`.
 """
 
 from __future__ import annotations
@@ -13,22 +14,24 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from ainu import files
 from ainu.errors import AinuError
-from ainu.localizations.formats import safe_hdf5
+from ainu.localizations.formats import dialect, safe_hdf5
 from ainu.localizations.formats.builder import kept_columns, measured_columns, root_mean_square
 from ainu.localizations.formats.raw import Raw
+from ainu.localizations.formats.readers import decode_csv
 from ainu.localizations.formats.units import need_pixel_size
 
 NAME = "decode"
 VERSION = 1
 
-LEFT_EDGE = -0.5
-"""Where the first pixel begins, its centre being 0."""
 OPTIONAL = {"photons": "phot", "background": "bg"}
 
 
 def sniff(path: Path, head: bytes) -> bool:
-    """Whether the file is HDF5 with emitters in it."""
+    """Whether the file is HDF5 with emitters in it, or their CSV."""
+    if decode_csv.is_emitters(head):
+        return True
     return head.startswith(safe_hdf5.MAGIC) and safe_hdf5.has(path, "data/xyz", "data/frame_ix")
 
 
@@ -54,6 +57,8 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     AinuError
         An array is missing, of the wrong shape, a link or empty; or there is no pixel size.
     """
+    if decode_csv.is_emitters(files.head(path)):
+        return decode_csv.read(path, pixel_size_nm, keep)
     with h5py.File(path, "r") as file:
         data, meta = safe_hdf5.own(path, file, "data"), safe_hdf5.own(path, file, "meta").attrs
         xyz, frame = (safe_hdf5.numbers(path, data, name) for name in ("xyz", "frame_ix"))
@@ -68,7 +73,7 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
         raise AinuError(f"{path}: 'xyz' is of shape {xyz.shape}, expected ({len(frame)}, 3)")
     pixel, own_pixel = _pixel(path, in_file, pixel_size_nm, unit)
     scale = pixel if unit == "px" else np.ones(2)
-    lateral = xyz[:, :2] * scale - LEFT_EDGE * pixel
+    lateral = xyz[:, :2] * scale - decode_csv.LEFT_EDGE * pixel
     columns = {"x": lateral[:, 0], "y": lateral[:, 1], "z": xyz[:, 2], "frame": frame}
     columns |= {name: there[own] for name, own in OPTIONAL.items() if own in there}
     if spread is not None:
@@ -84,6 +89,8 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
 
 def names(path: str | Path) -> list[str]:
     """Names of the arrays with a value per emitter."""
+    if decode_csv.is_emitters(files.head(path)):
+        return list(dialect.of_file(path).names)
     with h5py.File(path, "r") as file:
         data = safe_hdf5.own(path, file, "data")
         arrays = [name for name in data if isinstance(data.get(name, getlink=True), h5py.HardLink)]

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ainu.localizations.formats import delimited_text
-from ainu.localizations.formats.builder import measured_columns, of_text, read_text
+from ainu.localizations.formats import dialect
+from ainu.localizations.formats.builder import measured_columns
+from ainu.localizations.formats.named_text import described, fixed, need, read_named
 from ainu.localizations.formats.raw import Raw
 
 NAME = "elyra"
@@ -31,7 +32,8 @@ BLOCK_BYTES = 1 << 22
 
 def sniff(_path: Path, head: bytes) -> bool:
     """Whether a file with these first bytes is of this format."""
-    return set(SINGLE.values()) <= set(delimited_text.header(delimited_text.first_line(head), "\t", quoted=False))
+    form = dialect.of(head)
+    return form is not None and form.has(*SINGLE.values())
 
 
 def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence[str] = ()) -> Raw:
@@ -56,21 +58,22 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     AinuError
         A column is missing, there is text in a number, or there are no rows.
     """
-    there = names(path)
-    source = SINGLE | {name: column for name, column in OPTIONAL.items() if column in there}
-    code = CHANNEL if CHANNEL in there else None
-    end = _end_of_rows(path)
-    table, columns = read_text(path, there, source, keep, code=code, delimiter="\t", quoted=False, end=end)
-    return of_text(table, measured_columns(columns), keep, units=UNITS, first_frame=1)
+    form = dialect.of_file(path)
+    need(path, form, list(SINGLE.values()))
+    named = fixed(form, SINGLE | OPTIONAL | {"channel": CHANNEL}, UNITS)
+    raw, _ = read_named(path, form, named, keep, first_frame=1, quoted=False, end=_end_of_rows(path, form.encoding))
+    return described(raw, form.notes(("\t",)), columns=measured_columns(raw.columns), units=UNITS)
 
 
 def names(path: str | Path) -> list[str]:
     """Names of the columns."""
-    return delimited_text.column_names(path, "\t", quoted=False)
+    return list(dialect.of_file(path).names)
 
 
-def _end_of_rows(path: str | Path) -> int:
-    """The byte at which the notes begin, or the size of a file without any."""
+def _end_of_rows(path: str | Path, encoding: str) -> int | None:
+    """The byte at which the notes begin, or the size of a file without any; None in UTF-16, which is not ZEN's."""
+    if encoding.startswith("utf-16"):
+        return None
     place, tail = 0, b""
     with open(path, "rb") as file:
         while block := file.read(BLOCK_BYTES):

@@ -1,6 +1,7 @@
-"""Insight3 molecule lists (`.bin`, M425), as Insight3 and storm-analysis write them.
+"""Insight3 molecule lists, binary (`.bin`, M425) as Insight3 and storm-analysis write them, or exported as text.
 
-A header of 16 bytes, one record of 72 bytes per molecule (`insight3_layout`), and possibly more bytes after them.
+A header of 16 bytes, one record of 72 bytes per molecule (`insight3_layout`), and possibly more bytes after them; the
+text has the same fields as columns, and its first column is the category (`insight3_text`).
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ainu import files
 from ainu.errors import AinuError
 from ainu.localizations.formats.builder import correction_notes, kept_columns, measured_columns, own_correction
 from ainu.localizations.formats.insight3_layout import HEADER, LEFT_EDGE, MAGIC, RECORD
 from ainu.localizations.formats.raw import Raw, need_rows
+from ainu.localizations.formats.readers import insight3_text
 from ainu.localizations.formats.units import need_pixel_size
 
 NAME = "insight3"
@@ -40,7 +43,7 @@ Z_OUT_OF_RANGE = "9"
 
 def sniff(_path: Path, head: bytes) -> bool:
     """Whether a file with these first bytes is of this format."""
-    return head.startswith(MAGIC)
+    return head.startswith(MAGIC) or insight3_text.is_list(head)
 
 
 def read(
@@ -70,6 +73,8 @@ def read(
         Wrong magic, fewer bytes than the header announces, no molecules, or no pixel size.
     """
     path = Path(path)
+    if _is_text(path):
+        return insight3_text.read(path, pixel_size_nm, keep, corrected)
     rows = _announced(path)
     pixel = need_pixel_size(pixel_size_nm, f"{path}: Insight3 positions are")
     fields = FIELDS | (CORRECTED if corrected else {})
@@ -100,9 +105,14 @@ def read(
     )
 
 
-def names(_path: str | Path) -> tuple[str, ...]:
-    """Columns that can be kept: the fields of a record."""
-    return RECORD.names or ()
+def names(path: str | Path) -> tuple[str, ...]:
+    """Columns that can be kept: the fields of a record, or the columns of the text."""
+    return insight3_text.names(path) if _is_text(path) else RECORD.names or ()
+
+
+def _is_text(path: str | Path) -> bool:
+    head = files.head(path)
+    return not head.startswith(MAGIC) and insight3_text.is_list(head)
 
 
 def _announced(path: Path) -> int:

@@ -1,4 +1,7 @@
-"""Picasso localizations: HDF5 with a structured dataset `locs`; its metadata in a YAML file beside it, or inside."""
+"""Picasso localizations: HDF5 with a structured dataset `locs`; its metadata in a YAML file beside it, or inside.
+
+Picasso's exports as text are read by `picasso_text`.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from ainu import files
 from ainu.errors import AinuError
 from ainu.localizations.formats import pandas_hdf5, safe_hdf5
 from ainu.localizations.formats.builder import channel_codes, kept_columns, of_pairs
 from ainu.localizations.formats.raw import Raw
+from ainu.localizations.formats.readers import picasso_text
 from ainu.localizations.formats.readers.picasso_metadata import PIXEL_SIZE, PixelSize, pixel_size
 from ainu.localizations.formats.units import need_pixel_size
 
@@ -28,7 +33,9 @@ UNITS = {"x": "px", "y": "px", "z": "nm", "photons": "photon", "background": "ph
 
 
 def sniff(path: Path, head: bytes) -> bool:
-    """Whether the file is HDF5 with anything named `locs` at its top."""
+    """Whether the file is HDF5 with anything named `locs` at its top, or text that Picasso exports."""
+    if picasso_text.is_export(head):
+        return True
     return head.startswith(safe_hdf5.MAGIC) and safe_hdf5.has(path, DATASET)
 
 
@@ -55,6 +62,8 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
         No dataset `locs` in the file itself, a missing field, no rows, or no pixel size.
     """
     path = Path(path)
+    if picasso_text.is_export(files.head(path)):
+        return picasso_text.read(path, pixel_size_nm, keep)
     own = pixel_size(path)
     pixel = need_pixel_size(
         own.nm if pixel_size_nm is None else pixel_size_nm,
@@ -80,7 +89,9 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
 
 
 def names(path: str | Path) -> list[str]:
-    """Names of the fields that hold numbers."""
+    """Names of the fields that hold numbers, or of the columns of text."""
+    if picasso_text.is_export(files.head(path)):
+        return picasso_text.names(path)
     with h5py.File(path, "r") as file:
         if pandas_hdf5.is_pandas(own := safe_hdf5.own(path, file, DATASET)):
             return list(pandas_hdf5.columns(path, own))

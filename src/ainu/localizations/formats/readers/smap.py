@@ -1,4 +1,7 @@
-"""SMAP localizations (`_sml.mat`): MATLAB's `saveloc.loc`, one array per property, in HDF5 (v7.3) or the older v5."""
+"""SMAP localizations (`_sml.mat`): MATLAB's `saveloc.loc`, one array per property, in HDF5 (v7.3) or the older v5.
+
+Its CSV (`saveLocalizationsCSV.m`) has the same properties as columns.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from ainu import files
 from ainu.errors import AinuError
-from ainu.localizations.formats import matlab5, safe_hdf5
+from ainu.localizations.formats import dialect, matlab5, safe_hdf5
 from ainu.localizations.formats.builder import channel_codes, geometric_mean, kept_columns, measured_columns
+from ainu.localizations.formats.named_text import described, fixed, read_named
 from ainu.localizations.formats.raw import Raw, need_rows
 
 NAME = "smap"
@@ -28,7 +33,9 @@ UNITS = {"x": "nm", "y": "nm", "z": "nm", "photons": "photon", "background": "ph
 
 
 def sniff(path: Path, head: bytes) -> bool:
-    """Whether the file is MATLAB's with SMAP's variable in it."""
+    """Whether the file is MATLAB's with SMAP's variable in it, or a CSV of its properties."""
+    if _is_csv(head):
+        return True
     if head.startswith(V7_3):
         return safe_hdf5.has(path, f"{VARIABLE}/{TABLE}")
     return head.startswith(matlab5.MAGIC) and path.name.endswith("_sml.mat")
@@ -56,6 +63,8 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     AinuError
         A property is missing, of another length than the others, a link or empty; or the file is no MATLAB file.
     """
+    if _is_csv(files.head(path)):
+        return _from_csv(path, keep)
     wanted = [*SINGLE.values(), *keep]
     optional = [*OPTIONAL.values(), *SIGMA, CHANNEL, FILE_NUMBER]
     found = _from_v5(path, wanted, optional) if _is_v5(path) else _from_hdf5(path, wanted, optional)
@@ -81,11 +90,25 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
 
 def names(path: str | Path) -> list[str]:
     """Names of the properties."""
+    if _is_csv(files.head(path)):
+        return list(dialect.of_file(path).names)
     if _is_v5(path):
         return list(_struct(path))
     with h5py.File(path, "r") as file:
         table = safe_hdf5.own(path, file, f"{VARIABLE}/{TABLE}")
         return list(table) if isinstance(table, h5py.Group) else []
+
+
+def _is_csv(head: bytes) -> bool:
+    form = dialect.of(head)
+    return form is not None and form.has(*SINGLE.values()) and any(map(form.has, OPTIONAL.values()))
+
+
+def _from_csv(path: str | Path, keep: Sequence[str]) -> Raw:
+    form = dialect.of_file(path)
+    named = fixed(form, SINGLE | OPTIONAL | {"channel": CHANNEL}, UNITS, {"sigma": SIGMA})
+    raw, _ = read_named(path, form, named, keep, first_frame=1)
+    return described(raw, form.notes((",",)), columns=measured_columns(raw.columns))
 
 
 def _is_v5(path: str | Path) -> bool:

@@ -1,8 +1,9 @@
-"""Tables of any program: CSV, TSV and Parquet, with a mapping of their columns or with canonical names."""
+"""Tables of any program: CSV, TSV and Parquet, with a mapping of their columns, or by the names of these."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from ainu import files
 from ainu.errors import AinuError
-from ainu.files import HEAD_BYTES
-from ainu.localizations.formats import column_mapping, delimited_text
+from ainu.localizations.formats import column_mapping, delimited_text, dialect
 from ainu.localizations.formats.builder import of_text
 from ainu.localizations.formats.column_mapping import ColumnMapping
+from ainu.localizations.formats.column_names import named_columns
+from ainu.localizations.formats.dialect import Dialect
+from ainu.localizations.formats.named_text import canonical_columns, guess_notes, pixel_note, unread, with_units
 from ainu.localizations.formats.raw import Raw, need_rows
-from ainu.localizations.formats.units import nm_per_unit
+from ainu.localizations.formats.units import LENGTH_COLUMNS, nm_per_unit
 
 NAME = "table"
 VERSION = 1
@@ -28,8 +32,9 @@ CHANNEL = "channel"
 
 
 def sniff(_path: Path, head: bytes) -> bool:
-    """Whether the file is Parquet, or text whose header has columns x and y."""
-    return head.startswith(PARQUET) or {"x", "y"} <= set(_text_header(head)[0])
+    """Whether the file is Parquet, or text with columns that are x and y by their names."""
+    form = None if head.startswith(PARQUET) else dialect.of(head)
+    return head.startswith(PARQUET) or (form is not None and {"x", "y"} <= set(named_columns(form.names).single))
 
 
 def read(
@@ -46,7 +51,7 @@ def read(
     keep : sequence of str
         Further columns, under their own names.
     columns : str, optional
-        The sheet's mapping (`column_mapping.parse`); None: canonical names, nm.
+        The sheet's mapping (`column_mapping.parse`); None: by their names (`column_names`).
 
     Returns
     -------
@@ -58,48 +63,49 @@ def read(
     AinuError
         A column is missing, there is text in a number, or there are no rows.
     """
-    there, delimiter = _header(path)
-    plan = column_mapping.parse(columns, there) if columns else column_mapping.canonical(there)
+    form = _form(path)
+    there = list(form.names) if form else names(path)
+    plan = column_mapping.parse(columns, there) if columns else _by_names(there, pixel_size_nm)
     kept = tuple(dict.fromkeys([*plan.keep, *keep]))
     _check(path, there, plan, kept)
     numbers: dict[str, type] = dict.fromkeys(kept, np.float64)
-    numbers |= {column: np.float32 for name, column in plan.names.items() if name != CHANNEL and column not in kept}
-    if "frame" in plan.names:
-        numbers[plan.names["frame"]] = np.float64
-    code = plan.names.get(CHANNEL)
-    if delimiter:
-        found = delimited_text.read(path, there, numbers, code=code, delimiter=delimiter)
-    else:
-        found = _read_parquet(path, numbers, code)
-    return _raw(path, found, plan, kept, pixel_size_nm)
+    sources = [column for name, column in plan.named.single.items() if name != CHANNEL]
+    numbers |= {column: np.float32 for column in [*sources, *plan.named.both()] if column not in kept}
+    if "frame" in plan.named.single:
+        numbers[plan.named.single["frame"]] = np.float64
+    code = plan.named.single.get(CHANNEL)
+    found = delimited_text.read(path, form, numbers, code=code) if form else _read_parquet(path, numbers, code)
+    raw = _raw(path, found, plan, kept, pixel_size_nm)
+    notes = (*(form.notes() if form else ()), *plan.notes)
+    return replace(raw, notes=notes, unread=unread(there, plan.named), guessed_unit=plan.guessed)
 
 
 def names(path: str | Path) -> list[str]:
     """Names of the columns."""
-    return _header(path)[0]
+    form = _form(path)
+    return list(form.names) if form else list(pq.read_schema(path).names)
 
 
-def _header(path: str | Path) -> tuple[list[str], str]:
-    """Names of the columns, and what separates them: nothing in Parquet."""
-    with open(path, "rb") as file:
-        head = file.read(HEAD_BYTES)
-    return (list(pq.read_schema(path).names), "") if head.startswith(PARQUET) else _text_header(head)
+def _form(path: str | Path) -> Dialect | None:
+    """How a text is written; None for Parquet."""
+    return None if files.head(path).startswith(PARQUET) else dialect.of_file(path)
 
 
-def _text_header(head: bytes) -> tuple[list[str], str]:
-    line = delimited_text.first_line(head)
-    delimiter = next((sign for sign in "\t;," if sign in line), ",")
-    return delimited_text.header(line, delimiter), delimiter
+def _by_names(there: Sequence[str], pixel_size_nm: float | None) -> ColumnMapping:
+    """The mapping that the names themselves tell."""
+    named, guessed = with_units(named_columns(there, exact=True))
+    notes = (*guess_notes(guessed), *pixel_note(guessed, pixel_size_nm))
+    return ColumnMapping(named, notes=notes, guessed="x" in guessed)
 
 
 def _check(path: str | Path, names: Sequence[str], plan: ColumnMapping, kept: Sequence[str]) -> None:
-    missing = [name for name in column_mapping.REQUIRED if name not in plan.names]
+    missing = [name for name in column_mapping.REQUIRED if name not in plan.named.single]
     if missing:
         raise AinuError(
             f"{path}: column {missing[0]!r} is missing; the columns are: {', '.join(names)}. "
             "Map the columns in the sheet's `columns`, as in x=pos_x[nm],y=pos_y[nm],frame=t"
         )
-    for column in [*plan.names.values(), *kept]:
+    for column in [*plan.named.single.values(), *kept]:
         if column not in names:
             raise AinuError(f"{path}: column {column!r} is missing; the columns are: {', '.join(names)}")
 
@@ -144,14 +150,16 @@ def _raw(
     kept: Sequence[str],
     pixel_size_nm: float | None,
 ) -> Raw:
-    columns = {name: found.numbers[column] for name, column in plan.names.items() if name != CHANNEL}
-    for name, unit in plan.units.items():
-        factor = nm_per_unit(unit, pixel_size_nm, f"{path}: column {plan.names[name]!r} is")
+    single = {name: column for name, column in plan.named.single.items() if name != CHANNEL}
+    columns = canonical_columns(found.numbers, single, plan.named)
+    lengths = {name: unit for name, unit in plan.named.units.items() if name in LENGTH_COLUMNS}
+    for name, unit in lengths.items():
+        factor = nm_per_unit(unit, pixel_size_nm, f"{path}: column {plan.named.title(name)!r} is")
         columns[name] = (columns[name] * factor).astype(np.float32)
     return of_text(
         *(found, columns, kept),
-        units=plan.units,
+        units=lengths,
         first_frame=plan.first_frame,
         strict_frames=True,
-        pixel_size_nm=pixel_size_nm if "px" in plan.units.values() else None,
+        pixel_size_nm=pixel_size_nm if "px" in lengths.values() else None,
     )
