@@ -251,7 +251,21 @@ def code_indices(column: pa.Array, known: dict[str, int]) -> NDArray[np.int32]:
 
 
 def explained(message: str, names: Sequence[str], header_row: int = 1) -> str:
-    """pyarrow's complaint with the column's name; its row numbers count all lines of the file."""
+    """pyarrow's complaint with the column's name; its row numbers count all lines of the file.
+
+    Parameters
+    ----------
+    message : str
+        Of pyarrow.
+    names : sequence of str
+        Columns in the order of the file.
+    header_row : int
+        Line of the header; 0 without one.
+
+    Returns
+    -------
+    str
+    """
     message = message.split("\n")[0]
     column = re.search(r"CSV column #(\d+): ", message)
     if column is None or "invalid value" not in message:

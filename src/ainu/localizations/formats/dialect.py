@@ -85,7 +85,22 @@ class Dialect:
     problem: str = ""
 
     def checked(self, path: str | Path) -> Dialect:
-        """Itself; an `AinuError` where the file cannot be read without a guess."""
+        """Itself, of a file that can be read without a guess.
+
+        Parameters
+        ----------
+        path : path
+            The file, for the message.
+
+        Returns
+        -------
+        Dialect
+
+        Raises
+        ------
+        AinuError
+            The file has a `problem`.
+        """
         if self.problem:
             raise AinuError(f"{path}: {self.problem}")
         return self

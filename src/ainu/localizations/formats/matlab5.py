@@ -106,7 +106,7 @@ def read_variables(path: str | Path) -> dict[str, NDArray[np.generic] | dict[str
 
     Returns
     -------
-    dict of str to array, or to dict of str to array
+    dict of str to (...) array, or to dict of str to (...) array
         By the name of the variable; of a single struct, its fields of numbers.
 
     Raises

@@ -160,7 +160,21 @@ def need(path: str | Path, form: Dialect, names: Sequence[str]) -> None:
 
 
 def canonical_columns(numbers: Arrays, single: Mapping[str, str], named: NamedColumns) -> Arrays:
-    """The canonical columns, (n,) each, in the units of the file."""
+    """The canonical columns in the units of the file.
+
+    Parameters
+    ----------
+    numbers : dict of str to (n,) array
+        Columns of the file.
+    single : mapping of str to str
+        Canonical column, without the channel, -> column of the file.
+    named : NamedColumns
+        With the pairs and the full width that others are computed of.
+
+    Returns
+    -------
+    dict of str to (n,) array
+    """
     columns = {name: numbers[own] for name, own in single.items()}
     columns |= of_pairs(numbers, named.pairs)
     if named.fwhm:
@@ -169,7 +183,21 @@ def canonical_columns(numbers: Arrays, single: Mapping[str, str], named: NamedCo
 
 
 def unread(names: Sequence[str], named: NamedColumns, further: Sequence[str] = ()) -> tuple[str, ...]:
-    """Columns of the file that nothing comes from."""
+    """Columns of the file that nothing comes from.
+
+    Parameters
+    ----------
+    names : sequence of str
+        All columns.
+    named : NamedColumns
+        Those that are read.
+    further : sequence of str
+        Those that the reader computes others of.
+
+    Returns
+    -------
+    tuple of str
+    """
     used = {*named.used(), *further}
     return tuple(name for name in names if name and name not in used)
 
