@@ -1,4 +1,5 @@
 # From localization files to a table per sample, and cleaned tables for other programs: one job per shard.
+# `snakemake inspect` shows how the files of the sheet are understood.
 
 
 rule ingest:
@@ -27,6 +28,30 @@ rule ingest:
         "Reading the localization files of {wildcards.shard}"
     script:
         "../scripts/ingest.py"
+
+
+rule inspect:
+    input:
+        PLAN.files_to_inspect(),
+    output:
+        "results/inspect.txt",
+    log:
+        "results/logs/inspect.log",
+    benchmark:
+        "results/benchmarks/inspect.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(6),
+        runtime=minutes(10, per_gb=10),
+    params:
+        rows=PLAN.rows_to_inspect(),
+        settings=PLAN.ingest_settings(),
+        code=code_of("inspect_files"),
+    message:
+        "Showing how each localization file is understood, in {output}"
+    script:
+        "../scripts/inspect_files.py"
 
 
 rule export:

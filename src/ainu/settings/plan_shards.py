@@ -55,6 +55,15 @@ class ShardPlan:
         rows = (row for sample in self.settings.shards[shard] for row in self.settings.rows(sample))
         return [file for row in rows for file in with_sidecar(row["path"])]
 
+    def files_to_inspect(self) -> list[str]:
+        """All localization files of the sheet, and what is read beside them."""
+        return list(dict.fromkeys(file for shard in self.settings.shards for file in self.localization_files(shard)))
+
+    def rows_to_inspect(self) -> list[dict[str, str]]:
+        """What reading needs of every row of the sheet."""
+        shards = [self.read_rows(shard) for shard in self.settings.shards]
+        return [row for shard in shards for rows in shard.values() for row in rows]
+
     def bead_tables(self) -> list[str]:
         """The table of beads by which channels are aligned, if any."""
         alignment = self.config.ingest.alignment

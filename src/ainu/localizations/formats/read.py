@@ -7,11 +7,13 @@ all of them. A new format is a new module, and its name in `READERS`.
 from __future__ import annotations
 
 import re
+import shlex
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -116,6 +118,9 @@ FORMATS = {reader.NAME: reader for reader in READERS}
 UNIT = re.compile(r"\s*\[[^\[\]]*\]$")
 """The unit at the end of a column's name."""
 
+INSPECT = "python -m ainu.inspect"
+"""Shows how a file is understood."""
+
 DAMAGE = (
     *(OSError, ValueError, LookupError, TypeError, ArithmeticError, RuntimeError, MemoryError, EOFError),
     *(struct.error, zlib.error, zipfile.BadZipFile, pa.ArrowException),
@@ -169,14 +174,13 @@ def read(
         The file cannot be read, or is of another format than given.
     """
     head = files.head(path)
-    reader = _reader(path, head, format, columns)
-    options: dict[str, Any] = {"columns": columns} if reader is table else {}
-    if getattr(reader, "OWN_CORRECTION", False):
-        options["corrected"] = use_corrected
-    try:
+    with _hinted(path):
+        reader = _reader(path, head, format, columns)
+        options: dict[str, Any] = {"columns": columns} if reader is table else {}
+        if getattr(reader, "OWN_CORRECTION", False):
+            options["corrected"] = use_corrected
         # The digest is as slow as reading and holds no lock, so it has a thread of its own.
-        # A number too large for its column becomes infinite, and its row is dropped and counted.
-        with ThreadPoolExecutor(1) as pool, np.errstate(all="ignore"):
+        with ThreadPoolExecutor(1) as pool, _explained(path, reader):
             digest = pool.submit(files.sha256, path)
             there = reader.names(path) if keep or keep_present else ()
             kept = _kept(path, there, keep, keep_present)
@@ -185,11 +189,60 @@ def read(
             raw = reader.read(path, pixel_size_nm=pixel_size_nm, keep=wanted, **options)
             own = to_localizations(_named(raw, kept), channels)
             return replace(own, meta=_source(path, reader, digest.result()) | columns_there | own.meta)
+
+
+def rows_of(
+    path: str | Path, format: str | None = None, *, pixel_size_nm: float | None = None, columns: str | None = None
+) -> tuple[str, list[str], Raw]:
+    """The rows of a file as its reader understands them, before unusable ones are dropped and channels are named.
+
+    Parameters
+    ----------
+    path, format, pixel_size_nm, columns :
+        As for `read`.
+
+    Returns
+    -------
+    format : str
+        Name of the reader.
+    names : list of str
+        Columns of the file.
+    raw : Raw
+        Its rows, (n,) per column.
+
+    Raises
+    ------
+    AinuError
+        The file cannot be read, or is of another format than given.
+    """
+    reader = _reader(path, files.head(path), format, columns)
+    options: dict[str, Any] = {"columns": columns} if reader is table else {}
+    with _explained(path, reader):
+        names = list(reader.names(path))
+        return reader.NAME, names, reader.read(path, pixel_size_nm=pixel_size_nm, keep=(), **options)
+
+
+@contextmanager
+def _explained(path: str | Path, reader: Reader) -> Iterator[None]:
+    """Errors inside name the file; what libraries raise on damage is explained."""
+    try:
+        # A number too large for its column becomes infinite, and its row is dropped and counted.
+        with np.errstate(all="ignore"):
+            yield
     except AinuError as error:
         raise error if str(error).startswith(str(path)) else AinuError(f"{path}: {error}") from None
     except DAMAGE as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise AinuError(f"{path}: cannot be read as {reader.NAME} ({reason})") from None
+
+
+@contextmanager
+def _hinted(path: str | Path) -> Iterator[None]:
+    """Errors inside name the command that shows how the file is understood."""
+    try:
+        yield
+    except AinuError as error:
+        raise AinuError(f"{error}. See {INSPECT} {shlex.quote(str(path))}") from None
 
 
 def sniff(path: str | Path) -> str:
