@@ -88,7 +88,7 @@ class Project:
 
 
 def small_config() -> dict:
-    """12 nuclei, 3 replicates, three folds, four steps on tiny crops and images."""
+    """12 nuclei, 3 replicates, three folds, four steps on coarse crops and images, little of all that can be counted."""
     return {
         "samples": "config/samples.tsv",
         "shard_size": 6,
@@ -96,11 +96,11 @@ def small_config() -> dict:
         "experiments": {
             "small": {
                 "classes": ["somatic", "hiPSC"],
-                "views": {"detail": {"size_nm": 640}, "context": {"voxel_nm": 400}},
+                "views": {"detail": {"voxel_nm": 40, "size_nm": 1280}, "context": {"voxel_nm": 400}},
                 "folds": 3,
                 "training": {"steps": 4, "batch_size": 4},
-                "audit": {"networks": ["merged_blinks", "outline"]},
-                "attribution": {"steps": 2, "samples": 2, "sanity_nuclei": 2},
+                "audit": {"networks": ["merged_blinks", "outline"], "baseline_permutations": 20, "resolution": [50]},
+                "attribution": {"steps": 2, "samples": 2, "sanity_nuclei": 2, "detail_nuclei": 4},
             }
         },
     }

@@ -14,7 +14,7 @@ from ainu.files import read_json
 
 pytestmark = pytest.mark.slow
 
-VIEWS = {"detail": {"size_nm": 640}, "context": {"voxel_nm": 400}}
+VIEWS = {"detail": {"voxel_nm": 40, "size_nm": 1280}, "context": {"voxel_nm": 400}}
 SMALL = {"classes": ["somatic", "hiPSC"], "views": VIEWS, "folds": 2, "attribution": {"methods": []}}
 FOUR_STEPS = {"steps": 4, "batch_size": 4}
 

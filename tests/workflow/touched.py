@@ -40,7 +40,7 @@ def project_of_every_rule(folder: Path) -> Project:
     config["renders"] = {"tiny": {"voxel_nm": 400}}
     whole = {key: deepcopy(value) for key, value in own.items() if key != "views"} | {"render": "tiny"}
     config["experiments"]["nets"] = whole | {"sweep": {"over": {"training.steps": [2, 4]}, "inner_folds": 2}}
-    own |= {"study": {"sizes": ["all"], "draws": 1}, "audit": {"network_permutations": 1}}
+    own |= {"study": {"sizes": ["all"], "draws": 1}, "audit": own["audit"] | {"network_permutations": 1}}
     config["export"] = {"formats": ["picasso", "ome_tiff"]}
     project.write_config(config)
     (folder / "config" / "samples.tsv").write_text(sheet_with_samples_to_predict())
