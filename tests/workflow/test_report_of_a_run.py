@@ -19,6 +19,9 @@ def test_the_report_of_a_run_holds_the_page_and_the_figures_of_each_experiment(p
     with zipfile.ZipFile(project.folder / "run.zip") as archive:
         names = {name.rpartition("/")[2] for name in archive.namelist()}
         page = archive.read("run/report.html").decode()
+        pages = [name for name in archive.namelist() if name.endswith((".js", ".html"))]
+        content = "".join(archive.read(name).decode(errors="replace") for name in pages)
     assert {"report.html", "confusion.svg", "roc.svg", "class_means.svg", "n0.png"} <= names
     for shown in ("Report (start here)", "Confusion matrix", "Quality", "whether to trust it"):
         assert shown in page
+    assert "t-SNE of the activations before the last layer" in content

@@ -2,7 +2,6 @@
 
 import json
 import re
-import zipfile
 
 import h5py
 import numpy as np
@@ -238,6 +237,7 @@ def test_a_run_with_a_file_that_cannot_be_read_ends_badly_whatever_it_is_to_make
     assert set(samples_of(project.folder / "results/fingerprints/s0001.h5")) == {"n0", "n2", "n3", "n4", "n5"}
 
 
+@pytest.mark.slow
 def test_a_sample_that_fails_in_a_later_stage_costs_itself_alone_and_the_others_reach_the_report(project, finished):
     sheet = project.folder / "config" / "samples.tsv"
     header, *lines = (project.folder / "results/simulated/n1.csv").read_text().splitlines()
@@ -336,16 +336,6 @@ def test_a_training_asks_for_its_data_unpacked_up_to_what_is_memory_mapped(proje
     target = "results/experiments/small/models/repeat0-fold0/model.safetensors"
     done = project.snakemake(target, "--dry-run", "--forcerun", "train", "--rerun-triggers", "code")
     assert f"mem_mb={asked}," in done.stdout
-
-
-def test_the_snakemake_report_holds_figures_with_captions_and_categories(project):
-    project.run("--report", "report.zip")
-    with zipfile.ZipFile(project.folder / "report.zip") as archive:
-        pages = [name for name in archive.namelist() if name.endswith((".js", ".html"))]
-        content = "".join(archive.read(name).decode(errors="replace") for name in pages)
-    assert "t-SNE of the activations before the last layer" in content
-    assert "Quality" in content
-    assert "Confusion matrix" in content
 
 
 def test_one_file_under_two_names_stops_before_training_and_both_are_named(project):

@@ -3,7 +3,7 @@
 import re
 
 from ainu import AinuError
-from ainu.record.code_digest import code_digest
+from ainu.record.kept_digests import code_digests
 from ainu.settings.check import check
 from ainu.settings.plan import RECORD, Plan
 from ainu.settings.plan_shards import SIMULATED, with_sidecar
@@ -12,6 +12,7 @@ from ainu.typed import plain
 
 try:
     PLAN = Plan(check(config))
+    CODE = code_digests(HOME / "workflow" / "scripts", Path(".snakemake") / "ainu-code.json")
     if workflow.is_main_process:
         PLAN.check_bundles()
 except AinuError as error:
@@ -50,7 +51,7 @@ def stage(name):
 
 def code_of(script):
     """Digest of a script and of the modules that it uses: an edited one runs its rule again, and nothing else."""
-    return code_digest(HOME / "workflow" / "scripts" / f"{script}.py")
+    return CODE[script]
 
 
 def figures_of(rule):
