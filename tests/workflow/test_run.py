@@ -208,7 +208,7 @@ def test_a_localization_file_that_cannot_be_read_stops_the_run_once_the_other_sa
     broken = [row.format("bad.csv", "PolII"), row.format("results/simulated/n1.csv", "1:DNA")]
     assert here in sheet.read_text()
     sheet.write_text(sheet.read_text().replace(here, "\n".join(broken)))
-    done = project.snakemake()
+    done = project.snakemake("results/experiments/small/dataset.h5")
     assert done.returncode != 0
     assert re.search(r"ainu: 1 of 6 samples failed\n +n1: .*bad\.csv.*", done.stderr)
     assert re.search(
