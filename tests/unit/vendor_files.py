@@ -3,6 +3,8 @@
 import json
 import struct
 import zipfile
+from functools import cache
+from io import BytesIO
 
 import h5py
 import numpy as np
@@ -269,6 +271,40 @@ def minflux(path, table=None):
     return path
 
 
+def pyme(path, table=None):
+    t = table or localizations()
+    fit = np.dtype([("A", "f4"), ("x0", "f4"), ("y0", "f4"), ("sigma", "f4"), ("background", "f4")])
+    cut = np.dtype([("start", "i4"), ("stop", "i4"), ("step", "i4")])
+    kinds = [("tIndex", "i4"), ("fitResults", fit), ("fitError", fit), ("slicesUsed", [("x", cut), ("y", cut)])]
+    rows = np.zeros(len(t), kinds)
+    rows["tIndex"], rows["fitResults"]["sigma"], rows["fitResults"]["A"] = t.frame, t.sigma, 7
+    rows["fitResults"]["x0"], rows["fitResults"]["y0"] = t.x, t.y
+    rows["fitError"]["x0"] = rows["fitError"]["y0"] = t.precision
+    with h5py.File(path, "w") as file:
+        file["FitResults"] = rows
+    return path
+
+
+def visp(path, table=None):
+    t = table or localizations()
+    rows = zip(t.x, t.y, np.zeros(len(t)), t.photons, t.frame, strict=True)
+    path.write_text("".join(f"{x:.1f} {y:.1f} {z:.1f} {photons:.1f} {frame}\r\n" for x, y, z, photons, frame in rows))
+    return path
+
+
+@cache
+def minflux_matlab(compressed=False):
+    """The bytes of the same as a MATLAB file."""
+    t, n = localizations(), N
+    place = np.zeros((n, 3, 3))
+    place[:, -1, 0], place[:, -1, 1] = t.x * 1e-9, t.y * 1e-9
+    counts = np.repeat(t.photons[:, None], 3, axis=1)
+    variables = {"itr": {"loc": place, "eco": counts}, "vld": np.ones((1, n), bool), "tid": np.arange(n)[None]}
+    with BytesIO() as file:
+        scipy.io.savemat(file, variables, do_compression=compressed)
+        return file.getvalue()
+
+
 def parquet(path, table=None):
     t = table or localizations()
     pq.write_table(pa.table({"x": t.x, "y": t.y, "frame": t.frame, "channel": t.channel}), path)
@@ -298,6 +334,8 @@ FILES = {
     "malk": ("malk.txt", malk),
     "micro_manager": ("spots.txt", micro_manager),
     "minflux": ("mfx.npy", minflux),
+    "pyme": ("a.h5r", pyme),
+    "visp": ("a.3d", visp),
     "table": ("t.parquet", parquet),
 }
 """Format -> a usual file name, and what writes such a file to a path."""
@@ -310,7 +348,13 @@ TEXT = {
 }
 """Text formats with a line of names: separator, and the name of x."""
 
-HDF5 = {"picasso": "locs", "smap": "saveloc/loc/xnm", "decode": "data/xyz", "storm_analysis": "fr_7/x"}
+HDF5 = {
+    "picasso": "locs",
+    "smap": "saveloc/loc/xnm",
+    "decode": "data/xyz",
+    "storm_analysis": "fr_7/x",
+    "pyme": "FitResults",
+}
 """HDF5 formats, and what a malicious file would replace."""
 
 

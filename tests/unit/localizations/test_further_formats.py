@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 import scipy.io
@@ -11,12 +12,13 @@ import ainu
 from ainu.errors import AinuError
 from ainu.localizations.formats.read import read, sniff
 
-FURTHER = ["vutara", "leica_gsd", "gdsc", "malk", "micro_manager", "minflux"]
+FURTHER = ["vutara", "leica_gsd", "gdsc", "malk", "micro_manager", "minflux", "pyme", "visp"]
 CHANNELS = {"vutara": "0:A,1:B", "micro_manager": "1:A,2:B"}
 WITH = {
     "vutara": ("background", "precision", "sigma"),
     "gdsc": ("background", "precision", "sigma"),
     "micro_manager": ("background", "precision"),
+    "pyme": ("precision", "sigma"),
 }
 
 
@@ -32,7 +34,10 @@ def test_what_the_program_writes_is_read(tmp_path, name):
     back = read(path, channels=CHANNELS.get(name), pixel_size_nm=vendor.PIXEL if name == "leica_gsd" else None)
     np.testing.assert_allclose(back.x, table.x, atol=0.06)
     np.testing.assert_allclose(back.y, table.y, atol=0.06)
-    np.testing.assert_allclose(back.photons, table.photons, rtol=1e-4, atol=1)
+    if name == "pyme":
+        assert back.photons is None
+    else:
+        np.testing.assert_allclose(back.photons, table.photons, rtol=1e-4, atol=1)
     for column in WITH.get(name, ()):
         np.testing.assert_allclose(getattr(back, column), getattr(table, column), rtol=1e-4)
     assert back.z is None
@@ -142,6 +147,36 @@ def test_minflux_with_python_objects_is_refused_and_runs_nothing(tmp_path):
     with pytest.raises(AinuError, match=r"a\.npy"):
         read(tmp_path / "a.npy")
     assert not (tmp_path / "ran").exists()
+
+
+# --- PYME, ViSP
+
+
+def test_pyme_errors_that_were_not_estimated_are_missing(tmp_path):
+    path = vendor.written(tmp_path, "pyme")
+    with h5py.File(path, "r+") as file:
+        rows = file["FitResults"][()]
+        rows["fitError"]["x0"][3] = -5000
+        file["FitResults"][...] = rows
+    table = read(path, keep=["fitResults_A"])
+    assert np.flatnonzero(np.isnan(table.precision)).tolist() == [3]
+    assert table.extra["fitResults_A"].tolist() == [7] * vendor.N
+
+
+@pytest.mark.parametrize(
+    ("ending", "row", "z"), [("2d", "5 6 900 7", None), ("3d", "5 6 30 900 7", 30), ("3dlp", "5 6 30 1 1 2 900 7", 30)]
+)
+def test_visp_columns_are_those_of_the_ending(tmp_path, ending, row, z):
+    path = written(tmp_path / f"a.{ending}", row.replace(" ", "\t"), row.replace(" ", "\t").replace("5", "50", 1))
+    table = read(path)
+    assert (table.meta["format"], table.x.tolist(), table.y[0], table.photons[0]) == ("visp", [5, 50], 6, 900)
+    assert (table.frame[0], None if table.z is None else table.z[0]) == (7, z)
+    assert any("dx, dy are not read" in note for note in table.meta["notes"]) == (ending == "3dlp")
+
+
+def test_visp_with_other_columns_than_the_ending_says_is_refused(tmp_path):
+    with pytest.raises(AinuError, match=r"4 columns and the ending '\.3d'; ViSP's files have no header and"):
+        read(written(tmp_path / "a.3d", "5 6 900 7", "50 60 900 8"), "visp")
 
 
 # --- siblings

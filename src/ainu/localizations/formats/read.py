@@ -37,12 +37,14 @@ from ainu.localizations.formats.readers import (
     nstorm,
     oni,
     picasso,
+    pyme,
     rapidstorm,
     smap,
     smlm,
     storm_analysis,
     table,
     thunderstorm,
+    visp,
     vutara,
 )
 from ainu.localizations.table import Localizations
@@ -108,6 +110,8 @@ READERS: tuple[Reader, ...] = (
     malk,
     micro_manager,
     minflux,
+    pyme,
+    visp,
     table,
 )
 """In the order in which they are tried; `table` last, since it takes anything with an x and a y."""
