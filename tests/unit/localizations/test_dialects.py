@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import vendor_files as vendor
 
 import ainu
 from ainu.errors import AinuError
@@ -222,3 +223,37 @@ def test_near_names_of_the_precision_are_read(tmp_path, name):
 def test_full_widths_at_half_maximum_become_standard_deviations(tmp_path):
     table = read(tmp_path, "x [nm],y [nm],FWHM [nm]\n10,20,235.48200450309493\n20,40,0\n")
     assert table.sigma[0] == pytest.approx(100, rel=1e-6)
+
+
+# --- `columns` on the text of every program
+
+MAPPED = {
+    "nstorm": "x=X,y=Y,frame=Frame[1]",
+    "thunderstorm": "x=x [nm],y=y [nm],frame=frame[1]",
+    "oni": "x=X (nm),y=Y (nm),frame=Frame",
+    "elyra": "x=Position X [nm],y=Position Y [nm],frame=First Frame[1]",
+    "rapidstorm": "x=Position-0-0,y=Position-1-0,frame=ImageNumber-0-0",
+    "vutara": "x=x,y=y,frame=frame",
+    "leica_gsd": "x=x0[px],y=y0[px],frame=frameID",
+    "gdsc": "x=X (px),y=Y (px),frame=Frame[1]",
+    "malk": "x=x,y=y,frame=frame",
+    "micro_manager": "x=x,y=y,frame=frame[1]",
+    "visp": "x=x,y=y,frame=frame",
+}
+
+
+@pytest.mark.parametrize("name", MAPPED)
+def test_a_mapping_works_for_the_text_of_every_program(tmp_path, name):
+    path = vendor.written(tmp_path, name)
+    own, mapped = (
+        ainu.read(path, pixel_size_nm=vendor.PIXEL, **options) for options in ({}, {"columns": MAPPED[name]})
+    )
+    assert mapped.meta["format"] == "table"
+    np.testing.assert_allclose(mapped.x, own.x, rtol=1e-6)
+    np.testing.assert_array_equal(mapped.frame, own.frame)
+
+
+def test_a_pixel_size_that_a_mapping_without_a_unit_does_not_use_is_noted(tmp_path):
+    for columns, noted in (("x=a,y=b", True), ("x=a[nm],y=b[nm]", False), ("x=a[px],y=b[px]", False)):
+        table = read(tmp_path, "a,b\n6500,7800\n9500,9800\n", columns=columns, pixel_size_nm=130)
+        assert any("pixel_size_nm 130 is not used" in note for note in table.meta.get("notes", ())) == noted

@@ -83,7 +83,8 @@ def parse(text: str, present: Sequence[str]) -> ColumnMapping:
         for name in lengths
         if own[name] and LENGTHS[own[name]] != LENGTHS[units[name]]
     )
-    return ColumnMapping(NamedColumns(names, units=units), keep, int(suffixes.get("frame") or 0), notes)
+    guessed = not (suffixes["x"] or own["x"])
+    return ColumnMapping(NamedColumns(names, units=units), keep, int(suffixes.get("frame") or 0), notes, guessed)
 
 
 def _column_and_suffix(target: str, source: str, present: Sequence[str]) -> tuple[str, str]:

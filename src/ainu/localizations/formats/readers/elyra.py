@@ -61,7 +61,7 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     form = dialect.of_file(path)
     need(path, form, list(SINGLE.values()))
     named = fixed(form, SINGLE | OPTIONAL | {"channel": CHANNEL}, UNITS)
-    raw, _ = read_named(path, form, named, keep, first_frame=1, quoted=False, end=_end_of_rows(path, form.encoding))
+    raw, _ = read_named(path, form, named, keep, first_frame=1, quoted=False, end=end_of_rows(path, form.encoding))
     return described(raw, form.notes(("\t",)), columns=measured_columns(raw.columns), units=UNITS)
 
 
@@ -70,8 +70,20 @@ def names(path: str | Path) -> list[str]:
     return list(dialect.of_file(path).names)
 
 
-def _end_of_rows(path: str | Path, encoding: str) -> int | None:
-    """The byte at which the notes begin, or the size of a file without any; None in UTF-16, which is not ZEN's."""
+def end_of_rows(path: str | Path, encoding: str) -> int | None:
+    """The byte at which the notes begin, or the size of a file without any; None in UTF-16, which is not ZEN's.
+
+    Parameters
+    ----------
+    path : path
+        Text file of ZEN.
+    encoding : str
+        Of the text.
+
+    Returns
+    -------
+    int, optional
+    """
     if encoding.startswith("utf-16"):
         return None
     place, tail = 0, b""

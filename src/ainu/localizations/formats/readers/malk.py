@@ -51,15 +51,30 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     AinuError
         A column is missing, there is text in a number, or there are no rows.
     """
-    form = _form(path)
+    form = form_of(path)
     units = {"x": "nm", "y": "nm", "photons": "a.u."}
     single = {"x": "x", "y": "y", "frame": "frame", "photons": "intensity"}
     raw, _ = read_named(path, form, NamedColumns(single, units=units), keep)
     return described(raw, form.notes(("\t", dialect.BLANKS), comments=True))
 
 
-def _form(path: str | Path) -> Dialect:
-    """How the file is written; the names are fixed, since programs write them with and without signs."""
+def form_of(path: str | Path) -> Dialect:
+    """How the file is written; the names are fixed, since programs write them with and without signs.
+
+    Parameters
+    ----------
+    path : path
+        Malk list.
+
+    Returns
+    -------
+    Dialect
+
+    Raises
+    ------
+    AinuError
+        The file has another number of columns.
+    """
     form = dialect.of_file(path)
     if len(form.names) != len(COLUMNS):
         raise AinuError(f"{path}: a Malk list has the columns {', '.join(COLUMNS)}; this has {len(form.names)} columns")
@@ -68,4 +83,4 @@ def _form(path: str | Path) -> Dialect:
 
 def names(path: str | Path) -> list[str]:
     """Names of the columns."""
-    return list(_form(path).names)
+    return list(form_of(path).names)

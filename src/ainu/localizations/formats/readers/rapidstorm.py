@@ -60,7 +60,7 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     AinuError
         A column is missing, there is text in a number, or there are no rows.
     """
-    form, fields, tracks = _form(path)
+    form, fields, tracks = _described(path)
     need(path, form, list(SINGLE.values()))
     named = _named(form, fields)
     raw, _ = read_named(path, form, named, keep, pixel_size_nm=pixel_size_nm, quoted=False)
@@ -85,10 +85,15 @@ def _first_sources(named: NamedColumns) -> dict[str, str]:
 
 def names(path: str | Path) -> list[str]:
     """Names of the columns."""
-    return list(_form(path)[0].names)
+    return list(form_of(path).names)
 
 
-def _form(path: str | Path) -> tuple[Dialect, dict[str, str], bool]:
+def form_of(path: str | Path) -> Dialect:
+    """How the file is written, with the columns that its first line names."""
+    return _described(path)[0]
+
+
+def _described(path: str | Path) -> tuple[Dialect, dict[str, str], bool]:
     """How the file is written, its columns with their units, and whether it holds tracks."""
     # The first line is searched, not parsed: no XML entity is ever expanded.
     with open(path, "rb") as file:

@@ -22,6 +22,7 @@ from ainu.localizations.formats.column_names import named_columns
 from ainu.localizations.formats.dialect import Dialect
 from ainu.localizations.formats.named_text import canonical_columns, guess_notes, pixel_note, unread, with_units
 from ainu.localizations.formats.raw import Raw, need_rows
+from ainu.localizations.formats.readers import elyra, malk, rapidstorm, visp
 from ainu.localizations.formats.units import LENGTH_COLUMNS, nm_per_unit
 
 NAME = "table"
@@ -74,9 +75,13 @@ def read(
     if "frame" in plan.named.single:
         numbers[plan.named.single["frame"]] = np.float64
     code = plan.named.single.get(CHANNEL)
-    found = delimited_text.read(path, form, numbers, code=code) if form else _read_parquet(path, numbers, code)
+    if form:
+        found = delimited_text.read(path, form, numbers, code=code, end=_end(path, form))
+    else:
+        found = _read_parquet(path, numbers, code)
     raw = _raw(path, found, plan, kept, pixel_size_nm)
-    notes = (*(form.notes() if form else ()), *plan.notes)
+    unused = pixel_note(["x"], pixel_size_nm) if columns and plan.guessed else ()
+    notes = (*(form.notes() if form else ()), *plan.notes, *unused)
     return replace(raw, notes=notes, unread=unread(there, plan.named), guessed_unit=plan.guessed)
 
 
@@ -87,8 +92,17 @@ def names(path: str | Path) -> list[str]:
 
 
 def _form(path: str | Path) -> Dialect | None:
-    """How a text is written; None for Parquet."""
-    return None if files.head(path).startswith(PARQUET) else dialect.of_file(path)
+    """How a text is written, also that of a program whose header is of its own kind; None for Parquet."""
+    head = files.head(path)
+    if head.startswith(PARQUET):
+        return None
+    own = next((reader for reader in (rapidstorm, malk, visp) if reader.sniff(Path(path), head)), None)
+    return own.form_of(path) if own else dialect.of_file(path)
+
+
+def _end(path: str | Path, form: Dialect) -> int | None:
+    """The byte at which the rows end, in the one text that has notes behind them."""
+    return elyra.end_of_rows(path, form.encoding) if elyra.sniff(Path(path), files.head(path)) else None
 
 
 def _by_names(there: Sequence[str], pixel_size_nm: float | None) -> ColumnMapping:

@@ -62,7 +62,7 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     AinuError
         Another ending or number of columns than ViSP has, text in a number, or no rows.
     """
-    form = _form(path)
+    form = form_of(path)
     single = {"x": "x", "y": "y", "frame": "frame", "photons": "intensity"} | ({"z": "z"} if "z" in form.names else {})
     units = {name: unit for name, unit in UNITS.items() if name in single}
     raw, _ = read_named(path, form, NamedColumns(single, units=units), keep)
@@ -73,10 +73,26 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
 
 def names(path: str | Path) -> list[str]:
     """Names of the columns."""
-    return list(_form(path).names)
+    return list(form_of(path).names)
 
 
-def _form(path: str | Path) -> Dialect:
+def form_of(path: str | Path) -> Dialect:
+    """How the file is written, with the names of the columns that belong to its ending.
+
+    Parameters
+    ----------
+    path : path
+        File for ViSP.
+
+    Returns
+    -------
+    Dialect
+
+    Raises
+    ------
+    AinuError
+        The file has another ending, other columns, or a header.
+    """
     form, ending = dialect.of_file(path), Path(path).suffix.lower()
     if form.headed or len(form.names) != len(COLUMNS.get(ending, ())):
         raise AinuError(
