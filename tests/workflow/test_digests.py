@@ -43,6 +43,7 @@ def test_digests_hold_what_is_loaded_and_what_the_list_gives_a_reason_for(tmp_pa
     """A run of every rule: each module of a digest is loaded by a job of its script, or has its reason in the list."""
     project = whole_project(tmp_path / "project")
     project.run("--keep-going")
+    project.run("inspect")
     loaded = loaded_by(project.folder)
     scripts = {path.stem for path in (ROOT / "workflow" / "scripts").glob("*.py")} - {"verify"}
     assert scripts - set(loaded) == set()

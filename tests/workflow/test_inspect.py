@@ -9,12 +9,10 @@ def test_every_file_of_the_sheet_is_shown_and_written(tmp_path):
     project = clone(tmp_path / "project")
     project.write_config(small_config())
     (project.folder / "config" / "samples.tsv").write_text(small_sheet())
-    done = project.snakemake("inspect")
-    assert done.returncode == 0, done.stderr[-3000:]
+    project.run("inspect")
     told = (project.folder / "results" / "inspect.txt").read_text()
     for k in range(12):
         assert f"results/simulated/n{k}." in told
     for name in ("insight3", "thunderstorm", "nstorm", "picasso"):
         assert f"taken for     {name} (by its content)" in told
     assert told.count("channels      codes PolII: ") == 12
-    assert "taken for     insight3" in done.stdout
