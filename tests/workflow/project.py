@@ -88,7 +88,7 @@ class Project:
 
 
 def small_config() -> dict:
-    """12 nuclei, 3 replicates, three folds, four steps on coarse crops and images, little of all that can be counted."""
+    """12 nuclei, 3 replicates, three folds, four steps on coarse crops and images; little of what can be counted."""
     return {
         "samples": "config/samples.tsv",
         "shard_size": 6,
