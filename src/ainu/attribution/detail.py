@@ -14,12 +14,16 @@ from ainu.attribution.catalogue import method_of
 from ainu.attribution.maps import DetailAttribution
 from ainu.attribution.settings import MapSettings
 from ainu.images.binning import flat_places
-from ainu.images.dataset import Dataset
-from ainu.images.views import Crops
+from ainu.images.dataset import Dataset, Points
+from ainu.images.views import Crops, Tiles
 from ainu.networks.model import Model
 from ainu.networks.seen import DETAIL
 from ainu.prediction.ensemble import augmentation_of
 from ainu.prediction.pooling import views_of
+
+
+SHIFTS = (0.0, 0.5)
+"""Of the tilings of a nucleus that are explained, as shares of a tile; the first is the one that the prediction pools."""
 
 
 def explain_detail(
@@ -27,8 +31,9 @@ def explain_detail(
 ) -> dict[str, DetailAttribution]:
     """Explain what the detail view of a model says of a nucleus.
 
-    The maps of the tiles that the prediction pools, each times its weight, cover the nucleus once; the attribution of a
-    voxel is divided among its localizations.
+    The tiles that the prediction pools, and others moved by half a tile, so that what lies at the rim of one tile lies
+    in the middle of another. The maps of the tiles of one tiling, each times its weight, cover the nucleus once; the
+    attribution of a voxel is divided among its localizations, and averaged over the tilings.
 
     Parameters
     ----------
@@ -56,27 +61,42 @@ def explain_detail(
     assert dataset.points is not None
     views = views_of(encoder, dataset, augmentation_of(model.info))
     assert isinstance(views, Crops)
-    tiles, own = views.tiles(row), dataset.points.of(row)
+    own = dataset.points.of(row)
+    tilings = [views.tiles_of(own.position, own.channel, views.mean(row), shift) for shift in SHIFTS]
     edges = tuple(float(edge) for edge in (views.size_nm / np.array(views.shape[::-1]))[::-1])
-    explainer = Explainer(encoder, tiles.seen[:1], settings, edges, seed)
-    targets = torch.full((len(tiles.seen),), target)
-    weight = tiles.weight.numpy()
-    names = [f"{dataset.nucleus[row]}/{k}" for k in range(len(weight))]
+    explainer = Explainer(encoder, tilings[0].seen[:1], settings, edges, seed)
+    name = str(dataset.nucleus[row])
+    explained = _explained(explainer, tilings[0], target)
     found = {}
     for method in methods:
-        maps = explainer.maps(method, tiles.seen, targets, names)
-        maps *= weight.reshape(-1, *(1,) * (maps.ndim - 1))
-        values = np.zeros(len(own.position), np.float32)
-        for tile, centre in zip(maps, tiles.centre, strict=True):
-            values += _shared_out(
-                tile, own.position, own.channel, centre, views, divide=method_of(method).contributions
-            )
-        error = None
-        if method_of(method).complete:
-            explained = float((weight * explainer.explained(tiles.seen, targets)).sum())
-            error = completeness(maps.reshape(1, -1), np.array([explained]))[0]
-        found[method] = DetailAttribution(values, error)
+        parts = [
+            _of_tiling(explainer, method, tiles, own, views, target, f"{name}/{shift}")
+            for shift, tiles in zip(SHIFTS, tilings, strict=True)
+        ]
+        values = np.mean(parts, axis=0, dtype=np.float32)
+        complete = method_of(method).complete
+        found[method] = DetailAttribution(values, completeness(values[None], explained)[0] if complete else None)
     return found
+
+
+def _explained(explainer: Explainer, tiles: Tiles, target: int) -> NDArray[np.float64]:
+    """(1,) margin of a nucleus, pooled over its tiles, less that of an empty one."""
+    each = explainer.explained(tiles.seen, torch.full((len(tiles.seen),), target))
+    return np.array([(tiles.weight.double().numpy() * each).sum()])
+
+
+def _of_tiling(
+    explainer: Explainer, method: str, tiles: Tiles, own: Points, views: Crops, target: int, name: str
+) -> NDArray[np.float32]:
+    """(n,) what each localization of a nucleus gets of the maps of the tiles of one tiling."""
+    targets = torch.full((len(tiles.seen),), target)
+    maps = explainer.maps(method, tiles.seen, targets, [f"{name}/{k}" for k in range(len(targets))])
+    maps *= tiles.weight.numpy().reshape(-1, *(1,) * (maps.ndim - 1))
+    values = np.zeros(len(own.position), np.float32)
+    divide = method_of(method).contributions
+    for tile, centre in zip(maps, tiles.centre, strict=True):
+        values += _shared_out(tile, own.position, own.channel, centre, views, divide=divide)
+    return values
 
 
 def _shared_out(

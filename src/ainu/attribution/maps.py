@@ -27,7 +27,7 @@ class DetailAttribution:
         In the order of the dataset's localizations. They add up to what the detail view adds to the decision, if the
         method is complete.
     error : float, optional
-        Distance of the sum of the tiles' maps from that, over the sum of absolute values; None for other methods.
+        Distance of their sum from that, over the sum of absolute values; None for other methods.
     """
 
     values: NDArray[np.float32]

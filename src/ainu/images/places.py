@@ -48,7 +48,11 @@ def draw_place(
 
 
 def tile_grid(
-    position: NDArray[np.float32], channel: NDArray[np.uint8], channels: int, size_nm: NDArray[np.float64]
+    position: NDArray[np.float32],
+    channel: NDArray[np.uint8],
+    channels: int,
+    size_nm: NDArray[np.float64],
+    shift: float = 0.0,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Tiles side by side that cover the localizations of a nucleus.
 
@@ -62,6 +66,8 @@ def tile_grid(
         Number of channels.
     size_nm : (2 or 3,) float64
         Edges of a tile.
+    shift : float
+        How far all tiles are moved along every axis, as a share of a tile; 0 to 1.
 
     Returns
     -------
@@ -78,6 +84,8 @@ def tile_grid(
     # A nanometre more, so that rounding puts none outside.
     number = np.ceil((high - low + 1) / size_nm).astype(np.int64)
     corner = (low + high) / 2 - number * size_nm / 2
+    if shift:
+        corner, number = corner - (1 - shift) * size_nm, number + 1
     tile = np.clip(((place - corner) / size_nm).astype(np.int64), 0, number - 1)
     flat = np.ravel_multi_index(tuple(tile.T), tuple(number))
     counts = np.bincount(channel, minlength=channels)

@@ -207,7 +207,13 @@ class Crops:
         order = order_by_place(position)
         return self.tiles_of(position[order], changed.channel[order], self.mean(row, left))
 
-    def tiles_of(self, position: NDArray[np.float32], channel: NDArray[np.uint8], mean: NDArray[np.float64]) -> Tiles:
+    def tiles_of(
+        self,
+        position: NDArray[np.float32],
+        channel: NDArray[np.uint8],
+        mean: NDArray[np.float64],
+        shift: float = 0.0,
+    ) -> Tiles:
         """Tiles of localizations.
 
         Parameters
@@ -218,6 +224,8 @@ class Crops:
             Of each.
         mean : (C,) float64
             Localizations per voxel by which intensities are normalised.
+        shift : float
+            Of all tiles, as for `places.tile_grid`.
 
         Returns
         -------
@@ -225,7 +233,7 @@ class Crops:
             A single empty one where there is no localization.
         """
         grid = SparseGrid.of(position)
-        centres, weights = tile_grid(position, channel, self.channels, self.size_nm)
+        centres, weights = tile_grid(position, channel, self.channels, self.size_nm, shift)
         plain = Move(np.eye(2, dtype=np.float32), np.zeros(2, np.float32))
         crops = [self._cut(Changed(position, channel), grid, centre, plain) for centre in centres]
         means = np.broadcast_to(mean, (len(crops), self.channels))

@@ -19,12 +19,13 @@ def nucleus(n: int, seed: int, channels: int = 2, dimensions: int = 2):
     return position.astype(np.float32), channel
 
 
-@given(st.integers(1, 300), st.integers(0, 10**6), st.sampled_from([2, 3]))
-def test_tiles_hold_every_localization_once_and_weigh_as_much_as_they_hold(n, seed, dimensions):
+@given(st.integers(1, 300), st.integers(0, 10**6), st.sampled_from([2, 3]), st.sampled_from([0.0, 0.25, 0.5, 0.9]))
+def test_tiles_hold_every_localization_once_and_weigh_as_much_as_they_hold(n, seed, dimensions, shift):
     position, channel = nucleus(n, seed, dimensions=dimensions)
     size = np.array([640.0, 640.0, 400.0])[:dimensions]
-    centre, weight = tile_grid(position, channel, 2, size)
-    inside = (np.abs(position[:, None] - centre[None]) < size / 2).all(axis=2)
+    centre, weight = tile_grid(position, channel, 2, size, shift)
+    place = (position[:, None] - centre[None]) / size
+    inside = ((place >= -0.5) & (place < 0.5)).all(axis=2)
     assert (inside.sum(axis=1) == 1).all()
     assert weight.sum() == pytest.approx(1)
     present = [own for own in range(2) if (channel == own).any()]
@@ -38,6 +39,13 @@ def test_localizations_at_the_rim_of_the_last_tile_lie_in_it(tiles, x):
     position = np.array([[x, 0], [x + tiles * 640, 0]], np.float32)
     centre, _ = tile_grid(position, np.zeros(2, np.uint8), 1, SIZE)
     assert (np.abs(position[:, None] - centre[None]) < 320).all(axis=2).sum(axis=1).tolist() == [1, 1]
+
+
+def test_tiles_moved_by_half_have_their_corners_in_the_middle_of_the_others():
+    position, channel = nucleus(2000, 4)
+    middles, corners = (tile_grid(position, channel, 2, SIZE, shift)[0] + shift * SIZE for shift in (0.0, 0.5))
+    steps = (corners[0] - middles[0]) / SIZE
+    assert np.allclose(steps, np.round(steps))
 
 
 def test_empty_tiles_are_not_there():
