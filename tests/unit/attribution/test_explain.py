@@ -12,6 +12,7 @@ from spots import CLASSES, Finder, both, clustered, dataset, folds_of, model, sp
 from torch import nn
 
 from ainu import AinuError
+from ainu.attribution import detail as detail_module
 from ainu.attribution.captum_methods import Explainer
 from ainu.attribution.catalogue import methods_for
 from ainu.attribution.detail import explain_detail, in_turn
@@ -214,6 +215,40 @@ def test_the_attribution_of_localizations_by_the_detail_adds_up_to_what_it_adds_
         margin = margin_of(logits(own, data, np.array([1]))["detail"], torch.tensor([1]))
         empty = margin_of(0.5 * network(torch.zeros(1, 1, 16, 16)).double(), torch.tensor([1]))
     assert np.isclose(exact.values.sum(), float(margin - empty), rtol=0.05, atol=1e-3)
+
+
+def test_the_attribution_of_every_nucleus_by_overlapping_tiles_adds_up_within_five_percent():
+    """Of nuclei of many tiles, against the margin that the prediction pools."""
+    data = clustered(6)
+    network = settled("ainu-small", (16, 16), channels=1, classes=2)
+    own = model(network, network="ainu-small", **DETAIL)
+    settings = attribution(methods=["integrated_gradients", "deep_lift"], steps=64)
+    pooled = logits(own, data, np.arange(6))["detail"]
+    with torch.inference_mode():
+        empty = network(torch.zeros(1, 1, 16, 16)).double()
+    for row in range(6):
+        wanted = float(margin_of(pooled[row : row + 1], torch.tensor([1])) - margin_of(empty, torch.tensor([1])))
+        for method, found in explain_detail(own, data, row, 1, settings.methods, settings, 0).items():
+            error = abs(found.values.sum() - wanted) / np.abs(found.values).sum()
+            assert error <= 0.05, (row, method)
+            assert found.error == pytest.approx(error, abs=1e-3)
+
+
+def test_a_localization_at_the_rim_of_a_tile_is_explained_in_the_middle_of_another(monkeypatch):
+    """What the tilings say is averaged: each alone is another map."""
+    data = clustered(2)
+    own = model(settled("ainu-small", (16, 16), channels=1, classes=2), network="ainu-small", **DETAIL)
+    settings = attribution(methods=["integrated_gradients"])
+    found = {}
+    for shifts in ((0.0,), (0.5,), detail_module.SHIFTS):
+        monkeypatch.setattr(detail_module, "SHIFTS", shifts)
+        found[shifts] = explain_detail(own, data, 0, 1, settings.methods, settings, 0)["integrated_gradients"].values
+    alone, moved, both = found.values()
+    mean = (alone + moved) / 2
+    assert not np.allclose(alone, moved, atol=1e-4)
+    change = (both - mean)[mean != 0] / np.abs(mean[mean != 0])
+    assert np.allclose(change, np.median(change), atol=1e-3)
+    assert abs(np.median(change)) < 0.3
 
 
 def test_context_and_detail_are_explained_side_by_side(tmp_path):
