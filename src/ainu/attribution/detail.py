@@ -21,9 +21,8 @@ from ainu.networks.seen import DETAIL
 from ainu.prediction.ensemble import augmentation_of
 from ainu.prediction.pooling import views_of
 
-
 SHIFTS = (0.0, 0.5)
-"""Of the tilings of a nucleus that are explained, as shares of a tile; the first is the one that the prediction pools."""
+"""Of the tilings of a nucleus that are explained, as shares of a tile; the first is that of the prediction."""
 
 
 def explain_detail(
