@@ -1,13 +1,13 @@
 """Whether attribution of single localizations finds the clusters that were altered.
 
     python benchmarks/nanoscale/attribution.py [--only NAME ...] [--nuclei N] [--methods M ...] [--set KEY=VALUE ...]
-        [--write]
+        [--models FOLDER] [--write]
 
 In the sets `ALTERED` of `sets.py` a third of the Pol II clusters of one class is wider: at random, in a disc or in half
 of the nucleus. The detail view is trained on one fold with the pipeline's defaults (`--set training.steps=200` changes
 one); N altered nuclei that it has not seen are explained. Per nucleus: AUROC of the attribution of localizations of
 altered clusters against those of others, as it is and summed over each cluster, and the completeness error; medians
-over nuclei. Occlusion (`--methods occlusion`) takes minutes a nucleus. Writes `attribution.md`.
+over nuclei. Models are kept below FOLDER, and taken from there. Occlusion (`--methods occlusion`) takes minutes a nucleus. Writes `attribution.md`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ainu.attribution.detail import explain_detail  # noqa: E402
 from ainu.attribution.settings import MapSettings  # noqa: E402
 from ainu.folds.assign import assign_folds  # noqa: E402
 from ainu.images.sparse_grid import order_by_place  # noqa: E402
-from ainu.networks.model import assembled  # noqa: E402
+from ainu.networks.model import assembled, load_model, save_model  # noqa: E402
 from ainu.prediction.ensemble import logits  # noqa: E402
 from ainu.simulation.fields import field_seed, simulate  # noqa: E402
 from ainu.training.cross_validation import CrossValidation, named_weights, rows_of  # noqa: E402
@@ -54,14 +54,23 @@ def truth_of(spec: Spec, row: dict[str, str]) -> pd.DataFrame:
     )
 
 
-def measured(spec: Spec, nuclei: int, methods: tuple[str, ...], changes: list[str]) -> list[dict[str, Any]]:
+def measured(
+    spec: Spec, nuclei: int, methods: tuple[str, ...], changes: list[str], models: Path | None
+) -> list[dict[str, Any]]:
     """A row per method: medians over nuclei."""
     design = design_of(["views.context=null", *changes])
     dataset = dataset_of(spec, 200.0)
     folds = assign_folds(dataset.table, folds=3, repeats=1, seed=1).table
     validation = CrossValidation(dataset, folds, design, 1, 1)
-    trained, info = validation.fit(0, 0).run()
-    model = assembled(info, named_weights(trained))
+    kept = models / spec.name if models else None
+    if kept and kept.exists():
+        model = load_model(kept)
+    else:
+        trained, info = validation.fit(0, 0).run()
+        model = assembled(info, named_weights(trained))
+        if kept:
+            kept.mkdir(parents=True)
+            save_model(kept, named_weights(trained), info)
     held_out = rows_of(dataset, validation.held_out(0, 0)["nucleus"])
     logit = logits(model, dataset, held_out)["detail"]
     margin = (logit[:, 1] - logit[:, 0]).numpy()
@@ -103,12 +112,13 @@ def main() -> None:
     parser.add_argument("--nuclei", type=int, default=4)
     parser.add_argument("--methods", nargs="*", default=list(METHODS))
     parser.add_argument("--set", nargs="*", default=[])
+    parser.add_argument("--models", type=Path)
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     rows: list[dict[str, Any]] = []
     for spec in ALTERED:
         if not given.only or spec.name in given.only:
-            rows += measured(spec, given.nuclei, tuple(given.methods), given.set)
+            rows += measured(spec, given.nuclei, tuple(given.methods), given.set, given.models)
             print(pd.DataFrame(rows).round(3).to_string(), flush=True)
     if given.write:
         write_table(pd.DataFrame(rows).round(3), given.nuclei)
