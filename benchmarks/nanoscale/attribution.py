@@ -7,7 +7,8 @@ In the sets `ALTERED` of `sets.py` a third of the Pol II clusters of one class i
 of the nucleus. The detail view is trained on one fold with the pipeline's defaults (`--set training.steps=200` changes
 one); N altered nuclei that it has not seen are explained. Per nucleus: AUROC of the attribution of localizations of
 altered clusters against those of others, as it is and summed over each cluster, and the completeness error; medians
-over nuclei. Models are kept below FOLDER, and taken from there. Occlusion (`--methods occlusion`) takes minutes a nucleus. Writes `attribution.md`.
+over nuclei. Models are kept below FOLDER, and taken from there. Occlusion (`--methods occlusion`) takes minutes a
+nucleus. Writes `attribution.md`.
 """
 
 from __future__ import annotations
