@@ -74,7 +74,7 @@ def explain_detail(
             _of_tiling(explainer, method, tiles, own, views, target, f"{name}/{shift}")
             for shift, tiles in zip(SHIFTS, tilings, strict=True)
         ]
-        values, error = np.mean(parts, axis=0, dtype=np.float32), None
+        values, error = np.asarray(np.mean(parts, axis=0), np.float32), None
         if method_of(method).complete:
             values = _moved_by(explained[0] - explained.mean(), values)
             error = completeness(values[None], explained[:1])[0]
