@@ -1,12 +1,13 @@
 """Sets of simulated nuclei drawn by a seed: two classes that differ at the nanoscale, at the micrometre, or at both.
 
-    python benchmarks/nanoscale/sets.py FOLDER [--family tune|show] [--only NAME ...] [--nuclei N] [--drift NM]
+    python benchmarks/nanoscale/sets.py FOLDER [--family NAME] [--only NAME ...] [--nuclei N] [--drift NM]
 
 writes each set as a project of its own below FOLDER: localization files, sheet and config, the truth beside. Then
 
     snakemake --snakefile PATH/Snakefile --directory FOLDER/NAME --cores 2
 
-`SETS_TUNE` is what methods are chosen on; `SETS_SHOW` has other structures, seeds and ranges, for one run at the end.
+`SETS_TUNE` and `SETS_SPARSE` are what methods are chosen on, `SETS_SHOW` too by now; `SETS_LAST` has other structures,
+seeds and ranges, for one run at the end.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from ainu.simulation.tuning import with_blinking, with_localizations, with_preci
 
 KINDS = ("nanoscale", "micrometre", "two-scale")
 CLASSES = ("first", "second")
-FAMILIES = {"tune": 14, "show": 4114}
+FAMILIES = {"tune": 14, "show": 4114, "sparse": 6014, "last": 9114}
 """Family -> where its seeds start."""
 
 
@@ -96,7 +97,7 @@ def draw_set(
     nuclei_per_class, replicates : int
         How many.
     family : str
-        Ranges of structure: "tune" or "show".
+        Ranges of structure, one of `FAMILIES`.
     name : str, optional
         Of the set.
 
@@ -105,18 +106,20 @@ def draw_set(
     Spec
     """
     rng = np.random.default_rng([seed, FAMILIES[family], KINDS.index(kind)])
-    first = _recorded(rng, replace(STRUCTURES[family](rng), **(VARIED if kind == "two-scale" else {})))
+    structure = replace(STRUCTURES[family](rng), **(VARIED if kind == "two-scale" else {}))
+    first = _recorded(rng, structure, few=family == "sparse")
     conditions = dict(zip(CLASSES, (first, _second(rng, kind, first)), strict=True))
     of_nuclei = 1000 * FAMILIES[family] + seed
     return Spec(name or f"{family}-{kind}-{seed}", kind, of_nuclei, conditions, nuclei_per_class, replicates)
 
 
-def _recorded(rng: np.random.Generator, structure: Condition) -> Condition:
-    """1 to 10 localizations per emitter, precision 5 to 20 nm, 10 to 200 thousand localizations, background to 20 %."""
+def _recorded(rng: np.random.Generator, structure: Condition, few: bool) -> Condition:
+    """1 to 10 localizations per emitter, precision 5 to 20 nm, 10 to 200 (20) thousand of them, background to 20 %."""
     dim = replace(structure, false_share=float(rng.uniform(0, 0.2)), sequential=bool(rng.random() < 0.5))
     precise = with_precision(dim, float(rng.uniform(5, 20)))
     blinking = with_blinking(precise, exp(rng.uniform(log(1), log(10))))
-    return with_localizations(blinking, exp(rng.uniform(log(10_000), log(200_000))))
+    most = 20_000 if few else 200_000
+    return with_localizations(blinking, exp(rng.uniform(log(10_000), log(most))))
 
 
 def _tune(rng: np.random.Generator) -> Condition:
@@ -144,6 +147,30 @@ def _show(rng: np.random.Generator) -> Condition:
     )
 
 
+def _sparse(rng: np.random.Generator) -> Condition:
+    """Either of the two before."""
+    return (_tune if rng.random() < 0.5 else _show)(rng)
+
+
+def _last(rng: np.random.Generator) -> Condition:
+    """Clusters in any number, of dyes that blink in bursts and label a part, in round, flat or bean-shaped nuclei."""
+    return Condition(
+        **BARE,
+        clusters=round(exp(rng.uniform(log(80), log(1000)))),
+        cluster_nm=float(rng.uniform(22, 40)),
+        cluster_shape=str(rng.choice(["blob", "ring", "rod"])),
+        clutches=int(rng.integers(150, 900)),
+        clutch_nm=float(rng.uniform(30, 100)),
+        single_share=float(rng.uniform(0.2, 0.6)),
+        rim_excess=float(rng.uniform(0, 4)),
+        blinking="geometric",
+        dark_frames=float(rng.uniform(100, 2000)),
+        labelled_share=float(rng.uniform(0.4, 0.9)),
+        labelling_sd=0.3,
+        **LAST_NUCLEI[rng.integers(len(LAST_NUCLEI))],
+    )
+
+
 BARE: dict[str, Any] = {"drift_nm": 0.0, "least_photons": 300.0, "frames": 10_000}
 """No drift, and photons that the pipeline's filters let pass."""
 VARIED = {"nucleolar_share_sd": 0.45, "cluster_sd": 0.08}
@@ -153,7 +180,12 @@ NUCLEI: tuple[dict[str, Any], ...] = (
     {"axes_nm": (3600.0, 3400.0), "axes_sd_nm": 150.0, "nucleoli": (1, 2), "nucleolus_nm": (600.0, 900.0)},
     {"axes_nm": (6500.0, 5200.0), "bite_nm": 1800.0, "nucleoli": (3, 6), "nucleolus_nm": (500.0, 900.0)},
 )
-STRUCTURES = {"tune": _tune, "show": _show}
+LAST_NUCLEI: tuple[dict[str, Any], ...] = (
+    {"axes_nm": (5600.0, 5300.0), "nucleoli": (2, 5), "nucleolus_nm": (500.0, 1000.0)},
+    {"axes_nm": (6800.0, 4000.0), "nucleoli": (1, 4), "nucleolus_nm": (600.0, 1000.0)},
+    {"axes_nm": (5200.0, 4200.0), "bite_nm": 1400.0, "nucleoli": (2, 4), "nucleolus_nm": (500.0, 800.0)},
+)
+STRUCTURES = {"tune": _tune, "show": _show, "sparse": _sparse, "last": _last}
 
 
 def _second(rng: np.random.Generator, kind: str, first: Condition) -> Condition:
@@ -175,7 +207,11 @@ def _family(family: str) -> tuple[Spec, ...]:
     )
 
 
-SETS_TUNE, SETS_SHOW = _family("tune"), _family("show")
+SETS_TUNE, SETS_SHOW, SETS_LAST = _family("tune"), _family("show"), _family("last")
+SETS_SPARSE = tuple(
+    draw_set(kind, number, family="sparse", name=f"sparse-{number:02d}-{kind}")
+    for number, kind in enumerate(("nanoscale", "two-scale") * 4, start=1)
+)
 CONFOUNDED = tuple(
     Spec(f"only-{kind}", kind, 1, dict(zip(CLASSES, pair(kind), strict=True)), config=config)
     for kind in PAIRS
@@ -189,7 +225,14 @@ ALTERED = tuple(
     for altered in [replace(_SPARED, altered_where=where, altered_share=1 / 3, altered_nm=60.0)]
 )
 """A third of the clusters of the second class is wider: attribution is to find them, localization by localization."""
-SETS = {"tune": SETS_TUNE, "show": SETS_SHOW, "confounded": CONFOUNDED, "altered": ALTERED}
+SETS = {
+    "tune": SETS_TUNE,
+    "sparse": SETS_SPARSE,
+    "show": SETS_SHOW,
+    "last": SETS_LAST,
+    "confounded": CONFOUNDED,
+    "altered": ALTERED,
+}
 
 
 def with_drift(spec: Spec, drift_nm: float) -> Spec:

@@ -2,7 +2,8 @@
 
 DeepLift and guided backpropagation replace the gradient of each nonlinear module. That goes wrong where a ReLU works in
 place, where one module is called at several places (a ResNet block has one ReLU for all), and for the largest of
-overlapping or of all places, of which captum's rule keeps one share only.
+overlapping or of all places, of which captum's rule keeps one share only. A product of two maps is shared equally by
+them, so that the shares add up to the product, against an empty image whose products are 0.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ainu.networks.ainu_small import Largest
+from ainu.networks.ainu_small import Largest, Product
 from ainu.networks.vgg import Halve
 
 POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, Halve, Largest)
@@ -30,11 +31,11 @@ class _InTurn(nn.Module):
         self.members = nn.ModuleList(members)
         self.calls = 0
 
-    def forward(self, maps: Tensor) -> Tensor:
+    def forward(self, *maps: Tensor) -> Tensor:
         """The output of the next member for (N, d, ...) maps."""
         member = self.members[self.calls % len(self.members)]
         self.calls += 1
-        return member(maps)
+        return member(*maps)
 
 
 class _LargestByReLU(nn.Module):
@@ -75,6 +76,14 @@ class _LargestByReLU(nn.Module):
         return largest
 
 
+class _SharedProduct(nn.Module):
+    """A product whose gradient is halved."""
+
+    def forward(self, one: Tensor, other: Tensor) -> Tensor:
+        """(N, d, ...) maps times (N, d, ...) maps."""
+        return (one * other.detach() + one.detach() * other) / 2
+
+
 @torch.no_grad()
 def rewired(network: nn.Module, example: Tensor) -> nn.Module:
     """A copy of a network in evaluation mode that computes the same, for one shape of images.
@@ -112,7 +121,7 @@ def _trial(network: nn.Module, example: Tensor) -> tuple[Counter[str], dict[str,
 
         return hook
 
-    watched = [(name, own) for name, own in network.named_modules() if isinstance(own, (nn.ReLU, *POOLS))]
+    watched = [(name, own) for name, own in network.named_modules() if isinstance(own, (nn.ReLU, Product, *POOLS))]
     hooks = [own.register_forward_pre_hook(note(name)) for name, own in watched]
     network(example)
     for hook in hooks:
@@ -123,6 +132,8 @@ def _trial(network: nn.Module, example: Tensor) -> tuple[Counter[str], dict[str,
 def _replacement(module: nn.Module, shape: tuple[int, ...]) -> nn.Module:
     if isinstance(module, nn.ReLU):
         return nn.ReLU()
+    if isinstance(module, Product):
+        return _SharedProduct()
     if isinstance(module, Largest):
         return _LargestByReLU(list(shape), [1] * len(shape), [0] * len(shape), flat=True)
     if isinstance(module, Halve):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ainu.errors import AinuError
 from ainu.files import read_json, whole, write_json
+from ainu.networks.ainu_small import Pairs
 from ainu.networks.catalogue import CATALOGUE
 from ainu.networks.seen import DETAIL, Seen
 
@@ -79,11 +80,12 @@ def last_layer(network: nn.Module) -> nn.Linear:
     return [module for module in network.modules() if isinstance(module, nn.Linear)][-1]
 
 
-def first_filters(network: nn.Module) -> str | None:
-    """Name of the weights of the convolution that reads the image, if it has one."""
-    convolutions = (nn.Conv2d, nn.Conv3d)
-    names = [name for name, module in network.named_modules() if isinstance(module, convolutions)]
-    return f"{names[0]}.weight" if names else None
+def first_filters(network: nn.Module) -> list[str]:
+    """Names of the weights (F, C, ...) that read the C channels of the image, the widest filters first; perhaps none."""
+    convolutions = [(name, own) for name, own in network.named_modules() if isinstance(own, (nn.Conv2d, nn.Conv3d))]
+    pairs = [f"{name}.mix." for name, own in network.named_modules() if isinstance(own, Pairs)]
+    names = [name for name, _ in convolutions]
+    return [f"{name}.weight" for name in names if name == names[0] or name.startswith(tuple(pairs))]
 
 
 def features(network: nn.Module, inputs: Tensor) -> Tensor:

@@ -276,8 +276,8 @@ def ood_features(model: Model, dataset: Dataset, rows: Indices) -> NDArray[np.fl
     """
     parts = []
     for encoder in model.encoders:
-        name = first_filters(encoder.network)
-        first = encoder.network.get_submodule(name.removesuffix(".weight")) if name else encoder.network
+        names = first_filters(encoder.network)
+        first = encoder.network.get_submodule(names[0].removesuffix(".weight")) if names else encoder.network
         views = views_of(encoder, dataset, augmentation_of(model.info))
         moments = pooled(partial(_moments, first), views, rows).numpy()
         mean, square = np.split(moments, 2, axis=1)

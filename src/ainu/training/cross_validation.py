@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -181,7 +181,6 @@ class Fit:
         resume: str | Path | None = None,
         *,
         part: str = "",
-        steps: int | None = None,
     ) -> tuple[Trained, dict[str, Any] | None]:
         """Train the network of a view on some nuclei.
 
@@ -197,8 +196,6 @@ class Fit:
             As for `run`.
         part : str
             Tells trainings of the same view apart.
-        steps : int, optional
-            Instead of the recipe's.
 
         Returns
         -------
@@ -209,9 +206,8 @@ class Fit:
         design, dataset = self.design, self.dataset
         device = choose_device(design.training.device)
         network, source = self.start(seen)
-        recipe = replace(design.training, steps=steps or design.training.steps)
         made_for = flat(self.info(validation) | {"initial": source, "device": device.type})
-        made_for |= {"network": self.architecture(seen), "seen": str(seen), "part": part, "steps": recipe.steps}
+        made_for |= {"network": self.architecture(seen), "seen": str(seen), "part": part}
         made_for |= {"nuclei": digest_of(dataset, rows)}
         path = Path(f"{resume}.{seen.view}{part}.pt") if resume else None
         trained = train(
@@ -220,7 +216,7 @@ class Fit:
             dataset.codes(design.classes),
             rows[~validation],
             rows[validation],
-            recipe,
+            design.training,
             device,
             seed=own_seed(self.seed, *seen.view.encode(), *part.encode()),
             transfer=design.transfer,
@@ -248,9 +244,9 @@ class Fit:
             return {own.view: 1.0 for own in seen}
         logits: dict[str, list[NDArray[np.float64]]] = {own.view: [] for own in seen}
         for number, (own, other) in enumerate(zip(parts, parts[::-1], strict=True)):
-            none, steps = np.zeros(len(own), bool), max(1, self.design.training.steps // 2)
+            none = np.zeros(len(own), bool)
             for view in seen:
-                trained, _ = self.train_view(view, own, none, resume, part=f"-half{number}", steps=steps)
+                trained, _ = self.train_view(view, own, none, resume, part=f"-half{number}")
                 network, _ = self.start(view)
                 network.load_state_dict(trained.weights)
                 inputs = view_of(self.dataset, view, self.design.intensity, self.design.augmentation)

@@ -21,6 +21,9 @@ from ainu.images.views import Indices
 RIDGE = 0.5
 """Penalty on the squares of the shares, in units of a nucleus's loss: separable nuclei would ask for infinite ones."""
 
+NOTHING = 1e-3
+"""Share of every view, over the spread of its logits, where none says anything: 0 would tie all classes for good."""
+
 
 def halves(dataset: Dataset, rows: Indices, seed: int) -> list[Indices]:
     """Training nuclei in two halves that share no replicate, where each class has two; else no nucleus.
@@ -99,8 +102,8 @@ def fit_shares(logits: Mapping[str, NDArray[np.float64]], labels: NDArray[np.int
     Returns
     -------
     dict of str to float
-        Not negative; the largest is 1, since the temperature is calibrated on the sum. All 1 where no view says
-        anything.
+        Not negative. With them the sum of the logits is as sure as it has a right to be. Where no view says anything, all
+        alike and small.
     """
     from scipy.optimize import minimize
     from scipy.special import log_softmax
@@ -121,7 +124,6 @@ def fit_shares(logits: Mapping[str, NDArray[np.float64]], labels: NDArray[np.int
 
     found = minimize(loss, np.ones(len(names)), jac=True, bounds=[(0, None)] * len(names), method="L-BFGS-B")
     shares = {name: float(value) / scale[name] for name, value in zip(names, found.x, strict=True)}
-    largest = max(shares.values())
-    if largest < 1e-9:
-        return dict.fromkeys(names, 1.0)
-    return {name: round(value / largest, 6) for name, value in shares.items()}
+    if max(float(value) for value in found.x) < NOTHING:
+        shares = {name: NOTHING / max(scale[name], NOTHING) for name in names}
+    return {name: round(value, 6) for name, value in shares.items()}

@@ -132,8 +132,7 @@ def match_channels(
         return weights, matched
     named = ", ".join(f"{name} from {source or 'the mean of all'}" for name, source in matched.items())
     print(f"ainu: init_from: its channels are {', '.join(own)}; first filters of {named}", file=sys.stderr)
-    name = first_filters(network)
-    if name:
+    for name in first_filters(network):
         filters = weights[name]
         parts = [filters[:, own.index(c)] if c in own else filters.mean(1) for c in channels]
         weights[name] = torch.stack(parts, 1) * (len(own) / len(channels))
@@ -173,8 +172,9 @@ def weights_of_file(path: str | Path, view: str, network: nn.Module) -> dict[str
     own = network.state_dict()
     theirs = {name: name if name in found else name.replace(".layers.", ".") for name in own}
     found = {name: found[other] for name, other in theirs.items() if other in found}
-    first = first_filters(network)
-    if first and first in found and found[first].shape[2:] == own[first].shape[2:]:
+    for first in first_filters(network):
+        if first not in found or found[first].shape[2:] != own[first].shape[2:]:
+            continue
         mean = found[first].mean(1, keepdim=True) * found[first].shape[1]
         found[first] = mean.expand_as(own[first]) / own[first].shape[1]
     fitting = sum(name in found and found[name].shape == value.shape for name, value in own.items())

@@ -80,15 +80,13 @@ NETWORKS = [
 
 
 def settled(name: str, shape: tuple[int, ...], channels: int = 2, classes: int = 3) -> nn.Module:
-    """A network with random weights whose normalisation does something."""
-    network = make_network(name, channels, classes, shape, seed=1).eval().requires_grad_(False)
-    with torch.random.fork_rng():
+    """A network with random weights whose normalisation has seen images."""
+    network = make_network(name, channels, classes, shape, seed=1).train()
+    with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
-        for module in network.modules():
-            if isinstance(getattr(module, "running_mean", None), torch.Tensor):
-                module.running_mean.normal_(0, 0.1)
-                module.running_var.uniform_(0.5, 2)
-    return network
+        for _ in range(20):
+            network(torch.rand(4, channels, *shape) * 2)
+    return network.eval().requires_grad_(False)
 
 
 def images(*shape: int) -> torch.Tensor:

@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ainu import AinuError
+from ainu.networks.ainu_small import NEIGHBOURHOODS, PAIR_MAPS, Pairs, gaussian
 from ainu.networks.catalogue import CATALOGUE
 from ainu.networks.model import (
     Margin,
@@ -154,7 +155,38 @@ def test_the_margin_of_a_view_is_as_large_as_its_share():
 def test_the_first_filters_of_every_network_read_the_image():
     for name in CATALOGUE:
         network = make_network(name, 3, 2, (64, 64), seed=1)
-        assert network.state_dict()[first_filters(network)].shape[1] == 3
+        names = first_filters(network)
+        assert names
+        assert all(network.state_dict()[own].shape[1] == 3 for own in names)
+        # No other weight holds a channel of the image.
+        other = make_network(name, 4, 2, (64, 64), seed=1).state_dict()
+        differing = {own for own, value in network.named_parameters() if value.shape != other[own].shape}
+        assert differing == set(names)
+
+
+@pytest.mark.parametrize("shape", [(40, 40), (12, 40, 40)])
+def test_the_compact_network_counts_pairs_by_distance(shape):
+    pairs = Pairs(1, len(shape)).eval()
+    for mix in pairs.mix:
+        nn.init.ones_(mix.weight)
+
+    def seen(*places):
+        image = torch.zeros(1, 1, *shape)
+        for place in places:
+            image[0, 0][place] = 1
+        return pairs(image).sum(dim=tuple(range(2, 2 + len(shape))))[0, ::PAIR_MAPS]
+
+    middle = tuple(edge // 2 for edge in shape)
+    assert not seen(middle).any()  # a voxel is no pair of its own
+    near, far, none = (seen(middle, (*middle[:-1], middle[-1] + d)) for d in (1, 5, 19))
+    weights = torch.tensor([gaussian(deviation)[len(gaussian(deviation)) // 2 + 1] for deviation in NEIGHBOURHOODS])
+    others = [torch.ones(3)] if len(shape) == 2 else [gaussian(deviation / 2).max() for deviation in NEIGHBOURHOODS]
+    upright = torch.stack([gaussian(deviation).max() for deviation in NEIGHBOURHOODS])
+    deep = torch.tensor([float(own) for own in others]) if len(shape) == 3 else others[0]
+    cells = 2 ** len(shape)  # the mean of so many voxels goes into one
+    torch.testing.assert_close(near * cells, 2 * weights * upright * deep, rtol=1e-3, atol=1e-5)
+    assert far[0] == 0 < far[2] < near[2]
+    assert not none.any()
 
 
 def test_a_missing_or_damaged_model_is_named(tmp_path):

@@ -24,27 +24,38 @@ def test_a_view_of_noise_counts_next_to_nothing_and_one_that_tells_the_classes_a
     for seed in range(5):
         logits = {"detail": says(4, seed, labels), "context": says(0, seed + 50, labels)}
         shares = fit_shares(logits, labels)
-        assert shares["detail"] == 1
-        assert 0 <= shares["context"] * logits["context"].std() < 0.1 * logits["detail"].std()
+        assert 0 <= shares["context"] * logits["context"].std() < 0.1 * shares["detail"] * logits["detail"].std()
     wrong = fit_shares({"detail": says(4), "context": says(-1, 9)}, LABELS)
-    assert wrong == {"detail": 1.0, "context": 0.0}
+    assert wrong["context"] == 0 < wrong["detail"]
 
 
 def test_a_view_that_learned_its_nuclei_by_heart_is_not_heard_however_sure_it_is():
     shares = fit_shares({"detail": says(2, 1), "context": says(0, 2, spread=50.0)}, LABELS)
-    assert shares["detail"] == 1
-    assert shares["context"] * 50 < 0.35
+    assert shares["context"] * 50 < 0.35 * shares["detail"]
 
 
 def test_views_that_tell_the_classes_equally_well_both_count():
     shares = fit_shares({"detail": says(1.5, 1), "context": says(1.5, 2)}, LABELS)
-    assert max(shares.values()) == 1
-    assert min(shares.values()) > 0.5
+    assert min(shares.values()) > 0.5 * max(shares.values())
 
 
-def test_all_views_count_alike_where_none_says_anything_of_the_classes():
-    for logits in (np.zeros((40, 2)), says(-2)):
-        assert fit_shares({"detail": logits, "context": logits.copy()}, LABELS) == {"detail": 1.0, "context": 1.0}
+def test_all_views_count_alike_and_little_where_none_says_anything_of_the_classes():
+    shares = fit_shares({"detail": says(-2), "context": 7 * says(-2)}, LABELS)
+    assert shares["detail"] == pytest.approx(7 * shares["context"], rel=0.01)
+    assert 0 < shares["detail"] * np.abs(says(-2)).max() < 0.01
+    nothing = fit_shares({"detail": np.zeros((40, 2)), "context": np.zeros((40, 2))}, LABELS)
+    assert nothing["detail"] == nothing["context"] > 0
+    assert np.isfinite(list(nothing.values())).all()
+
+
+@pytest.mark.parametrize("spread", [0.1, 1.0, 20.0])
+def test_the_sum_is_as_sure_as_it_has_a_right_to_be(spread):
+    """A margin of N(±d, 1) has the log odds 2 d times itself, whatever the network's own scale."""
+    labels = np.arange(2000) % 2
+    logits = {"detail": says(0.8, 1, labels, spread), "context": says(0.5, 2, labels)}
+    shares = fit_shares(logits, labels)
+    assert shares["detail"] == pytest.approx(1.6 / spread, rel=0.1)
+    assert shares["context"] == pytest.approx(1.0, rel=0.15)
 
 
 @given(st.integers(0, 1000), st.sampled_from([0.01, 1.0, 300.0]))
@@ -62,10 +73,9 @@ def test_a_rare_class_decides_as_much_as_a_frequent_one():
     rare = says(0, 1, labels)
     rare[labels == 1] = says(4, 2, labels)[labels == 1]
     balanced = fit_shares({"a": rare, "b": says(0, 3, labels)}, labels)
-    assert balanced["a"] == 1
     repeated = np.concatenate([np.flatnonzero(labels == 0), np.tile(np.flatnonzero(labels == 1), 9)])
     again = fit_shares({"a": rare[repeated], "b": says(0, 3, labels)[repeated]}, labels[repeated])
-    assert again["b"] == pytest.approx(balanced["b"], abs=0.1)
+    assert again["b"] / again["a"] == pytest.approx(balanced["b"] / balanced["a"], abs=0.1)
 
 
 def test_replicates_do_not_straddle_the_halves_and_every_class_is_in_both():
