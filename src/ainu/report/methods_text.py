@@ -171,7 +171,7 @@ def _training(experiment: ReportedExperiment, metrics: JsonObject, models: Seque
 
 
 def _shares(models: Sequence[JsonObject]) -> str:
-    """The mean shares of the views of all models: " (on average detail 1, context 0.4)"."""
+    """The mean shares of the views of all models: " (on average detail 1.6, context 0.4)"."""
     shares = [{view: own.get("share") for view, own in (info.get("views") or {}).items()} for info in models]
     known = [own for own in shares if own and None not in own.values()]
     if not known:
