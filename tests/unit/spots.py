@@ -124,7 +124,7 @@ def dataset(images, labels) -> Dataset:
 
 
 def clustered(n: int = 16, seed: int = 0, size: int = 300, depth_nm: float = 0.0) -> Dataset:
-    """Nuclei of the same counts and outline whose classes differ in nothing that voxels of 100 nm show.
+    """Nuclei of the same counts and outline whose classes differ in what voxels of 20 nm show best.
 
     Localizations lie in fives, as far apart as sd 60 nm (`dim`) or 5 nm (`bright`), or anywhere in a depth, if given.
     """

@@ -81,7 +81,7 @@ def last_layer(network: nn.Module) -> nn.Linear:
 
 
 def first_filters(network: nn.Module) -> list[str]:
-    """Names of the weights (F, C, ...) that read the C channels of the image, the widest filters first; perhaps none."""
+    """Names of the weights (F, C, ...) that read the C channels of the image, widest filters first; perhaps none."""
     convolutions = [(name, own) for name, own in network.named_modules() if isinstance(own, (nn.Conv2d, nn.Conv3d))]
     pairs = [f"{name}.mix." for name, own in network.named_modules() if isinstance(own, Pairs)]
     names = [name for name, _ in convolutions]

@@ -102,8 +102,8 @@ def fit_shares(logits: Mapping[str, NDArray[np.float64]], labels: NDArray[np.int
     Returns
     -------
     dict of str to float
-        Not negative. With them the sum of the logits is as sure as it has a right to be. Where no view says anything, all
-        alike and small.
+        Not negative. With them the sum of the logits is as sure as it has a right to be. Where no view says anything,
+        all alike and small.
     """
     from scipy.optimize import minimize
     from scipy.special import log_softmax
