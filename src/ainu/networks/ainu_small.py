@@ -44,8 +44,8 @@ class Pairs(nn.Module):
     """How much of each channel lies around each voxel's own: pairs of localizations, by distance.
 
     The mean over an image is its pair correlation at that distance (Sengupta et al., Nature Methods 8, 969, 2011), in
-    which clusters of molecules differ first. Convolutions and ReLU, which see single localizations as soon as pairs, take
-    longer to find it where localizations are few (docs/networks.md has the figures).
+    which clusters of molecules differ first. Convolutions and ReLU, which see single localizations as soon as pairs,
+    take longer to find it where localizations are few (docs/networks.md has the figures).
     """
 
     def __init__(self, channels: int, dimensions: int) -> None:
