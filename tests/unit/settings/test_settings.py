@@ -118,8 +118,11 @@ def test_schema_defaults_are_those_of_the_shipped_config():
     bare = check(given | {"experiments": {"a": {"classes": ["somatic", "hiPSC"]}}}, REPOSITORY).config
     shipped = check(config, REPOSITORY).config
     demo = shipped.experiments["somatic-vs-hipsc"]
-    assert demo.training.steps == 100, "the one key that the demo lowers"
-    assert bare.experiments["a"] == replace(demo, training=replace(demo.training, steps=300))
+    lowered = {"training": replace(demo.training, steps=300)}
+    lowered |= {"audit": replace(demo.audit, networks=("equal_counts", "merged_blinks", "outline"))}
+    assert demo.training.steps == 75
+    assert demo.audit.networks == ("equal_counts", "outline")
+    assert bare.experiments["a"] == replace(demo, **lowered), "the demo lowers nothing else"
     for section in {field.name for field in fields(Config)} - {"experiments"}:
         assert getattr(bare, section) == getattr(shipped, section), section
 
