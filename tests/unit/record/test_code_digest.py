@@ -67,9 +67,11 @@ def test_comments_docstrings_and_layout_change_no_digest(copied, before):
 TRAININGS = {"train", "train_inner", "train_controls", "train_permuted", "study_part"}
 PREDICTIONS = {"predict_out_of_fold", "predict_unseen", "pack", "score_hold_out"}
 EXPLANATIONS = {"attribute", "check_attribution"}
+FEATURES = {"measure_features", "measure_blurred_features", "evaluate", "audit_resolution"}
 # Written by hand: whose results an edit of the module can change.
 USERS = {
-    "drift/aim.py": {"correct_drift", "qc"},  # the page of a sample reads its drift by the same module
+    # Pages and confounders read a sample's drift by the same module.
+    "drift/aim.py": {"correct_drift", "qc", *FEATURES},
     "nuclei/segmentation.py": {"find_nuclei"},
     "networks/vgg.py": TRAININGS | PREDICTIONS | EXPLANATIONS | {"audit_resolution"},
     "training/loop.py": TRAININGS,
