@@ -74,7 +74,7 @@ class Pairs(nn.Module):
         """What lies around each voxel, without the voxel itself."""
         dimensions = images.ndim - 2
         convolve = nn.functional.conv2d if dimensions == 2 else nn.functional.conv3d
-        around, own = images, 1.0
+        around, own = images, torch.ones((), device=images.device)
         for axis in range(dimensions):
             weights = self.get_buffer(f"weights_{number}_{axis}")
             own = own * weights.max()
