@@ -264,7 +264,9 @@ def _score(value: float) -> str:
 
 TITLES = {
     "tune": "Sets for choosing methods (`SETS_TUNE`)",
-    "show": "Sets for one run at the end (`SETS_SHOW`)",
+    "sparse": "Sets of few localizations for choosing methods (`SETS_SPARSE`)",
+    "show": "Sets that were for one run at the end, and for choosing methods since (`SETS_SHOW`)",
+    "last": "Sets for one run at the end (`SETS_LAST`)",
     "altered": "Sets in which a third of the clusters is wider, 60 instead of 25 nm (`ALTERED`)",
     "confounded": "Pairs that differ in one thing (`CONFOUNDED`)",
 }

@@ -35,7 +35,7 @@ from ainu.simulation.tuning import with_blinking, with_localizations, with_preci
 
 KINDS = ("nanoscale", "micrometre", "two-scale")
 CLASSES = ("first", "second")
-FAMILIES = {"tune": 14, "show": 4114, "sparse": 6014, "last": 9114}
+FAMILIES = {"tune": 14, "show": 4114, "last": 9114}
 """Family -> where its seeds start."""
 
 
@@ -106,20 +106,18 @@ def draw_set(
     Spec
     """
     rng = np.random.default_rng([seed, FAMILIES[family], KINDS.index(kind)])
-    structure = replace(STRUCTURES[family](rng), **(VARIED if kind == "two-scale" else {}))
-    first = _recorded(rng, structure, few=family == "sparse")
+    first = _recorded(rng, replace(STRUCTURES[family](rng), **(VARIED if kind == "two-scale" else {})))
     conditions = dict(zip(CLASSES, (first, _second(rng, kind, first)), strict=True))
     of_nuclei = 1000 * FAMILIES[family] + seed
     return Spec(name or f"{family}-{kind}-{seed}", kind, of_nuclei, conditions, nuclei_per_class, replicates)
 
 
-def _recorded(rng: np.random.Generator, structure: Condition, few: bool) -> Condition:
-    """1 to 10 localizations per emitter, precision 5 to 20 nm, 10 to 200 (20) thousand of them, background to 20 %."""
+def _recorded(rng: np.random.Generator, structure: Condition) -> Condition:
+    """1 to 10 localizations per emitter, precision 5 to 20 nm, 10 to 200 thousand localizations, background to 20 %."""
     dim = replace(structure, false_share=float(rng.uniform(0, 0.2)), sequential=bool(rng.random() < 0.5))
     precise = with_precision(dim, float(rng.uniform(5, 20)))
     blinking = with_blinking(precise, exp(rng.uniform(log(1), log(10))))
-    most = 20_000 if few else 200_000
-    return with_localizations(blinking, exp(rng.uniform(log(10_000), log(most))))
+    return with_localizations(blinking, exp(rng.uniform(log(10_000), log(200_000))))
 
 
 def _tune(rng: np.random.Generator) -> Condition:
@@ -145,11 +143,6 @@ def _show(rng: np.random.Generator) -> Condition:
         rim_excess=float(rng.uniform(0, 5)),
         **NUCLEI[rng.integers(len(NUCLEI))],
     )
-
-
-def _sparse(rng: np.random.Generator) -> Condition:
-    """Either of the two before."""
-    return (_tune if rng.random() < 0.5 else _show)(rng)
 
 
 def _last(rng: np.random.Generator) -> Condition:
@@ -185,7 +178,7 @@ LAST_NUCLEI: tuple[dict[str, Any], ...] = (
     {"axes_nm": (6800.0, 4000.0), "nucleoli": (1, 4), "nucleolus_nm": (600.0, 1000.0)},
     {"axes_nm": (5200.0, 4200.0), "bite_nm": 1400.0, "nucleoli": (2, 4), "nucleolus_nm": (500.0, 800.0)},
 )
-STRUCTURES = {"tune": _tune, "show": _show, "sparse": _sparse, "last": _last}
+STRUCTURES = {"tune": _tune, "show": _show, "last": _last}
 
 
 def _second(rng: np.random.Generator, kind: str, first: Condition) -> Condition:
@@ -207,11 +200,16 @@ def _family(family: str) -> tuple[Spec, ...]:
     )
 
 
+def _sparse(number: int) -> Spec:
+    """A set of 10 to 20 thousand localizations, of either family of structures before."""
+    kind, family = KINDS[number % 2 * 2], ("show", "tune")[number // 2 % 2]
+    spec = draw_set(kind, 500 + number, family=family, name=f"sparse-{number}-{kind}")
+    few = exp(np.random.default_rng(900 + number).uniform(log(10_000), log(20_000)))
+    return replace(spec, conditions={label: with_localizations(own, few) for label, own in spec.conditions.items()})
+
+
 SETS_TUNE, SETS_SHOW, SETS_LAST = _family("tune"), _family("show"), _family("last")
-SETS_SPARSE = tuple(
-    draw_set(kind, number, family="sparse", name=f"sparse-{number:02d}-{kind}")
-    for number, kind in enumerate(("nanoscale", "two-scale") * 4, start=1)
-)
+SETS_SPARSE = tuple(_sparse(number) for number in range(8))
 CONFOUNDED = tuple(
     Spec(f"only-{kind}", kind, 1, dict(zip(CLASSES, pair(kind), strict=True)), config=config)
     for kind in PAIRS
