@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -32,6 +33,9 @@ def trained(finished, tmp_path_factory) -> Project:
     old = [f"{line}\t{'role' if number == 0 else 'train'}" for number, line in enumerate(sheet)]
     new = ["\t".join([*line.split("\t")[:5], "", line.split("\t")[5]]) for line in ROWS[1:]]
     (folder / "config" / "samples.tsv").write_text("\n".join([*old, *new]) + "\n")
+    config = project.config()
+    config["experiments"]["small"] |= {"audit": {"networks": [], "resolution": []}}
+    project.write_config(config)
     project.run("predict")
     return project
 
@@ -74,6 +78,14 @@ def test_unlabelled_and_test_samples_are_predicted_with_set_flag_and_call(traine
     assert table["label"].tolist() == ["", "hiPSC"]
     assert table["unlike_training"].dtype == bool
     assert (table["unlike_training"] == (table["call"] == "unlike training")).all()
+    assert np.isclose(table["p_somatic"] + table["p_hiPSC"], 1, atol=1e-4).all()
+    assert set(table["prediction_set"][0].split("|")) <= {"somatic", "hiPSC", ""}
+    assert table["ood"][0] > 0
+
+
+def test_unlabelled_and_test_samples_are_never_trained_on(trained):
+    folds = pd.read_csv(trained.folder / "results/experiments/small/folds.tsv", sep="\t")
+    assert set(folds["sample"]) == {f"n{k}" for k in range(12)}
 
 
 def test_the_hold_out_is_scored_once_and_the_look_is_written_down(trained):
