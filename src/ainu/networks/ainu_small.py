@@ -85,7 +85,7 @@ class Pairs(nn.Module):
 
 
 def gaussian(deviation: float) -> Tensor:
-    """(2 r + 1,) weights of a Gaussian whose squares add up to 1: chance gives as much in every neighbourhood."""
+    """(n,) float32 weights of a Gaussian whose squares add up to 1: chance gives as much in every neighbourhood."""
     reach = int(np.ceil(2.5 * deviation))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
     return torch.from_numpy((weights / np.sqrt((weights**2).sum())).astype(np.float32))
