@@ -165,6 +165,11 @@ def of_file(path: str | Path) -> Dialect:
     return found.checked(path)
 
 
+def column_names(path: str | Path) -> list[str]:
+    """Names of the columns of a text file, as they are in its header."""
+    return list(of_file(path).names)
+
+
 @lru_cache(maxsize=4)
 def of(head: bytes) -> Dialect | None:
     """The dialect of a file with these first bytes.

@@ -65,9 +65,7 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     return described(raw, form.notes(("\t",)), columns=measured_columns(raw.columns), units=UNITS)
 
 
-def names(path: str | Path) -> list[str]:
-    """Names of the columns."""
-    return list(dialect.of_file(path).names)
+names = dialect.column_names
 
 
 def end_of_rows(path: str | Path, encoding: str) -> int | None:

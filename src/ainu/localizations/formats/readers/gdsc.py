@@ -109,6 +109,4 @@ def _pixel(form: Dialect) -> float | None:
     return sizes[0] if sizes and sizes[0] > 0 else None
 
 
-def names(path: str | Path) -> list[str]:
-    """Names of the columns."""
-    return list(dialect.of_file(path).names)
+names = dialect.column_names

@@ -107,7 +107,7 @@ def read(
 
 def names(path: str | Path) -> tuple[str, ...]:
     """Columns that can be kept: the fields of a record, or the columns of the text."""
-    return insight3_text.names(path) if _is_text(path) else RECORD.names or ()
+    return tuple(insight3_text.names(path)) if _is_text(path) else RECORD.names or ()
 
 
 def _is_text(path: str | Path) -> bool:

@@ -109,6 +109,4 @@ def read(path: Path, pixel_size_nm: float | None, keep: Sequence[str], corrected
     )
 
 
-def names(path: str | Path) -> tuple[str, ...]:
-    """Names of the columns."""
-    return dialect.of_file(path).names
+names = dialect.column_names

@@ -88,6 +88,4 @@ def _number(text: str | None) -> float | None:
     return float(text) if text and re.fullmatch(r"\d+(\.\d+)?", text) else None
 
 
-def names(path: str | Path) -> list[str]:
-    """Names of the columns."""
-    return list(dialect.of_file(path).names)
+names = dialect.column_names

@@ -120,9 +120,7 @@ def read(
     )
 
 
-def names(path: str | Path) -> list[str]:
-    """Names of the columns."""
-    return list(dialect.of_file(path).names)
+names = dialect.column_names
 
 
 def _quoted(form: Dialect) -> bool:

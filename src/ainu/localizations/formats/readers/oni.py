@@ -105,9 +105,7 @@ def _codi(path: str | Path, form: Dialect, keep: Sequence[str]) -> Raw:
     return described(raw, form.notes((",",)), columns=measured_columns(columns), units=units)
 
 
-def names(path: str | Path) -> list[str]:
-    """Names of the columns."""
-    return list(dialect.of_file(path).names)
+names = dialect.column_names
 
 
 def _pixel(numbers: dict[str, NDArray[Any]]) -> float | None:

@@ -72,6 +72,4 @@ def read(path: str | Path, pixel_size_nm: float | None, keep: Sequence[str]) -> 
     return described(raw, form.notes((",",)))
 
 
-def names(path: str | Path) -> list[str]:
-    """Names of the columns."""
-    return list(dialect.of_file(path).names)
+names = dialect.column_names

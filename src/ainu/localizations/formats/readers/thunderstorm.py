@@ -70,6 +70,4 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     return described(raw, (*form.notes((",",)), *guess_notes(guessed), *counted))
 
 
-def names(path: str | Path) -> list[str]:
-    """Names of the columns."""
-    return list(dialect.of_file(path).names)
+names = dialect.column_names

@@ -79,6 +79,4 @@ def _counters(numbers: dict[str, NDArray[Any]]) -> tuple[str, ...]:
     return (f"holds several of {', '.join(several)}, whose frames may overlap",) if several else ()
 
 
-def names(path: str | Path) -> list[str]:
-    """Names of the columns."""
-    return list(dialect.of_file(path).names)
+names = dialect.column_names
