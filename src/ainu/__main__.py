@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,4 +36,5 @@ def summary(name: str, metrics: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` has seen enough
     sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "results")))

@@ -107,3 +107,12 @@ def test_every_row_of_a_sheet_is_told_as_ingest_reads_it(tmp_path):
     told = (tmp_path / "inspect.txt").read_text()
     assert "channels      codes A: 1, B: 1" in told
     assert "taken for     leica_gsd (by its content)" in told
+
+
+def test_a_pipe_that_has_seen_enough_ends_it_without_a_traceback(tmp_path):
+    path = semicolons(tmp_path / "fov 1.csv")
+    command = [sys.executable, "-m", "ainu.inspect", *[str(path)] * 400]  # more than a pipe holds
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stdout.readline()
+        run.stdout.close()
+        assert run.stderr.read() == ""
