@@ -1,8 +1,8 @@
 """Simulated recordings of many kinds, each with its drift row by row: what the verdict is measured on.
 
 They are made apart from `ainu.simulation`, so that nothing is tuned on the simulator that made it. `first_set` covers
-wide ranges; `second_set` has other structures (rings, two-scale clusters, lattices), other seeds and ranges, and
-`third_set` again others (arcs, islands, strings of spots).
+wide ranges; `third_set` has other structures (arcs, islands, strings of spots), seeds and ranges. On these two methods
+were developed. `fourth_set` has again others (honeycombs, spirals, clusters of all sizes), for one run at the end.
 """
 
 from __future__ import annotations
@@ -68,22 +68,8 @@ def first_set(number: int = 400, seed: int = 13) -> Iterator[Recording]:
         yield record(draw(np.random.default_rng([seed, index]), ("clustered", "filaments", "even"), index))
 
 
-def second_set(number: int = 100, seed: int = 1313) -> Iterator[Recording]:
-    """Other structures and ranges: for one run at the end."""
-    for index in range(number):
-        rng = np.random.default_rng([seed, index])
-        kind = draw(rng, ("rings", "two scales", "lattice"), index)
-        changes = {
-            "per_emitter": float(rng.choice([1, 1.5, 3, 10, 60])),
-            "precision_nm": float(rng.uniform(4, 25)),
-            "count": int(np.exp(rng.uniform(np.log(4_000), np.log(200_000)))),
-            "field_nm": float(rng.uniform(5_000, 40_000)),
-        }
-        yield record(Kind(**{**vars(kind), **changes}))
-
-
 def third_set(number: int = 100, seed: int = 90210) -> Iterator[Recording]:
-    """Again other structures and ranges: for one run after what was changed since the second set was run."""
+    """Other structures and ranges, on which methods were developed too."""
     for index in range(number):
         rng = np.random.default_rng([seed, index])
         kind = draw(rng, ("arcs", "islands", "strings"), index)
@@ -95,6 +81,24 @@ def third_set(number: int = 100, seed: int = 90210) -> Iterator[Recording]:
             "field_nm": float(rng.uniform(6_000, 35_000)),
             "beads": int(rng.choice([0, 0, 0, 5])),
             "pause": float(rng.choice([0, 0, 0, 0.05, 0.3])),
+        }
+        yield record(Kind(**{**vars(kind), **changes}))
+
+
+def fourth_set(number: int = 100, seed: int = 424242) -> Iterator[Recording]:
+    """Again other structures and ranges: for one run at the end."""
+    for index in range(number):
+        rng = np.random.default_rng([seed, index])
+        kind = draw(rng, ("honeycomb", "spirals", "all sizes"), index)
+        changes = {
+            "per_emitter": float(rng.choice([1, 1.7, 3, 8, 50])),
+            "precision_nm": float(rng.uniform(5, 18)),
+            "count": int(np.exp(rng.uniform(np.log(5_000), np.log(220_000)))),
+            "frames": int(np.exp(rng.uniform(np.log(500), np.log(40_000)))),
+            "field_nm": float(rng.uniform(7_000, 30_000)),
+            "beads": int(rng.choice([0, 0, 0, 0, 2])),
+            "pause": float(rng.choice([0, 0, 0, 0.07, 0.25])),
+            "background": float(rng.uniform(0.02, 0.25)),
         }
         yield record(Kind(**{**vars(kind), **changes}))
 
@@ -186,11 +190,6 @@ def places(rng: np.random.Generator, kind: Kind) -> Array:
         turned = angle[own] + bend
         xy = start[own] + along[:, None] * np.stack([np.cos(turned), np.sin(turned)], axis=1)
         return xy + rng.normal(0, 12, (number, 2))
-    if kind.structure == "rings":
-        centres = rng.uniform(0, side, (max(number // 16, 10), 2))
-        angle = rng.integers(0, 8, number) * np.pi / 4
-        ring = 55 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-        return centres[rng.integers(0, len(centres), number)] + ring + rng.normal(0, 3, (number, 2))
     if kind.structure == "arcs":
         arcs = max(number // 40, 10)
         own, radius = rng.integers(0, arcs, number), rng.uniform(150, 400, arcs)
@@ -209,14 +208,23 @@ def places(rng: np.random.Generator, kind: Kind) -> Array:
         angle, step = rng.uniform(0, 2 * np.pi, strings), rng.uniform(60, 140, strings)
         along = (bead * step[own])[:, None] * np.stack([np.cos(angle[own]), np.sin(angle[own])], axis=1)
         return rng.uniform(0, side, (strings, 2))[own] + along + rng.normal(0, 12, (number, 2))
-    if kind.structure == "two scales":
-        domains = rng.uniform(0, side, (max(number // 400, 8), 2))
-        cores = domains[rng.integers(0, len(domains), max(number // 15, 20))]
-        cores = cores + rng.normal(0, 400, cores.shape)
-        return cores[rng.integers(0, len(cores), number)] + rng.normal(0, 20, (number, 2))
-    period = rng.uniform(150, 500)
-    lattice = rng.integers(0, int(side / period) + 1, (number, 2)) * period
-    return lattice + rng.normal(0, 25, (number, 2))
+    if kind.structure == "honeycomb":
+        period, along = rng.uniform(300, 1200), rng.uniform(0, 1, number)
+        angle = rng.integers(0, 3, number) * 2 * np.pi / 3
+        row, column = rng.integers(0, int(side / period) + 1, (2, number))
+        corner = period * np.stack([column * np.sqrt(3) + (row & 1) * np.sqrt(3) / 2, row * 1.5], axis=1)
+        wall = (period * along)[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
+        return (corner + wall) % side + rng.normal(0, 15, (number, 2))
+    if kind.structure == "spirals":
+        spirals = max(number // 300, 6)
+        own, turn = rng.integers(0, spirals, number), np.sqrt(rng.uniform(0, 1, number)) * 5 * np.pi
+        radius = rng.uniform(15, 45, spirals)[own] * turn
+        bent = radius[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+        return rng.uniform(0, side, (spirals, 2))[own] + bent + rng.normal(0, 10, (number, 2))
+    clusters = max(number // 60, 8)
+    share, size = rng.lognormal(0, 1.5, clusters), rng.lognormal(np.log(35), 0.6, clusters)
+    own = rng.choice(clusters, number, p=share / share.sum())
+    return rng.uniform(0, side, (clusters, 2))[own] + rng.normal(0, 1, (number, 2)) * size[own, None]
 
 
 def observe(

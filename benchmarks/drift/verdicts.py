@@ -1,6 +1,6 @@
 """The verdict on drift, its expected error and the error left, on simulated recordings of many kinds.
 
-    python benchmarks/drift/verdicts.py [--set first|second|third] [--number N] [--peer EVERY] [--write]
+    python benchmarks/drift/verdicts.py [--set first|third|fourth] [--number N] [--peer EVERY] [--write]
     python benchmarks/drift/verdicts.py --nuclei
 
 With --peer, Picasso's AIM measures every so-manieth recording in turn with ours (a number without a common divisor with
@@ -26,14 +26,14 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "src"), str(HERE.parent), str(HERE)]
 
 from fields import Field  # noqa: E402
-from recordings import Kind, Recording, first_set, record, second_set, third_set  # noqa: E402
+from recordings import Kind, Recording, first_set, fourth_set, record, third_set  # noqa: E402
 from run import Peers  # noqa: E402
 
 from ainu.drift.aim import maximise_intersections  # noqa: E402
 from ainu.drift.clock import Clock  # noqa: E402
 from ainu.drift.correction import Drift, estimate_drift  # noqa: E402
 
-SETS = {"first": (first_set, 400), "second": (second_set, 100), "third": (third_set, 100)}
+SETS = {"first": (first_set, 400), "third": (third_set, 100), "fourth": (fourth_set, 100)}
 PARTS_OF_FRAMES = (200, 100, 50, 20)
 """Segments of Picasso's AIM, in parts of the frames; its user cannot know which is best."""
 
