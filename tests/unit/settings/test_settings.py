@@ -120,7 +120,8 @@ def test_schema_defaults_are_those_of_the_shipped_config():
     demo = shipped.experiments["somatic-vs-hipsc"]
     lowered = {"training": replace(demo.training, steps=300)}
     lowered |= {"audit": replace(demo.audit, networks=("equal_counts", "merged_blinks", "outline"))}
-    assert demo.training.steps == 75
+    lowered |= {"attribution": replace(demo.attribution, detail_nuclei=12)}
+    assert (demo.training.steps, demo.attribution.detail_nuclei) == (40, 6)
     assert demo.audit.networks == ("equal_counts", "outline")
     assert bare.experiments["a"] == replace(demo, **lowered), "the demo lowers nothing else"
     for section in {field.name for field in fields(Config)} - {"experiments"}:
