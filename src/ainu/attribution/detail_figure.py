@@ -76,6 +76,7 @@ def _drawn(dataset: Dataset, rows: Sequence[int], details: Detail) -> Figure:
             _window(axis, position, values, centre)
         for axis in line:
             axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(True)
     axes[0, 0].set_title("localizations")
     axes[0, 1].set_title(method_name(details.method))
     for number in range(WINDOWS):
@@ -94,7 +95,7 @@ def _binned(
 
 
 def strongest(evidence: NDArray[np.float64]) -> list[NDArray[np.intp]]:
-    """Places of most evidence for the class, as windows that do not overlap.
+    """Places of most evidence for the class, as windows that do not overlap and do not reach beyond the nucleus.
 
     Parameters
     ----------
@@ -107,7 +108,9 @@ def strongest(evidence: NDArray[np.float64]) -> list[NDArray[np.intp]]:
         Column and row of the middle of each window; fewer where there is no more evidence.
     """
     size = round(WINDOW_NM / OVERVIEW_NM)
-    sums = uniform_filter(evidence, size, mode="constant")
+    sums = np.full(evidence.shape, -np.inf)
+    inner = tuple(_within(edge, size) for edge in evidence.shape)
+    sums[inner] = uniform_filter(evidence, size, mode="constant")[inner]
     found = []
     for _ in range(WINDOWS):
         row, column = np.unravel_index(int(sums.argmax()), sums.shape)
@@ -118,6 +121,13 @@ def strongest(evidence: NDArray[np.float64]) -> list[NDArray[np.intp]]:
     return found
 
 
+def _within(edge: int, size: int) -> slice:
+    """Where the middle of a window of `size` pixels may lie along an edge; the middle of an edge that is shorter."""
+    return (
+        slice(size // 2, edge - size + size // 2 + 1) if edge >= size else slice((edge - 1) // 2, (edge - 1) // 2 + 1)
+    )
+
+
 def _frame(axis: Axes, place: NDArray[np.intp], name: str) -> None:
     half = WINDOW_NM / OVERVIEW_NM / 2
     x, y = (
@@ -125,7 +135,7 @@ def _frame(axis: Axes, place: NDArray[np.intp], name: str) -> None:
         place[1] + np.array([-half, -half, half, half, -half]),
     )
     axis.plot(x, y, color="0.2", linewidth=0.8)
-    axis.text(x[0], y[0], name, fontsize=7, va="bottom")
+    axis.text(x[0] + 1, y[0] + 1, name, fontsize=7, va="top")
 
 
 def _window(
