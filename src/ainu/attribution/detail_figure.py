@@ -123,9 +123,8 @@ def strongest(evidence: NDArray[np.float64]) -> list[NDArray[np.intp]]:
 
 def _within(edge: int, size: int) -> slice:
     """Where the middle of a window of `size` pixels may lie along an edge; the middle of an edge that is shorter."""
-    return (
-        slice(size // 2, edge - size + size // 2 + 1) if edge >= size else slice((edge - 1) // 2, (edge - 1) // 2 + 1)
-    )
+    size = min(size, edge)
+    return slice(size // 2, edge - size + size // 2 + 1)
 
 
 def _frame(axis: Axes, place: NDArray[np.intp], name: str) -> None:
