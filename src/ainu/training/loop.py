@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from ainu.errors import AinuError
 from ainu.images.views import Indices, Views
 from ainu.prediction.pooling import logits_of
 from ainu.training.batch_norm import prepare, recalibrate
@@ -283,6 +284,11 @@ class Run:
             "learning_rate": self.optimizer.param_groups[-1]["lr"],
             "train_loss": float(torch.stack(self.losses).mean()),
         }
+        if not math.isfinite(row["train_loss"]):
+            raise AinuError(
+                f"the training diverged by step {self.step} of {self.recipe.steps}: the loss is not a number any more; "
+                f"a smaller training.learning_rate than {self.recipe.learning_rate} helps"
+            )
         self.losses = []
         if len(held_back) or self.over:
             recalibrate(judged, (self.make(step).seen.to(self.device) for step in range(CALIBRATION_BATCHES)))

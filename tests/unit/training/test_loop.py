@@ -17,6 +17,7 @@ from defaults import augmentation, transfer
 from spots import CPU, clustered, inputs, recipe, spots, tiny, trained
 from torch import nn
 
+from ainu.errors import AinuError
 from ainu.images.views import view_of
 from ainu.networks.model import make_network, normalise
 from ainu.networks.seen import DETAIL, Seen
@@ -159,6 +160,18 @@ def test_mixed_precision_is_chosen_where_the_processor_computes_in_it_unless_con
     assert arithmetic("auto", depthwise, CPU) == "float32"
     assert arithmetic("bfloat16", depthwise, CPU) == "bfloat16"
     assert arithmetic("float32", tiny(), CPU) == "float32"
+
+
+def test_in_three_dimensions_a_cpu_computes_in_float32_since_its_other_gradients_are_wrong():
+    volumes = nn.Sequential(nn.Conv3d(1, 2, 3), nn.ReLU())
+    assert arithmetic("auto", volumes, CPU) == "float32"
+    with pytest.raises(AinuError, match=r"precision: bfloat16 .* three dimensions .* allowed there: auto, float32"):
+        arithmetic("bfloat16", volumes, CPU)
+
+
+def test_a_training_that_diverges_is_ended_with_a_message_that_names_the_learning_rate():
+    with pytest.raises(AinuError, match=r"diverged by step \d+ of \d+.*training\.learning_rate than 1e\+38"):
+        trained(optimizer="sgd", learning_rate=1e38, precision="float32")
 
 
 @pytest.mark.parametrize("began", ["float32", "bfloat16"])
