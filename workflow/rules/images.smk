@@ -105,6 +105,7 @@ rule assemble:
         rows=lambda wildcards: PLAN.dataset_rows(PLAN.samples_of(wildcards.experiment)),
         channels=lambda wildcards: list(PLAN.experiment(wildcards.experiment).channels),
         on_bad_file=CONFIG.ingest.on_bad_file,
+        clipped_share=lambda wildcards: PLAN.experiment(wildcards.experiment).clipped_share,
         code=code_of("assemble"),
     message:
         "Assembling the dataset of {wildcards.experiment}"

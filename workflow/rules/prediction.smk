@@ -87,6 +87,7 @@ rule assemble_unseen:
         rows=lambda wildcards: PLAN.dataset_rows(PLAN.unseen_samples(wildcards.predictor)),
         channels=lambda wildcards: list(PLAN.predictors[wildcards.predictor].channels),
         on_bad_file=CONFIG.ingest.on_bad_file,
+        clipped_share=1.0,
         code=code_of("assemble"),
     message:
         "Assembling the unlabelled and test samples for {wildcards.predictor}"

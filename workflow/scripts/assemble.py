@@ -5,4 +5,5 @@ from ainu.images.assemble import assemble_files
 
 with job(snakemake.log[0]):
     params, files = snakemake.params, dict(snakemake.input.items())
-    assemble_files(files, params.rows, params.channels, snakemake.output[0], on_bad_file=params.on_bad_file)
+    told = {"on_bad_file": params.on_bad_file, "clipped_share": params.clipped_share}
+    assemble_files(files, params.rows, params.channels, snakemake.output[0], **told)

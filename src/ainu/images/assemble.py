@@ -33,6 +33,7 @@ def assemble(
     *,
     fingerprints: Iterable[str | Path] = (),
     on_bad_file: str = "skip",
+    clipped_share: float = 1.0,
 ) -> int:
     """Gather the nuclei of some samples from their shards into one file, one sample in memory at a time.
 
@@ -55,6 +56,8 @@ def assemble(
         of another one, and is left out.
     on_bad_file : str
         "skip" leaves out samples with a file that could not be read; "fail" stops.
+    clipped_share : float
+        Largest share of the localizations that may lie beyond the canvas.
 
     Returns
     -------
@@ -64,13 +67,14 @@ def assemble(
     Raises
     ------
     AinuError
-        No sample has a nucleus, all samples failed, or, with `on_bad_file` "fail", a file could not be read.
+        No sample has a nucleus, all samples failed, the canvas cuts off more than `clipped_share`, or, with
+        `on_bad_file` "fail", a file could not be read.
     """
     samples = list(samples)
     failed = failures_in([*shards.values(), *(grids or {}).values(), *fingerprints])
     absent = {row["sample"]: failed[row["sample"]] for row in samples if row["sample"] in failed}
     _refuse(output, absent, len(samples), on_bad_file)
-    columns: dict[str, list[NDArray]] = {name: [] for name in ("nucleus", *NUMBERS)}
+    columns: dict[str, list[NDArray]] = {name: [] for name in ("nucleus", *NUMBERS, "clipped")}
     rows: list[tuple[str, str, str, str]] = []
     with new_file(output) as file:
         there = [row for row in samples if row["sample"] not in absent]
@@ -86,6 +90,7 @@ def assemble(
             raise AinuError(f"{output}: no nucleus found in any sample; see results/qc and the key nuclei{failures}")
         for name, parts in columns.items():
             write_array(file, name, np.concatenate(parts))
+        _refuse_clipped(file, clipped_share)
         for name, values in zip((*TEXT[1:], "batch"), zip(*rows, strict=True), strict=True):
             if name != "batch" or any(values):
                 write_array(file, name, np.array(values, dtype=object))
@@ -100,6 +105,7 @@ def assemble_files(
     output: str | Path,
     *,
     on_bad_file: str,
+    clipped_share: float,
 ) -> int:
     """`assemble` from files named by their shards.
 
@@ -107,7 +113,7 @@ def assemble_files(
     ----------
     files : mapping
         `voxels` and `fingerprints` of the shards and, where the dataset is to hold the localizations too, `grids`.
-    samples, channels, output, on_bad_file :
+    samples, channels, output, on_bad_file, clipped_share :
         As for `assemble`.
 
     Returns
@@ -117,7 +123,8 @@ def assemble_files(
     """
     by_shard = {name: {Path(path).stem: path for path in paths} for name, paths in files.items()}
     given = (by_shard["voxels"], samples, channels, output, by_shard.get("grids"))
-    return assemble(*given, fingerprints=by_shard["fingerprints"].values(), on_bad_file=on_bad_file)
+    fingerprints = by_shard["fingerprints"].values()
+    return assemble(*given, fingerprints=fingerprints, on_bad_file=on_bad_file, clipped_share=clipped_share)
 
 
 def _refuse(output: str | Path, absent: Mapping[str, list[SampleFailure]], number: int, on_bad_file: str) -> None:
@@ -134,6 +141,21 @@ def _refuse(output: str | Path, absent: Mapping[str, list[SampleFailure]], numbe
         print(f"ainu: {len(absent)} of {number} samples are left out\n{failure_lines(absent)}", file=sys.stderr)
 
 
+def _refuse_clipped(file: h5py.File, most: float) -> None:
+    """Stop where the canvas cuts off more than a share of all localizations."""
+    cut, held = (file[name][()].sum(axis=1) for name in ("clipped", "localizations"))
+    if cut.sum() <= most * held.sum():
+        return
+    shares = cut / np.maximum(held, 1)
+    worst = int(shares.argmax())
+    keys = "canvas_nm (fitted holds every nucleus)" + (" and depth_nm" if file["image"].ndim == 5 else "")
+    raise AinuError(
+        f"{cut.sum() / held.sum():.0%} of the localizations of the nuclei lie beyond the canvas, of nucleus "
+        f"{file['nucleus'].asstr()[worst]} {shares[worst]:.0%}; clipped_share allows {most:.0%}: "
+        f"enlarge the render's {keys}, or raise clipped_share"
+    )
+
+
 def _append(file: h5py.File, group: h5py.Group, channels: list[str], columns: dict[str, list[NDArray]]) -> int:
     planes = [list(group.attrs["channels"]).index(name) for name in channels]
     source = group["image"]
@@ -146,7 +168,7 @@ def _append(file: h5py.File, group: h5py.Group, channels: list[str], columns: di
         image[before + index] = source[index][planes]
     for name, parts in columns.items():
         values = group[name].asstr()[()] if name == "nucleus" else group[name][()]
-        parts.append(values[:, planes] if name == "localizations" else values)
+        parts.append(values[:, planes] if name in ("localizations", "clipped") else values)
     return len(source)
 
 

@@ -29,6 +29,10 @@ from ainu.shards import write_shard
 
 BLOCK = 32_768
 """Localizations that are counted at a time."""
+STEP_NM = 3200.0
+"""Fitted canvases grow in steps, so that a new nucleus seldom changes the images of all others."""
+STEP_VOXELS = 160
+"""Longest step in voxels: objects that are looked at in voxels of a few nm are small."""
 
 
 def voxelize(
@@ -126,7 +130,9 @@ def _count(flat: Iterable[NDArray[np.intp]], shape: tuple[int, ...], render: Ren
 
 
 def fit_canvas(nuclei: Iterable[str | Path], render: Render, output: str | Path) -> None:
-    """Measure the fitted canvas of a render: the smallest multiple of its voxel that holds every nucleus of the run.
+    """Measure the fitted canvas of a render: the fewest steps that hold every nucleus of the run.
+
+    A step is 3.2 µm, or 160 voxels where that is less, in whole voxels.
 
     Parameters
     ----------
@@ -143,9 +149,10 @@ def fit_canvas(nuclei: Iterable[str | Path], render: Render, output: str | Path)
         with open_file(path) as file:
             found = [group["table"][column][()] for group in file.values() if not failure_of(group)]
             reach = max([reach, *(values.max(initial=0.0) for values in found)])
+    step = max(1, int(min(STEP_NM / render.voxel_nm + 1e-9, STEP_VOXELS)))
     # A thousandth of a voxel more, so that rounding puts none outside.
-    n = max(1, int(np.ceil(2 * reach / render.voxel_nm + 1e-3)))
-    write_json(output, {"canvas_nm": n * render.voxel_nm})
+    steps = max(1, int(np.ceil((2 * reach / render.voxel_nm + 1e-3) / step)))
+    write_json(output, {"canvas_nm": steps * step * render.voxel_nm})
 
 
 def voxelize_shard(
@@ -195,11 +202,12 @@ def _voxelize_sample(
     for index, (part, pose) in enumerate(zip(parts, poses, strict=True)):
         own = voxelize(part, render, channels=channels, pose=pose)
         image[index] = own
-        clipped.append(int(_per_channel(part, channels).sum()) - round(float(own.sum(dtype=np.float64))))
+        seen = own.reshape(len(channels), -1).sum(axis=1, dtype=np.float64)
+        clipped.append(_per_channel(part, channels) - np.rint(seen).astype(np.int64))
     counts = np.array([_per_channel(part, channels) for part in parts], np.uint32).reshape(-1, len(channels))
     write_array(group, "nucleus", np.array([f"{sample}/{k}" for k in found["nucleus"]], dtype=object))
     write_array(group, "localizations", counts)
-    write_array(group, "clipped", np.array(clipped, np.int64))
+    write_array(group, "clipped", np.array(clipped, np.int64).reshape(-1, len(channels)))
     write_array(group, "area_um2", found["area_um2"].to_numpy(np.float32))
     write_array(group, "origin_nm", np.array([_corner(pose, render) for pose in poses]).reshape(-1, 2))
     write_array(group, "angle_rad", np.array([pose.angle_rad for pose in poses], np.float64))

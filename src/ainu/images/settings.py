@@ -23,8 +23,8 @@ class Render:
     Attributes
     ----------
     voxel_nm, canvas_nm : float, float or "fitted"
-        Edge of a voxel and of the square canvas, nm. A fitted canvas is the smallest that holds every nucleus of the
-        run; `fit_canvas` measures it.
+        Edge of a voxel and of the square canvas, nm. A fitted canvas holds every nucleus of the run; `fit_canvas`
+        measures it.
     kernel : str
         "count": localizations per voxel; "gaussian": each localization spread by its precision, 1 in total.
     dimensions : int

@@ -111,6 +111,10 @@ def _images(experiment: ReportedExperiment, settings: ReportSettings, dataset: D
     between = "" if None in area else f", of {area[0]} to {area[1]} µm²"
     yield Markup("Nuclei were found {}{}.").format(_NUCLEI[settings.nuclei.method], between)
     yield _seen(experiment, settings, dataset)
+    if cut := dataset.clipped[dataset.clipped > 0].tolist():
+        yield Markup("The canvas cuts off up to {:.2g} % of the localizations of {}.").format(
+            100 * max(cut), counted(len(cut), "nucleus", "nuclei")
+        )
     if experiment.intensity == "share":
         yield Markup(
             "The network sees the square root of each channel's counts over their mean{}, so that the number of "

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ainu.errors import AinuError
 from ainu.files import read_json
@@ -107,12 +109,15 @@ class DatasetSummary:
         Lateral edge of a voxel, nm.
     shape : tuple of int
         Of an image, (C, Y, X) or (C, Z, Y, X).
+    clipped : (N,) float64
+        Share of each nucleus's localizations that lies beyond the canvas.
     """
 
     table: pd.DataFrame
     channels: tuple[str, ...]
     voxel_nm: float
     shape: tuple[int, ...]
+    clipped: NDArray[np.float64]
 
     @property
     def width_nm(self) -> float:
@@ -135,7 +140,15 @@ def read_dataset(path: Path) -> DatasetSummary:
         if "area_um2" in file:
             table["area_um2"] = file["area_um2"][()]
         voxel_nm = float(np.ravel(file.attrs["voxel_size_nm"])[-1])
-        return DatasetSummary(table, channels, voxel_nm, file["image"].shape[1:])
+        return DatasetSummary(table, channels, voxel_nm, file["image"].shape[1:], _clipped(file, len(table)))
+
+
+def _clipped(file: h5py.File, number: int) -> NDArray[np.float64]:
+    """(N,) share of each nucleus's localizations beyond the canvas."""
+    if "clipped" not in file:
+        return np.zeros(number)
+    cut, held = (file[name][()].sum(axis=1) for name in ("clipped", "localizations"))
+    return cut / np.maximum(held, 1)
 
 
 def read_result(path: Path) -> Any:

@@ -64,6 +64,8 @@ class Experiment:
         What networks see; None: the images of `render`, alone.
     render, network, intensity : str
         `render` names the whole-nucleus images: those of the context where there are views.
+    clipped_share : float
+        Largest share of the localizations that the canvas of whole nuclei may cut off.
     folds, repeats : int
     training : Recipe
     augmentation : Augmentation
@@ -83,6 +85,7 @@ class Experiment:
     render: str
     network: str
     intensity: str
+    clipped_share: float
     folds: int
     repeats: int
     training: Recipe

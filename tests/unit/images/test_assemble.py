@@ -9,8 +9,8 @@ from ainu.images.assemble import assemble
 from ainu.images.dataset import read, read_labels
 
 
-def write_voxels(path, nuclei: dict[str, int]) -> None:
-    """Voxels of some samples, image values tell sample and nucleus."""
+def write_voxels(path, nuclei: dict[str, int], clipped: int = 0) -> None:
+    """Voxels of some samples, image values tell sample and nucleus; of channel c so many localizations are cut off."""
     with new_file(path) as file:
         for s, (sample, n) in enumerate(nuclei.items(), start=1):
             group = file.create_group(sample)
@@ -20,6 +20,7 @@ def write_voxels(path, nuclei: dict[str, int]) -> None:
             write_array(group, "image", image)
             write_array(group, "nucleus", np.array([f"{sample}/{k + 1}" for k in range(n)], dtype=object))
             write_array(group, "localizations", image[:, :, 0, 0].astype(np.uint32))
+            write_array(group, "clipped", np.array([[0, 0, clipped]] * n, np.int64).reshape(-1, 3))
             write_array(group, "area_um2", np.ones(n, np.float32))
             write_array(group, "origin_nm", np.zeros((n, 2)))
             write_array(group, "angle_rad", np.zeros(n))
@@ -82,3 +83,18 @@ def test_another_hdf5_file_is_refused(tmp_path):
         file.create_group("x")
     with pytest.raises(AinuError, match="not a dataset of schema"):
         read(tmp_path / "other.h5")
+
+
+@pytest.mark.parametrize(("channels", "share", "fails"), [("ac", 0.05, True), ("ac", 0.1, False), ("a", 0, False)])
+def test_a_canvas_that_cuts_off_more_than_is_allowed_is_an_error_before_any_training(tmp_path, channels, share, fails):
+    """Of nucleus A/2 20 of 211 localizations of channel c are cut off, of A/1 20 of 210."""
+    write_voxels(tmp_path / "s1.h5", {"A": 2}, clipped=20)
+    given = ({"s1": tmp_path / "s1.h5"}, rows("A"), list(channels), tmp_path / "d.h5")
+    if fails:
+        with pytest.raises(
+            AinuError, match=r"9% of the local.*of nucleus A/1 9%; clipped_share allows 5%: .*canvas_nm"
+        ):
+            assemble(*given, clipped_share=share)
+        assert not (tmp_path / "d.h5").exists()
+    else:
+        assert assemble(*given, clipped_share=share) == 2

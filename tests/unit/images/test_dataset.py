@@ -78,9 +78,10 @@ def test_images_go_through_unchanged(shard, tmp_path, name):
         assert found.image[index].dtype == expected.dtype
         assert (found.image[index] == expected).all()
         assert found.localizations[index].sum() == len(own)
+        assert (clipped[index].sum() == len(own) - round(float(expected.sum(dtype=float)))) or render.kernel != "count"
     assert found.voxel_z_nm == render.voxel_z_nm
     if render.canvas_nm == "fitted":
-        assert clipped.tolist() == [0, 0]
+        assert clipped.tolist() == [[0, 0], [0, 0]]
 
 
 def made(inputs, folder, render: Render, channels=("PolII", "DNA"), samples=("fov",)):

@@ -168,7 +168,8 @@ def test_what_was_not_measured_is_an_error(lacks, render, message):
 
 
 @pytest.mark.parametrize("align", ["none", "long_axis"])
-def test_a_fitted_canvas_is_the_smallest_that_holds_every_nucleus_of_all_shards(tmp_path, align):
+@pytest.mark.parametrize(("voxel_nm", "step_nm"), [(100.0, 3200), (200.0, 3200), (30.0, 3180), (5.0, 800)])
+def test_a_fitted_canvas_holds_every_nucleus_of_all_shards_in_the_fewest_steps(tmp_path, align, voxel_nm, step_nm):
     clouds = [cloud(200, seed) for seed in range(4)]
     for index, table in enumerate(clouds):
         pose = Pose.of(table.x, table.y)
@@ -176,13 +177,14 @@ def test_a_fitted_canvas_is_the_smallest_that_holds_every_nucleus_of_all_shards(
             group = file.create_group("s/table")
             group["aligned_reach_nm"] = [pose.reach_nm(table.x, table.y)]
             group["reach_nm"] = [replace(pose, angle_rad=0.0).reach_nm(table.x, table.y)]
-    fit_canvas(sorted(tmp_path.glob("*.h5")), Render(100.0, "fitted", align=align), tmp_path / "canvas.json")
+    fit_canvas(sorted(tmp_path.glob("*.h5")), Render(voxel_nm, "fitted", align=align), tmp_path / "canvas.json")
     canvas = read_json(tmp_path / "canvas.json")["canvas_nm"]
-    assert canvas % 100 == 0
-    held = [voxelize(table, Render(100.0, canvas, align=align)).sum() for table in clouds]
+    assert (canvas % step_nm, canvas % voxel_nm) == (0, 0)
+    held = [voxelize(table, Render(voxel_nm, canvas, align=align)).sum() for table in clouds]
     assert held == [200] * 4
-    smaller = [voxelize(table, Render(100.0, canvas - 100, align=align)).sum() for table in clouds]
-    assert min(smaller) < 200
+    if canvas > step_nm:
+        smaller = [voxelize(table, Render(voxel_nm, canvas - step_nm, align=align)).sum() for table in clouds]
+        assert min(smaller) < 200
 
 
 def test_a_render_has_the_defaults_of_the_config():

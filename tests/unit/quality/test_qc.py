@@ -390,6 +390,20 @@ def test_summaries_of_shards_with_other_channels_are_joined(tmp_path):
     assert rows["nena_nm_PolII"].tolist() == ["", "5.5"]
 
 
+def test_a_sample_that_a_canvas_cuts_is_flagged_after_its_other_flags(tmp_path):
+    (tmp_path / "qc").write_text("sample\tflags\na\tno nucleus\nb\t\nc\t\n")
+    (tmp_path / "small200").mkdir()
+    with h5py.File(tmp_path / "small200" / "s1.h5", "w") as file:
+        for name, cut in (("a", [[30, 40], [0, 0], [200, 82]]), ("b", [[5, 0]] * 1), ("c", [[0, 0]] * 2)):
+            file.create_group(name).update({"clipped": cut, "localizations": [[400, 600]] * len(cut)})
+    gather([tmp_path / "qc"], tmp_path / "summary.tsv", [tmp_path / "small200" / "s1.h5"])
+    assert read_table(tmp_path / "summary.tsv")["flags"].tolist() == [
+        "no nucleus; the canvas of small200 cuts off 7 to 28 % of the localizations of 2 nuclei",
+        "the canvas of small200 cuts off 0.5 % of the localizations of a nucleus",
+        "",
+    ]
+
+
 def test_the_same_sample_gives_the_same_page():
     sample = examined(simulated())
     row = summary_row(sample)

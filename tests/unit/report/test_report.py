@@ -328,6 +328,19 @@ def viewed(tmp_path_factory):
     return Page(build(reported_experiment(views=own, attribution={"methods": METHODS}), SETTINGS, sources))
 
 
+def test_the_methods_tell_how_much_of_the_nuclei_the_canvas_cuts_off(tmp_path):
+    sources = make_sources(tmp_path)
+    for cut, told in ((0, ""), (500, "cuts off up to 50 % of the localizations of 2 nuclei")):
+        with h5py.File(sources.dataset, "r+") as file:
+            number = len(file["nucleus"])
+            file["localizations"][()] = 500
+            file.pop("clipped", None)
+            file["clipped"] = [[cut, 0], [cut // 10, 0]] + [[0, 0]] * (number - 2)
+        page = Page(build(reported_experiment(), SETTINGS, sources))
+        assert ("cuts off" in page.text) == bool(told)
+        assert told in page.text
+
+
 def test_the_methods_tell_what_each_view_sees_and_how_much_it_counts(viewed):
     methods = viewed.text[viewed.text.rindex("Text for a paper") :]
     for fact in (
