@@ -15,6 +15,7 @@ try:
     CODE = code_digests(HOME / "workflow" / "scripts", Path(".snakemake") / "ainu-code.json")
     if workflow.is_main_process:
         PLAN.check_bundles()
+        PLAN.tell_unused()
 except AinuError as error:
     raise WorkflowError(str(error)) from None
 

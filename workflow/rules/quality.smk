@@ -76,6 +76,7 @@ rule gather_qc:
         mem_mb=memory(0),
         runtime=minutes(10),
     params:
+        unused=PLAN.unused,
         code=code_of("gather_qc"),
     message:
         "Gathering the quality of all samples"

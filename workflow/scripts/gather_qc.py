@@ -5,4 +5,4 @@ from ainu.quality.gather import gather
 
 with job(snakemake.log[0]):
     folders, stages = snakemake.input.folders, snakemake.input.stages
-    gather([f"{folder}/summary.tsv" for folder in folders], snakemake.output[0], stages)
+    gather([f"{folder}/summary.tsv" for folder in folders], snakemake.output[0], stages, snakemake.params.unused)

@@ -121,6 +121,7 @@ def _data_to_training(sources: ReportSources, facts: ExperimentFacts) -> dict[st
     return {
         "data": data.data_tables(facts.dataset, facts.metrics["classes"]),
         "quality": quality.quality_tables(sources.qc, facts.dataset),
+        "unused": quality.unused_table(sources.qc),
         "flags": quality.flag_sentence(sources.qc, facts.dataset),
         "folds": folds.fold_table(sources.folds),
         "duplicates": folds.duplicates_sentence(sources.leakage),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ainu.report.sources import DatasetSummary, numeric, read_text_table
+from ainu.report.sources import DatasetSummary, numeric, read_text_table, samples_told
 from ainu.report.tables import PageTable, table_of
 from ainu.report.text import counted, heading, number_text
 
@@ -67,7 +67,14 @@ def flag_sentence(path: Path | None, dataset: DatasetSummary) -> str:
     return f"{number_text(flagged)} of {counted(len(table), 'sample')} {'carries' if flagged == 1 else 'carry'} a flag."
 
 
+def unused_table(path: Path | None) -> PageTable | None:
+    """Samples of the run that no experiment trains on and nobody predicts, with the likely reason; None without any."""
+    found = samples_told(path, "unused")
+    rows = pd.DataFrame({"sample": list(found), "likely reason": list(found.values())})
+    return table_of(rows, "Samples that nothing uses") if found else None
+
+
 def _own_samples(path: Path, dataset: DatasetSummary) -> pd.DataFrame:
-    table = read_text_table(path).drop(columns="skipped", errors="ignore").apply(numeric)
+    table = read_text_table(path).drop(columns=["skipped", "unused"], errors="ignore").apply(numeric)
     own = table[table["sample"].isin(dataset.table["sample"])] if "sample" in table else table
     return (own if len(own) else table).copy()

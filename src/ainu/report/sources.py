@@ -199,6 +199,14 @@ def read_text_table(path: Path) -> pd.DataFrame:
         raise AinuError(f"{path}: cannot be read as a tab-separated table ({error})") from None
 
 
+def samples_told(path: Path | None, column: str) -> dict[str, str]:
+    """What a column of `qc/summary.tsv` says of each sample of which it says anything; nothing where it is missing."""
+    table = pd.DataFrame() if path is None else read_text_table(path)
+    if column not in table:
+        return {}
+    return {name: why for name, why in zip(table["sample"], table[column], strict=True) if why}
+
+
 def numeric(column: pd.Series) -> pd.Series:
     """The column as numbers where every filled cell is one, else as it is."""
     numbers = pd.to_numeric(column.replace("", np.nan), errors="coerce")

@@ -14,7 +14,7 @@ from ainu.figures.names import method_name
 from ainu.intervals import Interval
 from ainu.prose import listed
 from ainu.report.attribution import Scorecard
-from ainu.report.sources import DatasetSummary, JsonObject, read_text_table
+from ainu.report.sources import DatasetSummary, JsonObject, samples_told
 from ainu.report.text import counted, number_text, words
 
 METRICS = {
@@ -37,6 +37,8 @@ SIGNIFICANT = 0.05
 """Largest p-value of a result that permuted labels do not explain."""
 
 _MANY_OUT_OF_DISTRIBUTION = 0.5
+_NAMED = 5
+"""Samples that a sentence names at most."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def warnings(metrics: JsonObject, qc: Path | None, scorecard: Scorecard, new: pd
     list of str
         Sentences.
     """
-    said = [*_skipped(qc), *(metrics.get("warnings") or [])]
+    said = [*_skipped(qc), *_unused(qc), *(metrics.get("warnings") or [])]
     alarming = [str(audit["says"]) for audit in audits_of(metrics) if audit.get("warning")]
     said += [says for says in alarming if not any(says in warning for warning in said)]
     if scorecard.judged and not scorecard.passing:
@@ -186,11 +188,15 @@ def count_skipped(path: Path | None) -> int:
 
 def _skipped(path: Path | None) -> list[str]:
     """A sentence for each sample of the run that failed in a stage, and is missing from what follows that one."""
-    table = pd.DataFrame() if path is None else read_text_table(path)
-    if "skipped" not in table:
-        return []
-    pairs = zip(table["sample"], table["skipped"], strict=True)
-    return [f"Sample {name} was skipped: {why}" for name, why in pairs if why]
+    return [f"Sample {name} was skipped: {why}" for name, why in samples_told(path, "skipped").items()]
+
+
+def _unused(path: Path | None) -> list[str]:
+    """A sentence on the samples that no experiment trains on and nobody predicts, if there are any."""
+    names = list(samples_told(path, "unused"))
+    shown = names[:_NAMED] + ([f"{number_text(len(names) - _NAMED)} more"] if len(names) > _NAMED else [])
+    told = f"Nothing uses {counted(len(names), 'sample')} of the sheet: {listed(shown)}; the reasons are under Quality."
+    return [told] if names else []
 
 
 def checks(metrics: JsonObject, dataset: DatasetSummary, splits_checked: bool, scorecard: Scorecard) -> list[Check]:

@@ -20,6 +20,7 @@ import pandas as pd
 from ainu.attribution.catalogue import chosen_methods
 from ainu.errors import AinuError
 from ainu.settings.against_sheet import config_mistakes, sheet_mistakes
+from ainu.settings.cells import rows_by_text
 from ainu.settings.config import Config, Experiment
 from ainu.settings.defaults import with_defaults
 from ainu.settings.experiments import experiment_mistakes, missing_weights, networks_of
@@ -48,11 +49,14 @@ class Settings:
         `shard` are filled.
     shards : dict of str to tuple of str
         Shard -> its samples, in the order of the sheet.
+    row_numbers : dict of str to list of int
+        Sample -> its rows in the file; the header is row 1.
     """
 
     config: Config
     samples: pd.DataFrame
     shards: dict[str, tuple[str, ...]]
+    row_numbers: dict[str, list[int]]
 
     def rows(self, sample: str) -> list[dict[str, str]]:
         """The sheet's rows of a sample, one per file.
@@ -155,13 +159,13 @@ def _typed(filled: Tree) -> Config:
 
 
 def _settled(config: Config, table: pd.DataFrame) -> Settings:
-    samples = table.reset_index(drop=True)
+    samples, numbers = table.reset_index(drop=True), rows_by_text(dict(table["sample"]))
     shard_of = _shards(samples, config.shard_size)
     samples["shard"] = samples["sample"].map(shard_of).astype(object)
     shards: dict[str, list[str]] = {}
     for sample, shard in shard_of.items():
         shards.setdefault(shard, []).append(sample)
-    return Settings(config, samples, {shard: tuple(members) for shard, members in shards.items()})
+    return Settings(config, samples, {shard: tuple(members) for shard, members in shards.items()}, numbers)
 
 
 def _shards(samples: pd.DataFrame, shard_size: int | str) -> dict[str, str]:

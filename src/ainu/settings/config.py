@@ -162,6 +162,8 @@ class Config:
         With the runs of those that have a sweep.
     predict : PredictSettings
     export : ExportSettings
+    strict : bool
+        Whether a sample that nothing uses is an error.
     """
 
     samples: str
@@ -176,3 +178,4 @@ class Config:
     experiments: dict[str, Experiment]
     predict: PredictSettings
     export: ExportSettings
+    strict: bool

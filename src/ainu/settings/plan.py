@@ -5,13 +5,16 @@ Paths are those of design: relative to the working directory, below `results/`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from ainu.errors import AinuError
 from ainu.settings.plan_predictions import PredictionPlan
 from ainu.settings.plan_shards import SIMULATED, with_sidecar
+from ainu.settings.unused import unused_lines, unused_samples
 from ainu.typed import plain
 
 RECORD = "results/provenance/ro-crate-metadata.json"
@@ -26,6 +29,25 @@ class Plan(PredictionPlan):
     settings : Settings
         Config and sheet, checked.
     """
+
+    @cached_property
+    def unused(self) -> dict[str, str]:
+        """Samples that no experiment trains on and nobody predicts, with the likely reason."""
+        return unused_samples(self)
+
+    def tell_unused(self) -> None:
+        """Print a line per sample that nothing uses.
+
+        Raises
+        ------
+        AinuError
+            There are such samples, and the config is strict.
+        """
+        lines = unused_lines(self.settings, self.unused)
+        if lines and self.config.strict:
+            raise AinuError("\n".join([*lines, "config: strict is true; allowed: sheets whose samples are all used"]))
+        if lines:
+            print("ainu: samples that nothing uses", *(f"  {line}" for line in lines), sep="\n", file=sys.stderr)
 
     def attribution_settings(self, experiment: str) -> dict[str, Any]:
         """What an experiment says of its attribution."""

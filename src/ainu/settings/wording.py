@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+_INVISIBLE_LETTERS = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0f\uffa0]")
+"""What Unicode counts among letters and marks, but shows as nothing."""
 
 
 def one_of(value: Any, allowed: Sequence[Any]) -> str:
@@ -15,9 +19,25 @@ def one_of(value: Any, allowed: Sequence[Any]) -> str:
 
 def did_you_mean(value: Any, allowed: Iterable[Any]) -> str:
     """A hint at the name that is most alike, behind a semicolon; empty where none is."""
+    close = nearest(value, allowed)
+    return "" if close is None else f"; did you mean {close!r}?"
+
+
+def nearest(value: Any, allowed: Iterable[Any]) -> Any:
+    """The name that is most alike; None where none is."""
     by_lower = {str(name).lower(): name for name in allowed}
     close = difflib.get_close_matches(str(value).lower(), by_lower, 1)
-    return f"; did you mean {by_lower[close[0]]!r}?" if close else ""
+    return by_lower[close[0]] if close else None
+
+
+def hidden(letter: str) -> bool:
+    """Whether a character cannot be seen, or not be told from a blank."""
+    return not letter.isprintable() or bool(_INVISIBLE_LETTERS.match(letter))
+
+
+def visible(text: str) -> str:
+    """A text in quotes, with what cannot be seen in it as `<U+200B>`."""
+    return "'" + "".join(f"<U+{ord(letter):04X}>" if hidden(letter) else letter for letter in text) + "'"
 
 
 def joined(names: Iterable[Any]) -> str:

@@ -404,6 +404,16 @@ def test_a_sample_that_a_canvas_cuts_is_flagged_after_its_other_flags(tmp_path):
     ]
 
 
+def test_the_joint_summary_says_of_a_sample_why_nothing_uses_it(tmp_path):
+    pd.DataFrame({"sample": ["a", "b", "c"], "flags": ["", "few", "few"]}).to_csv(
+        tmp_path / "own", sep="\t", index=False
+    )
+    gather([tmp_path / "own"], tmp_path / "summary.tsv", unused={"a": "a typo", "b": "it lacks DNA"})
+    rows = read_table(tmp_path / "summary.tsv")
+    assert rows["unused"].tolist() == ["a typo", "it lacks DNA", ""]
+    assert rows["flags"].tolist() == ["unused (a typo)", "few; unused (it lacks DNA)", "few"]
+
+
 def test_the_same_sample_gives_the_same_page():
     sample = examined(simulated())
     row = summary_row(sample)

@@ -181,6 +181,17 @@ def test_skipped_samples_are_listed_before_the_verdict(tmp_path):
     assert text.count("was skipped") == 1
 
 
+def test_samples_that_nothing_uses_are_named_before_the_verdict_and_explained_under_quality(tmp_path):
+    sources = make_sources(tmp_path)
+    summary = pd.read_csv(sources.qc, sep="\t").assign(unused="")
+    for name in "abcdefg":
+        summary.loc[len(summary)] = [f"odd-{name}", 0, 0, f"no experiment trains on {name}"]
+    summary.to_csv(sources.qc, sep="\t", index=False)
+    text = Page(build(EXPERIMENT, SETTINGS, replace(sources, maps=None))).text
+    first = text.index("Nothing uses 7 samples of the sheet: odd-a, odd-b, odd-c, odd-d, odd-e and 2 more;")
+    assert first < text.index("balanced accuracy of") < text.index("no experiment trains on g")
+
+
 def test_the_same_files_give_the_same_bytes(sources):
     assert build(EXPERIMENT, SETTINGS, sources) == build(EXPERIMENT, SETTINGS, sources)
 

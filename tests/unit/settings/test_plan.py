@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ainu.errors import AinuError
 from ainu.settings.check import check
 from ainu.settings.plan import Plan
 from ainu.settings.plan_shards import with_sidecar
@@ -170,3 +171,65 @@ def test_a_picasso_file_brings_its_sidecar(tmp_path):
     assert with_sidecar(str(table)) == [str(table), str(table.with_suffix(".yaml"))]
     assert with_sidecar("results/simulated/a.hdf5")[1] == str(Path("results/simulated/a.yaml"))
     assert with_sidecar("a.csv") == ["a.csv"]
+
+
+# Samples that nothing uses ------------------------------------------------------------------------------------------
+
+BLANK, MARK, CYRILLIC = "\u200b", "\ufeff", "\u0441"
+
+
+def test_a_sheet_whose_samples_are_all_used_is_not_talked_about(planned, capsys):
+    plan = planned(row("new", "", "r8"), row("test", "hiPSC", "r9", role="test"), strict=True)
+    assert plan.unused == {}
+    plan.tell_unused()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("label", "told"),
+    [
+        ("hiPCS", "no experiment trains on the label 'hiPCS'; classes: somatic, hiPSC; did you mean 'hiPSC'?"),
+        (f"hi{BLANK}PSC", "label 'hi<U+200B>PSC' (it holds U+200B ZERO WIDTH SPACE); classes: somatic, hiPSC; did you"),
+        (f"{MARK}hiPSC", "label '<U+FEFF>hiPSC' (it holds U+FEFF ZERO WIDTH NO-BREAK SPACE); "),
+        (f"somati{CYRILLIC}", f"'somati{CYRILLIC}' (it holds U+0441 CYRILLIC SMALL LETTER ES); "),
+        ("cancer", "no experiment trains on the label 'cancer'; classes: somatic, hiPSC"),
+        ("Zellen für später", "no experiment trains on the label 'Zellen für später'; classes: somatic, hiPSC"),
+    ],
+)
+def test_a_label_that_no_experiment_has_is_told_with_what_may_be_meant(planned, label, told):
+    plan = planned(row("odd", label, "r1"))
+    assert list(plan.unused) == ["odd"]
+    assert told in plan.unused["odd"]
+    assert ("did you mean" in plan.unused["odd"]) == (label not in ("cancer", "Zellen für später"))
+
+
+def test_samples_to_predict_that_nobody_predicts_are_told(planned):
+    lacking = row("lacking", "", "r8", channels="0:PolII,1:DNAs")
+    unknown = row("unknown", "hiPCS", "r9", role="test")
+    plan = planned(lacking, unknown, row("fine", "", "r8"))
+    assert plan.unused == {
+        "lacking": "it lacks DNA, which a needs; its channels: DNAs, PolII; did you mean 'DNAs'?",
+        "unknown": "nobody predicts samples of role test with the label 'hiPCS'; classes: somatic, hiPSC; did you mean "
+        "'hiPSC'?",
+    }
+
+
+def test_runs_of_a_sweep_predict_nothing_new(planned):
+    sweep = {"over": {"training.steps": [2, 4]}, "inner_folds": 2}
+    more = (row("new", "", "r8"), row("test", "hiPSC", "r9", role="test"))
+    plan = planned(*more, experiments={"a": EXPERIMENT | {"sweep": sweep}})
+    assert set(plan.unused) == {"new", "test"}
+    assert all("experiments with a sweep" in why and "only compare their runs" in why for why in plan.unused.values())
+
+
+def test_each_line_names_the_rows_of_the_file_and_strict_makes_it_an_error(planned, capsys):
+    halves = [
+        row("odd", "hiPCS", "r1", path=f"results/simulated/{name}.csv", channels=name) for name in ("PolII", "DNA")
+    ]
+    planned(*halves).tell_unused()
+    rows = f"samples.tsv, rows {len(SHEET) + 2}-{len(SHEET) + 3}: sample 'odd': no experiment trains on the label"
+    assert capsys.readouterr().err.splitlines()[0] == "ainu: samples that nothing uses"
+    planned(*halves).tell_unused()
+    assert rows in capsys.readouterr().err.splitlines()[1]
+    with pytest.raises(AinuError, match=rows):
+        planned(*halves, strict=True).tell_unused()
