@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ainu.errors import AinuError
 from ainu.files import write_json
 from ainu.folds.fingerprints import Recording, acquisitions, read_fingerprints
+from ainu.localizations.copies import SAME_SHARE, shared_fraction
 from ainu.localizations.table import Localizations
 
 LEAST_SHARED = 3
@@ -32,16 +33,8 @@ MOST_PAIRS = 2000
 """Pairs that are compared, the most similar first."""
 AT_ONCE = 1 << 22
 """Figures that are looked at at a time, to save memory."""
-OFFSET_NM = 100.0
-"""Edge of the bins in which offsets between localizations are counted."""
-MOST_ROWS = 40_000
-"""Localizations of the smaller recording that are compared."""
 LEAST_SHARE = 0.03
 """Share of the smaller recording's localizations that have to be in the other one."""
-LEAST_WITHOUT_FRAMES = 0.2
-"""The same without frames, where positions alone are compared."""
-SAME_SHARE = 0.5
-"""Share from which on two recordings are called the same and not overlapping."""
 
 
 @dataclass(frozen=True)
@@ -114,76 +107,6 @@ def _linked(both: NDArray[np.uint64], width: int) -> NDArray[np.uint64]:
                 break
             found.append((owner[same] << np.uint64(width)) | owner[same + step])
     return np.concatenate(found)
-
-
-def shared_fraction(one: Localizations, other: Localizations) -> float:
-    """Share of the smaller recording's localizations that are in the other one, whatever their offset and drift.
-
-    Localizations of the same frame are compared in pairs: offsets between the same emitters pile up in one place, those
-    between different ones spread over the field.
-
-    Parameters
-    ----------
-    one, other : Localizations
-        Two recordings, (n,) and (m,).
-
-    Returns
-    -------
-    float
-        From 0 to about 1.
-    """
-    small, large = sorted((one, other), key=len)
-    if not len(small) or (small.frame is None) != (large.frame is None):
-        return 0.0
-    if small.frame is None:
-        return _shared_by_place(small, large)
-    return max(_shared_by_frame(small, large, shift) for shift in (-1, 0, 1))
-
-
-def _shared_by_frame(small: Localizations, large: Localizations, shift: int) -> float:
-    assert small.frame is not None
-    assert large.frame is not None
-    kept = small[:MOST_ROWS]
-    frame = kept.frame.astype(np.int64) + shift  # type: ignore[union-attr]
-    order = np.argsort(large.frame, kind="stable")
-    ordered = large.frame[order].astype(np.int64)
-    first, last = np.searchsorted(ordered, frame), np.searchsorted(ordered, frame, "right")
-    number = last - first
-    mine = np.repeat(np.arange(len(frame)), number)
-    theirs = order[np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number) + np.repeat(first, number)]
-    return _common_offsets(large.x[theirs] - kept.x[mine], large.y[theirs] - kept.y[mine]) / max(len(kept), 1)
-
-
-def _shared_by_place(small: Localizations, large: Localizations) -> float:
-    """Without frames: the share that coincides with one of the other table once medians are aligned; 0 if few do."""
-    # Coinciding is closer than a twentieth of the distance of neighbours: rare by chance, even for one and the same
-    # shape, and it survives rounding.
-    from scipy.spatial import cKDTree
-
-    places = [table.positions[:, :2] - np.median(table.positions[:, :2], axis=0) for table in (small, large)]
-    tree = cKDTree(places[1])
-    apart = float(np.median(tree.query(places[1][:MOST_ROWS], k=2)[0][:, 1])) if len(large) > 1 else 0.0
-    found = tree.query(places[0][:MOST_ROWS], distance_upper_bound=max(apart / 20, 1e-3))[0]
-    share = float(np.isfinite(found).mean())
-    return share if share >= LEAST_WITHOUT_FRAMES else 0.0
-
-
-def _common_offsets(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
-    """Number of offsets in the fullest 3 x 3 squares of 100 nm, beyond what is expected there by chance."""
-    if not len(x):
-        return 0.0
-    column, row = (np.floor((axis - axis.min()) / OFFSET_NM).astype(np.int64) for axis in (x, y))
-    width, height = int(column.max()) + 3, int(row.max()) + 3
-    counts = np.bincount((row + 1) * width + column + 1, minlength=width * height).reshape(height, width).astype(float)
-    rows = counts[:-2] + counts[1:-1] + counts[2:]
-    peaks = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
-    place = np.unravel_index(peaks.argmax(), peaks.shape)
-    # Offsets of unrelated localizations are densest in the middle: the surroundings of the peak are what chance gives.
-    low, high = [max(0, k - 5) for k in place], [k + 6 for k in place]
-    around = peaks[low[0] : high[0], low[1] : high[1]]
-    chance = float(np.median(around))
-    spread = np.sqrt(max(chance, 1.0))
-    return float(peaks.max() - chance) if peaks.max() > chance + 8 * spread else 0.0
 
 
 # --- the check --------------------------------------------------------------------------------------------------------

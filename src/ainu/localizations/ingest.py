@@ -9,6 +9,8 @@ from pathlib import Path
 
 import h5py
 
+from ainu.errors import AinuError
+from ainu.localizations.copies import copied_channels
 from ainu.localizations.formats.read import read
 from ainu.localizations.settings import CrosstalkSettings, ReadingSettings, SheetRow
 from ainu.localizations.table import Localizations, merge
@@ -59,6 +61,7 @@ def _ingest_sample(
     group: h5py.Group,
 ) -> None:
     parts = [_read(row, settings, keep, filtered) for row in rows[sample]]
+    _refuse_copies(parts, rows[sample])
     if settings.crosstalk:
         parts = [_without_crosstalk(part, settings.crosstalk) for part in parts]
     table = merge(parts)
@@ -83,6 +86,21 @@ def _read(row: SheetRow, settings: ReadingSettings, keep: Sequence[str], filtere
         keep_present=filtered,
         use_corrected=settings.use_corrected,
     )
+
+
+def _refuse_copies(parts: Sequence[Localizations], rows: Sequence[SheetRow]) -> None:
+    """Stop where two channels of a sample hold the same localizations."""
+
+    def told(channel: tuple[int, str]) -> str:
+        index, name = channel
+        return f"{name!r} (row of {rows[index].path}, channels {rows[index].channels!r})"
+
+    found = [
+        f"the channels {told(one)} and {told(other)} share {share:.0%} of their localizations"
+        for one, other, share in copied_channels(parts)
+    ]
+    if found:
+        raise AinuError(f"{'; '.join(found)}; allowed: a recording, or codes, of its own for each channel")
 
 
 def _without_crosstalk(part: Localizations, settings: CrosstalkSettings) -> Localizations:
