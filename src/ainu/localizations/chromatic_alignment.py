@@ -70,7 +70,8 @@ def align(localizations: Localizations, settings: AlignmentSettings) -> tuple[Lo
 
 def _moved(localizations: Localizations, name: str, matrix: NDArray[np.float64]) -> Localizations:
     rows = localizations.channel == localizations.channels.index(name)
-    moved = _apply(matrix, localizations.positions[rows, :2])
+    offset = np.array(localizations.offset_nm[:2])
+    moved = _apply(matrix, localizations.positions[rows, :2] + offset) - offset
     x, y = localizations.x.copy(), localizations.y.copy()
     x[rows], y[rows] = moved.T
     return replace(localizations, x=x, y=y)

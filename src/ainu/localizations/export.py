@@ -95,5 +95,7 @@ def export_table(
 
 def _from_zero(table: Localizations) -> Localizations:
     """The table moved so that no position is negative: a field in pixels starts at 0."""
-    low = np.minimum([table.x.min(initial=0), table.y.min(initial=0)], 0)
-    return replace(table, x=table.x - low[0], y=table.y - low[1])
+    low = [min(0.0, float(table.absolute(axis).min(initial=0))) for axis in "xy"]
+    if any(table.offset_nm):
+        return replace(table, offset_nm=(table.offset_nm[0] - low[0], table.offset_nm[1] - low[1], table.offset_nm[2]))
+    return replace(table, x=table.x - np.float32(low[0]), y=table.y - np.float32(low[1]))

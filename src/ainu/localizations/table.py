@@ -41,7 +41,7 @@ class Localizations:
     Attributes
     ----------
     x, y : (n,) float32
-        Position in nm.
+        Position in nm, relative to `offset_nm`.
     channel : (n,) uint8
         Index into `channels`.
     channels : tuple of str
@@ -56,6 +56,8 @@ class Localizations:
         Columns of a table that the config asked to keep, under their own names.
     meta : dict
         Where the table comes from: plain values that fit into JSON.
+    offset_nm : (float, float, float)
+        What x, y and z are relative to, nm: 0 unless a file's coordinates exceed 100 µm, where float32 is too coarse.
     """
 
     x: NDArray[np.float32]
@@ -71,6 +73,7 @@ class Localizations:
     nucleus: NDArray[np.uint16] | None = None
     extra: dict[str, NDArray[Any]] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
+    offset_nm: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         for name, dtype in COLUMNS.items():
@@ -100,8 +103,42 @@ class Localizations:
 
     @property
     def positions(self) -> NDArray[np.float32]:
-        """(n, 2) or (n, 3) float32 positions in nm."""
+        """(n, 2) or (n, 3) float32 positions in nm, relative to `offset_nm`."""
         return np.stack([self.x, self.y] if self.z is None else [self.x, self.y, self.z], axis=1)
+
+    def absolute(self, axis: str) -> NDArray[np.floating]:
+        """Positions along an axis as other programs count them, nm.
+
+        Parameters
+        ----------
+        axis : str
+            "x", "y" or "z".
+
+        Returns
+        -------
+        (n,) float32 or float64
+            float64 where there is an offset.
+        """
+        values, offset = getattr(self, axis), self.offset_nm["xyz".index(axis)]
+        return values.astype(np.float64) + offset if offset else values
+
+    def relative_to(self, offset_nm: tuple[float, float, float]) -> Localizations:
+        """The same positions, counted from elsewhere.
+
+        Parameters
+        ----------
+        offset_nm : (float, float, float)
+            From where, nm.
+
+        Returns
+        -------
+        Localizations
+        """
+        if offset_nm == self.offset_nm:
+            return self
+        there = [axis for axis in "xyz" if getattr(self, axis) is not None]
+        moved: dict[str, Any] = {axis: self.absolute(axis) - np.float64(offset_nm["xyz".index(axis)]) for axis in there}
+        return replace(self, **moved, offset_nm=offset_nm)
 
     @property
     def n_frames(self) -> int:
@@ -171,18 +208,21 @@ class Localizations:
                 write_array(group, name, values)
         group.attrs["channels"] = list(self.channels)
         group.attrs["extra"] = list(self.extra)
+        group.attrs["offset_nm"] = np.array(self.offset_nm, np.float64)
         group.attrs["meta"] = json.dumps(self.meta, sort_keys=True)
 
     @classmethod
     def read(cls, group: h5py.Group) -> Localizations:
         """Read the table from an open group."""
         extra = [str(name) for name in group.attrs["extra"]]
+        x_nm, y_nm, z_nm = (float(value) for value in group.attrs["offset_nm"])
         known = {name: group[name][()] for name in COLUMNS if name in group}
         return cls(
             **known,
             channels=tuple(str(name) for name in group.attrs["channels"]),
             extra={name: group[name][()] for name in extra},
             meta=json.loads(group.attrs["meta"]),
+            offset_nm=(x_nm, y_nm, z_nm),
         )
 
 
@@ -247,12 +287,15 @@ def merge(parts: list[Localizations]) -> Localizations:
     """
     if len(parts) == 1:
         return replace(parts[0], meta=parts[0].meta | {"acquisition": [0] * len(parts[0].channels)})
+    parts = [part.relative_to(parts[0].offset_nm) for part in parts]
     channels = [name for part in parts for name in part.channels]
     if len(set(channels)) < len(channels):
         raise AinuError(f"a channel comes from two files: {', '.join(channels)}")
     offsets = np.cumsum([0] + [len(part.channels) for part in parts])
     shared = [name for name in COLUMNS if all(getattr(part, name) is not None for part in parts)]
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in shared if name != "channel"}
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in shared if name != "channel"
+    }
     channel = np.concatenate([part.channel + offset for part, offset in zip(parts, offsets, strict=False)])
     extra = {
         name: np.concatenate([part.extra[name] for part in parts])
@@ -261,7 +304,8 @@ def merge(parts: list[Localizations]) -> Localizations:
     }
     acquisition = [index for index, part in enumerate(parts) for _ in part.channels]
     meta = {"files": [part.meta for part in parts], "acquisition": acquisition}
-    return Localizations(**columns, channel=channel, channels=tuple(channels), extra=extra, meta=meta)
+    described: dict[str, Any] = {"channels": tuple(channels), "meta": meta, "offset_nm": parts[0].offset_nm}
+    return Localizations(**columns, channel=channel, extra=extra, **described)
 
 
 def load(

@@ -136,7 +136,8 @@ def _labelled(
     """Nucleus (n,) of each localization, label image (Y, X) and where it lies."""
     if settings.method == "labels" and drawn.labels is not None:
         image, pixel_nm = drawn.labels
-        mask, grid = image.astype(np.int64), Grid(0.0, 0.0, pixel_nm, image.shape[:2])
+        x_nm, y_nm, _ = localizations.offset_nm
+        mask, grid = image.astype(np.int64), Grid(-x_nm, -y_nm, pixel_nm, image.shape[:2])
         return grid.look_up(mask, localizations), mask, grid
     grid = Grid.around(localizations, settings.pixel_nm)
     kept = localizations[keep]
@@ -147,7 +148,7 @@ def _labelled(
     if settings.method == "density":
         mask = segment(grid.count(shown), grid.pixel_nm, settings.smooth_nm, settings.area_um2[0])
     else:
-        mask = _roi_mask(drawn.rois, grid)
+        mask = _roi_mask([outline - localizations.offset_nm[:2] for outline in drawn.rois], grid)
     return grid.look_up(mask, localizations), mask, grid
 
 

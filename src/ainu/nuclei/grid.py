@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from ainu.errors import AinuError
 from ainu.localizations.table import Localizations
 
+FAR_NM = 1e6
+"""float32 has steps of 0.06 nm there."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -64,14 +67,14 @@ class Grid:
 
     def index(self, localizations: Localizations) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Row (n,) and column (n,) of the pixel of each localization, clipped to the raster."""
-        row = ((localizations.y - self.y_nm) / self.pixel_nm).astype(np.intp)
-        column = ((localizations.x - self.x_nm) / self.pixel_nm).astype(np.intp)
+        row = (_less(localizations.y, self.y_nm) / self.pixel_nm).astype(np.intp)
+        column = (_less(localizations.x, self.x_nm) / self.pixel_nm).astype(np.intp)
         return np.clip(row, 0, self.shape[0] - 1), np.clip(column, 0, self.shape[1] - 1)
 
     def look_up(self, mask: NDArray[Any], localizations: Localizations) -> NDArray[np.int64]:
         """(n,) int64 value of an image (Y, X) at each localization, 0 outside the raster."""
-        column = (localizations.x - self.x_nm) / self.pixel_nm
-        row = (localizations.y - self.y_nm) / self.pixel_nm
+        column = _less(localizations.x, self.x_nm) / self.pixel_nm
+        row = _less(localizations.y, self.y_nm) / self.pixel_nm
         within = (row >= 0) & (row < self.shape[0]) & (column >= 0) & (column < self.shape[1])
         return np.where(within, mask[self.index(localizations)], 0).astype(np.int64)
 
@@ -79,3 +82,8 @@ class Grid:
         """(Y, X) float32 localizations per pixel."""
         flat = np.ravel_multi_index(self.index(localizations), self.shape)
         return np.bincount(flat, minlength=self.shape[0] * self.shape[1]).reshape(self.shape).astype(np.float32)
+
+
+def _less(values: NDArray[np.float32], edge_nm: float) -> NDArray[np.floating]:
+    """(n,) positions from an edge; float32 is too coarse where that lies far from them (a drawn image's corner)."""
+    return values - (edge_nm if abs(edge_nm) < FAR_NM else np.float64(edge_nm))

@@ -23,6 +23,8 @@ class Drawn:
         Outlines, nm.
     labels : (Y, X) int and float, optional
         Label image (0 outside; its corner is the origin of the positions), and its pixel in nm.
+
+    Outlines and the corner of the image are absolute, as other programs count.
     """
 
     rois: Sequence[NDArray[Any]] = ()

@@ -95,7 +95,7 @@ def test_rapidstorm_units_come_from_the_first_line(tmp_path):
     path = vendor.rapidstorm(tmp_path / "a.txt", unit="pixel")
     with pytest.raises(AinuError, match="column 'x' is in camera pixels"):
         read(path)
-    np.testing.assert_allclose(read(path, pixel_size_nm=100).x, 100 * table.x, rtol=1e-4)
+    np.testing.assert_allclose(read(path, pixel_size_nm=100).absolute("x"), 100 * table.x, rtol=1e-4)
 
 
 # --- DECODE

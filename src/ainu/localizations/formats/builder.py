@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainu.localizations.formats import delimited_text
+from ainu.localizations.formats.double import scaled
 from ainu.localizations.formats.raw import Raw, measured
 from ainu.localizations.formats.units import LENGTH_COLUMNS, nm_per_unit
 
@@ -92,7 +93,7 @@ def to_nm(columns: Arrays, units: Mapping[str, str], pixel_size_nm: float | None
     for name in lengths:
         factor = nm_per_unit(units[name], pixel_size_nm, f"{path}: column {name!r} is")
         if factor != 1:
-            columns[name] = columns[name] * np.float32(factor)
+            columns[name] = scaled(columns[name], factor)
     return any(units[name] == "px" for name in lengths)
 
 

@@ -20,6 +20,9 @@ from ainu.localizations.formats.plausibility import value_notes
 from ainu.localizations.formats.raw import Raw, first_frame, measured, usable
 from ainu.localizations.table import COLUMNS, Localizations
 
+FAR_NM = 100_000.0
+"""Beyond it positions are stored relative to an offset: float32 has steps of 0.008 nm there, and of 4 nm at 50 mm."""
+
 
 def to_localizations(raw: Raw, channels: str | None) -> Localizations:
     """The rows of a file that are a measurement, as localizations.
@@ -43,7 +46,7 @@ def to_localizations(raw: Raw, channels: str | None) -> Localizations:
         No row is usable, a kept column cannot have its name, or the sheet's channels do not fit the file.
     """
     _check_extra(raw)
-    raw = _without_empty(raw)
+    raw, offset = _near_zero(_without_empty(raw))
     used, dropped = _usable_rows(raw)
     start = first_frame(raw) if "frame" in raw.columns else 0
     channel, names, others = channel_codes.assign(used, channels)
@@ -58,6 +61,7 @@ def to_localizations(raw: Raw, channels: str | None) -> Localizations:
         channels=names,
         extra=used.extra,
         meta=_meta(raw, columns, dropped | others),
+        offset_nm=offset,
     )
     return whole[channel >= 0] if unnamed else whole
 
@@ -69,6 +73,29 @@ def _without_empty(raw: Raw) -> Raw:
         return raw
     columns = {name: values for name, values in raw.columns.items() if name not in empty}
     return replace(raw, columns=columns, notes=(*raw.notes, f"no value in any row, not read: {', '.join(empty)}"))
+
+
+def far_from_zero(raw: Raw) -> bool:
+    """Whether a position is so far from zero that float32 holds it less exactly than 0.01 nm."""
+    return any(_farthest(raw.columns[axis]) > FAR_NM for axis in "xyz" if axis in raw.columns)
+
+
+def _farthest(values: NDArray[Any]) -> float:
+    """Largest distance from zero, of what is finite and closer than damage."""
+    extremes = np.abs([values.min(initial=0), values.max(initial=0)])
+    if np.isfinite(extremes).all():
+        return float(extremes.max())
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0))
+
+
+def _near_zero(raw: Raw) -> tuple[Raw, tuple[float, float, float]]:
+    """The rows with positions relative to an offset, in whole µm along each axis; 0 where all are below 100 µm."""
+    columns, offset = dict(raw.columns), dict.fromkeys("xyz", 0.0)
+    for axis in [axis for axis in "xyz" if axis in columns and _farthest(columns[axis]) > FAR_NM]:
+        finite = columns[axis][np.isfinite(columns[axis])]
+        offset[axis] = round(float(np.median(finite)), -3) + 0.0
+        columns[axis] = (columns[axis].astype(np.float64) - offset[axis]).astype(np.float32)
+    return replace(raw, columns=columns), (offset["x"], offset["y"], offset["z"])
 
 
 def _all_missing(values: NDArray[Any]) -> bool:

@@ -14,6 +14,7 @@ from ainu.localizations.formats import delimited_text
 from ainu.localizations.formats.builder import Arrays, kept_columns, of_pairs, to_nm
 from ainu.localizations.formats.column_names import NamedColumns
 from ainu.localizations.formats.dialect import Dialect
+from ainu.localizations.formats.double import number_type
 from ainu.localizations.formats.raw import Raw
 from ainu.localizations.formats.units import LENGTH_COLUMNS
 
@@ -88,7 +89,7 @@ def read_named(
     single = {name: own for name, own in named.single.items() if name != CHANNEL}
     pairs = [own for pair in named.pairs.values() for own in pair]
     width = [named.fwhm] if named.fwhm else []
-    numbers: dict[str, type] = dict.fromkeys([*single.values(), *pairs, *width, *further], np.float32)
+    numbers: dict[str, type] = dict.fromkeys([*single.values(), *pairs, *width, *further], number_type())
     numbers |= dict.fromkeys([*([single["frame"]] if "frame" in single else []), *keep], np.float64)
     code = named.single.get(CHANNEL)
     table = delimited_text.read(path, form, numbers, code=code, quoted=quoted, end=end)

@@ -23,7 +23,8 @@ import pyarrow as pa
 
 from ainu import files
 from ainu.errors import AinuError
-from ainu.localizations.formats.canonical import to_localizations
+from ainu.localizations.formats.canonical import far_from_zero, to_localizations
+from ainu.localizations.formats.double import in_double
 from ainu.localizations.formats.raw import Raw
 from ainu.localizations.formats.readers import (
     decode,
@@ -191,6 +192,9 @@ def read(
             columns_there = {"columns": list(there)} if keep_present else {}
             wanted = tuple(dict.fromkeys(kept.values()))
             raw = reader.read(path, pixel_size_nm=pixel_size_nm, keep=wanted, **options)
+            if far_from_zero(raw):
+                with in_double():
+                    raw = reader.read(path, pixel_size_nm=pixel_size_nm, keep=wanted, **options)
             own = to_localizations(_named(raw, kept), channels)
             return replace(own, meta=_source(path, reader, digest.result()) | columns_there | own.meta)
 

@@ -56,15 +56,15 @@ def write_picasso(
 
 
 def _picasso_fields(table: Localizations, pixel: float) -> dict[str, NDArray[Any]]:
-    def in_pixels(values: NDArray[Any] | None) -> NDArray[np.float32] | None:
-        return None if values is None else (values.astype(np.float64) / pixel).astype(np.float32)
+    def in_pixels(values: NDArray[Any] | None) -> NDArray[Any] | None:
+        return None if values is None else (values.astype(np.float64) / pixel).astype(values.dtype)
 
     frame = np.zeros(len(table), np.uint32) if table.frame is None else table.frame
     fields: dict[str, NDArray[Any] | None] = {
         "frame": frame,
-        "x": in_pixels(table.x),
-        "y": in_pixels(table.y),
-        "z": table.z,
+        "x": in_pixels(table.absolute("x")),
+        "y": in_pixels(table.absolute("y")),
+        "z": None if table.z is None else table.absolute("z"),
         "photons": table.photons,
         "bg": table.background,
     }
@@ -107,9 +107,9 @@ def write_thunderstorm(localizations: Localizations, path: str | Path, *, keep: 
     frame = np.ones(n, np.int64) if table.frame is None else table.frame.astype(np.int64) + 1
     columns: dict[str, Any] = {"id": np.arange(1, n + 1), "frame": frame}
     values = {
-        "x [nm]": table.x,
-        "y [nm]": table.y,
-        "z [nm]": table.z,
+        "x [nm]": table.absolute("x"),
+        "y [nm]": table.absolute("y"),
+        "z [nm]": None if table.z is None else table.absolute("z"),
         "sigma [nm]": table.sigma,
         "intensity [photon]": table.photons,
         "offset [photon]": table.background,
@@ -136,10 +136,10 @@ def write_insight3(localizations: Localizations, path: str | Path, *, pixel_size
     """
     table, pixel = localizations, need_pixel_size(pixel_size_nm, f"{path}: Insight3 positions are")
     records = np.zeros(len(table), RECORD)
-    for axis, values in (("x", table.x), ("y", table.y), ("z", table.z)):
-        if values is not None:
-            scaled = values if axis == "z" else values.astype(np.float64) / pixel + LEFT_EDGE
-            records[axis] = records[axis + "c"] = scaled
+    for axis in ("x", "y") if table.z is None else ("x", "y", "z"):
+        values = table.absolute(axis)
+        records[axis] = values if axis == "z" else values.astype(np.float64) / pixel + LEFT_EDGE
+        records[axis + "c"] = records[axis]
     records["fr"] = 1 if table.frame is None else table.frame.astype(np.int64) + 1
     records["c"] = table.channel.astype(np.int32) + 1
     records["valid"] = records["length"] = records["ax"] = 1
@@ -182,7 +182,8 @@ def _nstorm_columns(table: Localizations) -> dict[str, Any]:
     def filled(values: NDArray[Any] | None, value: float = 0, places: int = 5) -> NDArray[np.float64]:
         return _decimals(np.full(len(table), value) if values is None else values, places)
 
-    x, y, z = filled(table.x, places=3), filled(table.y, places=3), filled(table.z, places=3)
+    x, y = (filled(table.absolute(axis), places=3) for axis in ("x", "y"))
+    z = filled(None if table.z is None else table.absolute("z"), places=3)
     photons, constant = filled(table.photons), np.ones(len(table), np.int64)
     return {
         "Channel Name": pa.DictionaryArray.from_arrays(pa.array(table.channel), list(table.channels)).cast(pa.string()),

@@ -18,6 +18,7 @@ from ainu import files
 from ainu.errors import AinuError
 from ainu.localizations.formats import dialect, safe_hdf5
 from ainu.localizations.formats.builder import kept_columns, measured_columns, root_mean_square
+from ainu.localizations.formats.double import as_numbers
 from ainu.localizations.formats.raw import Raw
 from ainu.localizations.formats.readers import decode_csv
 from ainu.localizations.formats.units import need_pixel_size
@@ -123,4 +124,4 @@ def _pixel(
 
 
 def _narrow(values: NDArray[Any]) -> NDArray[Any]:
-    return values.astype(np.float32) if values.dtype.kind == "f" else values
+    return as_numbers(values) if values.dtype.kind == "f" else values

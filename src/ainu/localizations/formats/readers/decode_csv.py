@@ -12,6 +12,7 @@ import numpy as np
 from ainu.errors import AinuError
 from ainu.localizations.formats import dialect
 from ainu.localizations.formats.dialect import Dialect
+from ainu.localizations.formats.double import as_numbers, scaled
 from ainu.localizations.formats.named_text import described, fixed, read_named
 from ainu.localizations.formats.raw import Raw
 from ainu.localizations.formats.units import need_pixel_size
@@ -60,8 +61,8 @@ def read(path: str | Path, pixel_size_nm: float | None, keep: Sequence[str]) -> 
     raw, _ = read_named(path, form, fixed(form, COLUMNS, units, PAIRS), keep, pixel_size_nm=pixel[0])
     columns = dict(raw.columns)
     for axis, size in zip(("x", "y"), pixel, strict=True):
-        own = columns[axis] * np.float32(size / pixel[0]) if unit == "px" else columns[axis]
-        columns[axis] = (own - np.float32(LEFT_EDGE * size)).astype(np.float32)
+        own = scaled(columns[axis], size / pixel[0]) if unit == "px" else columns[axis]
+        columns[axis] = as_numbers(own - own.dtype.type(LEFT_EDGE * size))
     notes = [] if pixel[0] else ["x, y count from the centre of the first pixel; pixel_size_nm shifts them to its edge"]
     columns = {name: values for name, values in columns.items() if name != "precision" or not np.isnan(values).all()}
     return described(raw, (*form.notes((",",), comments=True), *notes), columns=columns, pixel_size_nm=pixel[0] or None)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ainu.localizations.formats import delimited_text, dialect
 from ainu.localizations.formats.builder import correction_notes, kept_columns, measured_columns, own_correction
+from ainu.localizations.formats.double import number_type, scaled
 from ainu.localizations.formats.insight3_layout import LEFT_EDGE
 from ainu.localizations.formats.named_text import need
 from ainu.localizations.formats.raw import Raw
@@ -79,19 +80,19 @@ def read(path: Path, pixel_size_nm: float | None, keep: Sequence[str], corrected
     moved = {axis: own for axis, title in CORRECTED.items() if (own := form.column(title)) is not None}
     if corrected:
         need(path, form, [CORRECTED[axis] for axis in CORRECTED if axis in sources])
-    numbers: dict[str, type] = dict.fromkeys([*sources.values(), *moved.values()], np.float32)
+    numbers: dict[str, type] = dict.fromkeys([*sources.values(), *moved.values()], number_type())
     numbers |= dict.fromkeys([sources["frame"], *keep], np.float64)
     table = delimited_text.read(path, form, numbers, code=form.names[0])
-    scale = {axis: np.float32(1 if axis == "z" else pixel) for axis in CORRECTED}
+    scale = {axis: 1.0 if axis == "z" else pixel for axis in CORRECTED}
     shifts = [
-        (table.numbers[own] - table.numbers[sources[axis]]) * scale[axis]
+        scaled(table.numbers[own] - table.numbers[sources[axis]], scale[axis])
         for axis, own in moved.items()
         if axis in sources
     ]
     correction = own_correction(", ".join(moved.values()), corrected, shifts) if shifts else {}
     columns = {name: table.numbers[own] for name, own in (sources | (moved if corrected else {})).items()}
     for axis in ("x", "y"):
-        columns[axis] = (columns[axis] - np.float32(LEFT_EDGE)) * np.float32(pixel)
+        columns[axis] = scaled(columns[axis] - LEFT_EDGE, pixel)
     if "sigma" in columns:
         columns["sigma"] = columns["sigma"] / 2
     return Raw(

@@ -23,6 +23,7 @@ from ainu.localizations.formats.builder import (
     own_correction,
 )
 from ainu.localizations.formats.dialect import Dialect
+from ainu.localizations.formats.double import number_type
 from ainu.localizations.formats.named_text import need
 from ainu.localizations.formats.raw import Raw, measured
 from ainu.localizations.formats.readers import picasso_text
@@ -96,7 +97,7 @@ def read(
     code = next((own for name in CHANNELS if (own := form.column(name))), None)
     titles = [*COLUMNS.values(), AREA, *CORRECTED.values(), *WARPED]
     own_names = {title: own for title in titles if (own := form.column(title)) is not None}
-    numbers: dict[str, type] = dict.fromkeys(own_names.values(), np.float32)
+    numbers: dict[str, type] = dict.fromkeys(own_names.values(), number_type())
     numbers |= dict.fromkeys([sources["frame"], *keep], np.float64)
     table = delimited_text.read(path, form, numbers, code=code, quoted=_quoted(form))
     found = {title: table.numbers[own] for title, own in own_names.items()}

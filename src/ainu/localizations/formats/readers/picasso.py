@@ -17,6 +17,7 @@ from ainu import files
 from ainu.errors import AinuError
 from ainu.localizations.formats import pandas_hdf5, safe_hdf5
 from ainu.localizations.formats.builder import channel_codes, kept_columns, of_pairs
+from ainu.localizations.formats.double import as_numbers, scaled
 from ainu.localizations.formats.raw import Raw
 from ainu.localizations.formats.readers import picasso_text
 from ainu.localizations.formats.readers.picasso_metadata import PIXEL_SIZE, PixelSize, pixel_size
@@ -72,8 +73,8 @@ def read(path: str | Path, *, pixel_size_nm: float | None = None, keep: Sequence
     locs = _dataset(path, keep)
     columns = {name: locs[field] for name, field in SINGLE.items() if field in locs}
     columns |= of_pairs(locs, PAIRS)
-    scaled = [name for name in ("x", "y", *PAIRS) if name in columns]
-    columns |= {name: columns[name].astype(np.float32) * np.float32(pixel) for name in scaled}
+    in_pixels = [name for name in ("x", "y", *PAIRS) if name in columns]
+    columns |= {name: scaled(as_numbers(columns[name]), pixel) for name in in_pixels}
     codes, code_names = channel_codes(locs, CHANNEL)
     return Raw(
         columns=columns,

@@ -17,6 +17,7 @@ from ainu import files
 from ainu.errors import AinuError
 from ainu.localizations.formats import dialect, matlab5, safe_hdf5
 from ainu.localizations.formats.builder import channel_codes, geometric_mean, kept_columns, measured_columns
+from ainu.localizations.formats.double import as_numbers
 from ainu.localizations.formats.named_text import described, fixed, read_named
 from ainu.localizations.formats.raw import Raw, need_rows
 
@@ -154,7 +155,7 @@ def _width(found: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
 
 def _narrow(values: NDArray[Any]) -> NDArray[Any]:
     """float32, but for frames, whose numbers may need more."""
-    return values if values.dtype.kind in "iu" or values.max(initial=0) >= 2**24 else values.astype(np.float32)
+    return values if values.dtype.kind in "iu" or values.max(initial=0) >= 2**24 else as_numbers(values)
 
 
 def _notes(found: dict[str, NDArray[Any]]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from ainu.errors import AinuError
 from ainu.localizations.formats import delimited_text
 from ainu.localizations.formats.builder import kept_columns, measured_columns, of_pairs
+from ainu.localizations.formats.double import as_numbers
 from ainu.localizations.formats.raw import Raw, need_rows
 from ainu.localizations.formats.units import LENGTH_COLUMNS, nm_per_unit
 
@@ -238,7 +239,7 @@ def _canonical(
     for name, own in _sources(table).items():
         if name in LENGTH_COLUMNS:
             factor = nm_per_unit(_unit(table, own), pixel_size_nm, f"column {own!r} is")
-            columns[name] = (found[own] * factor).astype(np.float32)
+            columns[name] = as_numbers(found[own] * factor)
         else:
             columns[name] = found[own]
     columns = of_pairs(found, {"precision": PAIR}) | columns

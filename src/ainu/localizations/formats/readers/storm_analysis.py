@@ -25,6 +25,7 @@ from ainu.localizations.formats.builder import (
     of_pairs,
     own_correction,
 )
+from ainu.localizations.formats.double import as_numbers
 from ainu.localizations.formats.raw import Raw, need_rows
 from ainu.localizations.formats.units import need_pixel_size
 
@@ -87,7 +88,7 @@ def read(
     correction = own_correction(", ".join(POSITION[axis] for axis in moved), corrected, list(moved.values()))
     for axis, shift in moved.items():
         edge = 0.0 if axis == "z" else LEFT_EDGE
-        columns[axis] = ((columns[axis] - edge) * scale[axis] + (shift if corrected else 0)).astype(np.float32)
+        columns[axis] = as_numbers((columns[axis] - edge) * scale[axis] + (shift if corrected else 0))
     in_pixels = of_pairs(columns, {"sigma": SIGMA})
     columns |= {name: values * np.float32(pixel) for name, values in in_pixels.items()}
     canonical = {**POSITION, "frame": "", "sigma": "", **OPTIONAL}

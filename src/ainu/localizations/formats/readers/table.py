@@ -20,6 +20,7 @@ from ainu.localizations.formats.builder import of_text
 from ainu.localizations.formats.column_mapping import ColumnMapping
 from ainu.localizations.formats.column_names import named_columns
 from ainu.localizations.formats.dialect import Dialect
+from ainu.localizations.formats.double import as_numbers, number_type
 from ainu.localizations.formats.named_text import canonical_columns, guess_notes, pixel_note, unread, with_units
 from ainu.localizations.formats.raw import Raw, need_rows
 from ainu.localizations.formats.readers import elyra, malk, rapidstorm, visp
@@ -71,7 +72,7 @@ def read(
     _check(path, there, plan, kept)
     numbers: dict[str, type] = dict.fromkeys(kept, np.float64)
     sources = [column for name, column in plan.named.single.items() if name != CHANNEL]
-    numbers |= {column: np.float32 for column in [*sources, *plan.named.both()] if column not in kept}
+    numbers |= {column: number_type() for column in [*sources, *plan.named.both()] if column not in kept}
     if "frame" in plan.named.single:
         numbers[plan.named.single["frame"]] = np.float64
     code = plan.named.single.get(CHANNEL)
@@ -169,7 +170,7 @@ def _raw(
     lengths = {name: unit for name, unit in plan.named.units.items() if name in LENGTH_COLUMNS}
     for name, unit in lengths.items():
         factor = nm_per_unit(unit, pixel_size_nm, f"{path}: column {plan.named.title(name)!r} is")
-        columns[name] = (columns[name] * factor).astype(np.float32)
+        columns[name] = as_numbers(columns[name] * factor)
     return of_text(
         *(found, columns, kept),
         units=lengths,
