@@ -277,7 +277,18 @@ class Run:
         self.step += 1
 
     def check(self, held_back: Indices) -> None:
-        """Judge the weights by nuclei `held_back` (n,), and keep them if they are the best so far."""
+        """Judge the weights by nuclei `held_back` (n,), and keep them if they are the best so far.
+
+        Parameters
+        ----------
+        held_back : (n,) int
+            Rows of nuclei that are not trained on; none, and the last weights are kept.
+
+        Raises
+        ------
+        AinuError
+            The loss is not a number any more.
+        """
         judged = self.average or self.network
         row = {
             "step": self.step,
