@@ -70,6 +70,8 @@ rule all:
 
 
 if Path(workflow.basedir) in (HOME, HOME / "workflow"):
+    from ainu.settings.in_use import one_run_at_a_time
     from ainu.settings.reruns import compare_by_content
 
+    one_run_at_a_time(workflow)
     compare_by_content(workflow)

@@ -1,12 +1,16 @@
 """The one exception for what a user can correct, and how a job reports it."""
 
 import contextlib
+import fcntl
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
+
+RUNNING = Path(".snakemake") / "ainu-running"
+"""Locked by whoever works in a folder (`ainu.settings.in_use`)."""
 
 
 class AinuError(Exception):
@@ -42,6 +46,16 @@ def _exit_by_signal(number: int, _frame: FrameType | None) -> None:
 
 
 @contextlib.contextmanager
+def _at_work() -> Iterator[None]:
+    """Hold the folder's lock, where there is one: a job may outlive the run that started it."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            file = stack.enter_context(RUNNING.open("a"))
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        yield
+
+
+@contextlib.contextmanager
 def job(log: str | Path) -> Iterator[None]:
     """Run a workflow job: what it writes to stderr also goes to `log`; an `AinuError` becomes one line and exit code 1.
 
@@ -64,7 +78,7 @@ def job(log: str | Path) -> Iterator[None]:
     """
     signal.signal(signal.SIGTERM, _exit_by_signal)
     Path(log).parent.mkdir(parents=True, exist_ok=True)
-    with open(log, "w", encoding="utf-8") as file, contextlib.redirect_stderr(_Tee(sys.stderr, file)):  # type: ignore[type-var]
+    with _at_work(), open(log, "w", encoding="utf-8") as file, contextlib.redirect_stderr(_Tee(sys.stderr, file)):  # type: ignore[type-var]
         try:
             yield
         except AinuError as error:

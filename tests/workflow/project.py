@@ -3,6 +3,7 @@
 import hashlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -41,7 +42,14 @@ class Project:
         """Start Snakemake in a process group of its own, and do not wait for it."""
         log = (self.folder / "started.log").open("ab")
         return subprocess.Popen(
-            self.command(*arguments), cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+            self.command(*arguments),
+            cwd=self.folder,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(
+                signal.SIGINT, signal.SIG_DFL
+            ),  # ignored where pytest is in the background
         )
 
     def run(self, *arguments: str) -> None:

@@ -41,6 +41,7 @@ def compare_by_content(workflow: Any) -> None:
 def _set(workflow: Any, settings: Any) -> None:
     if settings is not None:
         settings.max_checksum_file_size = max(settings.max_checksum_file_size, LARGEST_COMPARED)
+        settings.force_incomplete = True  # what a killed job has left is made again, without a flag
         settings.rerun_triggers = frozenset(settings.rerun_triggers) - {RerunTrigger.CODE}
     vars(workflow)["dag_settings"] = settings
 
