@@ -126,6 +126,14 @@ def test_a_pack_predicts_the_same_bytes_on_a_machine_without_the_training_data(t
     assert elsewhere.planned() == {}
 
 
+def test_packed_models_in_a_folder_with_braces_predict_the_same_bytes(trained, elsewhere):
+    (elsewhere.folder / "models" / "ainu-model").rename(elsewhere.folder / "models" / "{predictor}")
+    elsewhere.write_config(elsewhere.config() | {"predict": {"models": {"mine": "models/{predictor}"}}})
+    elsewhere.run("predict")
+    ours, theirs = trained.folder / "results/predictions/small.tsv", elsewhere.folder / "results/predictions/mine.tsv"
+    assert theirs.read_bytes() == ours.read_bytes()
+
+
 @pytest.mark.slow
 @pytest.mark.overnight
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ from ainu.settings.check import check
 from ainu.settings.plan import RECORD, Plan
 from ainu.settings.plan_shards import SIMULATED, with_sidecar
 from ainu.settings.resources import JobResources, memory, minutes, size_mb
+from ainu.settings.verbatim import take_verbatim, without_wildcards
 from ainu.typed import plain
 
 try:
     PLAN = Plan(check(config))
+    take_verbatim(PLAN.files_read())
     CODE = code_digests(HOME / "workflow" / "scripts", Path(".snakemake") / "ainu-code.json")
     if workflow.is_main_process:
         PLAN.check_bundles()
@@ -21,8 +23,8 @@ except AinuError as error:
 
 CONFIG = PLAN.config
 RESOURCES = JobResources(PLAN)
-ENVIRONMENT = str(HOME / "envs" / "cpu.yaml")
-GPU_ENVIRONMENT = str(HOME / "envs" / "cuda.yaml")
+ENVIRONMENT = without_wildcards(HOME / "envs" / "cpu.yaml")
+GPU_ENVIRONMENT = without_wildcards(HOME / "envs" / "cuda.yaml")
 
 
 def one_of(names):

@@ -50,7 +50,7 @@ rule voxelize:
     params:
         samples=by_shard(PLAN.samples_of_shard),
         render=lambda wildcards: plain(CONFIG.renders[wildcards.render]),
-        channels=list(CONFIG.channels),
+        channels=lambda wildcards: list(CONFIG.channels),
         code=code_of("voxelize"),
     message:
         "Voxelizing the nuclei of {wildcards.shard} as {wildcards.render}"
@@ -78,7 +78,7 @@ rule voxelize_views:
         runtime=RESOURCES.shard_minutes(60),
     params:
         samples=by_shard(PLAN.samples_of_shard),
-        channels=list(CONFIG.channels),
+        channels=lambda wildcards: list(CONFIG.channels),
         code=code_of("voxelize_views"),
     message:
         "Ordering the localizations of the nuclei of {wildcards.shard} by place"

@@ -21,7 +21,7 @@ rule ingest:
     params:
         rows=by_shard(PLAN.read_rows),
         settings=PLAN.ingest_settings(),
-        keep=PLAN.columns_to_keep(),
+        keep=lambda wildcards: PLAN.columns_to_keep(),
         filtered=PLAN.columns_to_filter(),
         code=code_of("ingest"),
     message:

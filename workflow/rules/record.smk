@@ -23,8 +23,8 @@ rule record:
         runtime=minutes(120),
     params:
         config=plain(CONFIG),
-        inputs=PLAN.files_read(),
-        workflow=relpath(HOME),
+        inputs=lambda wildcards: PLAN.files_read(),
+        workflow=lambda wildcards: relpath(HOME),
         code=code_of("record"),
     message:
         "Recording the run"

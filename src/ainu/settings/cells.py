@@ -79,6 +79,8 @@ def _teller(column: str, root: Path) -> Callable[[str], str | None]:
 
 
 def _missing_file(text: str, root: Path) -> str | None:
+    if os.path.normpath(text).startswith(SIMULATED) and set(text) & set("{}"):
+        return f"found {text!r}, allowed: a file to be simulated has no braces in its name (Snakemake makes it)"
     if os.path.normpath(text).startswith(SIMULATED) or os.path.isfile(root / text):
         return None
     kind = "a folder" if os.path.isdir(root / text) else "no such file"
