@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import roifile
-from project import Project, clone, small_config
+from project import Project, clone, small_config, small_sheet
 
 from ainu import simulate
 from ainu.localizations.formats.writers import write_thunderstorm
@@ -45,10 +45,12 @@ def test_braces_in_data_outlines_sheet_and_folder_change_no_byte(tmp_path):
     assert braced.planned() == plain.planned()
 
 
-def test_a_simulated_file_with_braces_is_refused_with_its_row(finished, tmp_path):
-    project = finished.copy(tmp_path / "project")
-    sheet = project.folder / "config" / "samples.tsv"
-    sheet.write_text(sheet.read_text().replace("results/simulated/n1.csv", "results/simulated/n{1}.csv"))
+def test_a_simulated_file_with_braces_is_refused_with_its_row(tmp_path):
+    project = clone(tmp_path / "project")
+    project.write_config(small_config())
+    (project.folder / "config" / "samples.tsv").write_text(
+        small_sheet().replace("results/simulated/n1.csv", "results/simulated/n{1}.csv")
+    )
     done = project.snakemake("--dry-run")
     assert done.returncode != 0
     assert "found 'results/simulated/n{1}.csv', allowed: a file to be simulated has no braces" in done.stderr
