@@ -53,7 +53,9 @@ def test_a_simulated_file_with_braces_is_refused_with_its_row(tmp_path):
     )
     done = project.snakemake("--dry-run")
     assert done.returncode != 0
-    assert "found 'results/simulated/n{1}.csv', allowed: a file to be simulated has no braces" in done.stderr
+    assert (
+        "found 'results/simulated/n{1}.csv', allowed: a file to be simulated has no braces" in done.stdout + done.stderr
+    )
 
 
 def test_a_column_with_braces_is_asked_for_by_its_name(tmp_path):
