@@ -134,7 +134,7 @@ def measure_sample(localizations: Localizations, settings: DriftSettings, *, one
     drifts: list[Drift] = []
     earlier: Course | None = None
     for rows in _acquisitions(localizations, one_file):
-        drift, course = _measure_counter(localizations[rows], settings, earlier)
+        drift, course = _measure_counter(localizations[rows].measured(), settings, earlier)
         drifts.append(replace(drift, rows=(rows.start, rows.stop)))
         earlier = course
     return drifts
@@ -266,7 +266,7 @@ def correct_shard(
 
 
 def _correct_sample(raw: str, settings: DriftSettings, sample: str, group: h5py.Group) -> None:
-    for index, drift in enumerate(measure_sample(load(raw, sample), settings)):
+    for index, drift in enumerate(measure_sample(load(raw, sample).flattened(), settings)):
         own = group.create_group(str(index))
         write_array(own, "frame", drift.frame)
         write_array(own, "shift", drift.shift)

@@ -8,6 +8,7 @@ nucleus per localization); `load` puts them together.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,9 @@ COLUMNS: dict[str, type] = {
     "channel": np.uint8,
 }
 """Canonical columns and their types: positions, precision and sigma in nm, frames from 0, background in photons."""
+
+MAY_LACK = ("z", "photons", "background", "precision", "sigma")
+"""Columns that are NaN in the rows of a file that lacks them, where another file of the sample has them."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,22 @@ class Localizations:
         """
         if name not in self.channels:
             raise AinuError(f"no channel {name!r}; there are: {', '.join(self.channels)}")
-        return self[self.channel == self.channels.index(name)]
+        return self[self.channel == self.channels.index(name)].measured()
+
+    def measured(self) -> Localizations:
+        """The table without the canonical columns that hold no value at all: those of another file of the sample."""
+        empty: dict[str, Any] = {name: None for name in MAY_LACK if _lacks(getattr(self, name))}
+        return replace(self, **empty) if empty else self
+
+    def flattened(self) -> Localizations:
+        """The table without z, unless every file of the sample has it: half of a nucleus has no place in 3-D."""
+        return self if self.z is None or not self.without(self.z).any() else replace(self, z=None)
+
+    def without(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        """(n,) which rows are of a file that lacks a column: none of its (n,) values is a number."""
+        acquisition = np.asarray(self.meta.get("acquisition") or [0] * len(self.channels), np.intp)
+        own = acquisition[self.channel]
+        return np.bincount(own, np.isfinite(values))[own] == 0
 
     def save(self, path: str | Path, sample: str = "localizations") -> None:
         """Write the table as group `sample` of a new canonical HDF5 file."""
@@ -265,9 +284,14 @@ class Merged:
         return cls(own.pop("rows", np.zeros(0, np.uint32)), own)
 
 
-def merge(parts: list[Localizations]) -> Localizations:
-    """Join the files of one sample (one file per channel); a column that one of them lacks is dropped.
+def _lacks(values: NDArray[Any] | None) -> bool:
+    return values is not None and len(values) > 0 and not np.isfinite(values).any()
 
+
+def merge(parts: list[Localizations]) -> Localizations:
+    """Join the files of one sample (one file per channel); the rows of one that lacks a column are NaN there.
+
+    Frames, which cannot be NaN, are dropped where a file lacks them, and so are further columns that hold no numbers.
     The acquisition that each channel comes from is kept in `meta["acquisition"]`: every file has a drift of its own.
 
     Parameters
@@ -292,20 +316,26 @@ def merge(parts: list[Localizations]) -> Localizations:
     if len(set(channels)) < len(channels):
         raise AinuError(f"a channel comes from two files: {', '.join(channels)}")
     offsets = np.cumsum([0] + [len(part.channels) for part in parts])
-    shared = [name for name in COLUMNS if all(getattr(part, name) is not None for part in parts)]
-    columns: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts]) for name in shared if name != "channel"
-    }
+    held = [part.columns() for part in parts]
+    names = dict.fromkeys(name for columns in held for name in columns if name != "channel")
+    every = {name: _joined(name, [columns.get(name) for columns in held], parts) for name in names}
+    columns: dict[str, Any] = {name: every.pop(name) for name in COLUMNS if name in every}
+    extra = {name: values for name, values in every.items() if values is not None}
     channel = np.concatenate([part.channel + offset for part, offset in zip(parts, offsets, strict=False)])
-    extra = {
-        name: np.concatenate([part.extra[name] for part in parts])
-        for name in parts[0].extra
-        if all(name in part.extra for part in parts)
-    }
     acquisition = [index for index, part in enumerate(parts) for _ in part.channels]
     meta = {"files": [part.meta for part in parts], "acquisition": acquisition}
     described: dict[str, Any] = {"channels": tuple(channels), "meta": meta, "offset_nm": parts[0].offset_nm}
     return Localizations(**columns, channel=channel, extra=extra, **described)
+
+
+def _joined(name: str, columns: Sequence[NDArray[Any] | None], parts: Sequence[Localizations]) -> NDArray[Any] | None:
+    """A column of all files; None where it cannot be told which rows lack it."""
+    there = [values for values in columns if values is not None]
+    if len(there) < len(columns) and (name == "frame" or any(values.dtype.kind not in "fiu" for values in there)):
+        return None
+    kind = np.result_type(*there, *([np.float32] if len(there) < len(columns) else []))
+    empty = [np.full(len(part), np.nan, kind) if own is None else own for own, part in zip(columns, parts, strict=True)]
+    return np.concatenate(empty)
 
 
 def load(
@@ -330,14 +360,14 @@ def load(
     Returns
     -------
     Localizations
-        With `nucleus` where `nuclei` is given.
+        With `nucleus` where `nuclei` is given, and then without z unless every file of the sample has it.
     """
     table = Localizations.load(raw, sample)
     if drift is not None:
         table = _corrected(table, drift, sample)
     if nuclei is not None:
         with open_sample(nuclei, sample) as group:
-            table = replace(table, nucleus=group["label"][()])
+            table = replace(table, nucleus=group["label"][()]).flattened()
     if quality is not None:
         with open_sample(quality, sample) as group:
             keep, merged = group["reason"][()] == 0, Merged.read(group)

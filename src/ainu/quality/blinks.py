@@ -145,7 +145,9 @@ def merge_blinks(localizations: Localizations, first: NDArray[np.intp]) -> Merge
     if part.precision is not None:
         columns["precision"] = np.sqrt(np.bincount(group, (weight * part.precision) ** 2, len(rows))).astype(np.float32)
     if part.photons is not None:
-        columns["photons"] = np.bincount(group, np.nan_to_num(part.photons), len(rows)).astype(np.float32)
+        known = np.bincount(group, np.isfinite(part.photons), len(rows)) > 0
+        photons = np.bincount(group, np.nan_to_num(part.photons), len(rows))
+        columns["photons"] = np.where(known, photons, np.nan).astype(np.float32)
     return Merged(rows, columns)
 
 

@@ -102,7 +102,7 @@ def filter_quality(
         Drift-corrected.
     photons, precision_nm, sigma_nm, frames : (lowest, highest), optional
         Inclusive limits; None for no limit, `"q0.01"` for the value below which 1 % of the sample's localizations lie.
-        A value that is not a number is outside any limit.
+        A value that is not a number is outside any limit; rows of a file that lacks the column stay.
     sigma_ratio : (lowest, highest), optional
         Limits of the larger over the smaller width of the spot, from columns of the table
         (`ainu.quality.spot_widths`).
@@ -159,12 +159,12 @@ def apply_filters(localizations: Localizations, settings: QualitySettings) -> Qu
     state = _Filter(localizations, (*REASONS, *settings.extra))
     for name, limits in _limits(settings).items():
         if not (limits[0] in (None, 0) and limits[1] is None):
-            state.limit(name, _column(localizations, name), limits)
+            state.limit(name, limited_values(localizations, name), limits)
     for name, limits in settings.extra.items():
         if name in REASONS:
             raise AinuError(f"quality.extra: {name!r} has a key of its own; allowed: names of other columns")
         if limits != (None, None):
-            state.limit(name, localizations.columns().get(name), limits)
+            state.limit(name, limited_values(localizations, name), limits)
     if settings.crowded is not None:
         state.drop("crowded", partial(crowded_places, **vars(settings.crowded)))
     merged = _nothing_merged() if settings.merge is None else state.merge(settings.merge)
@@ -199,13 +199,14 @@ class _Filter:
         self.not_applied: list[str] = []
 
     def limit(self, name: str, values: NDArray[Any] | None, limits: Sequence[Limit]) -> None:
-        """Drop localizations outside limits; a missing column is noted. `values` are (n,)."""
-        if values is None:
+        """Drop localizations outside limits; a column that no file has is noted. `values` are (n,)."""
+        lacking = None if values is None else self.localizations.without(values)
+        if values is None or lacking is None or lacking.all():
             self.not_applied.append(name)
             return
         low, high = self.thresholds[name] = _resolved(name, values, limits)
         inside = (values >= (-np.inf if low is None else low)) & (values <= (np.inf if high is None else high))
-        self.reason[(self.reason == 0) & ~inside] = self.reasons.index(name)
+        self.reason[(self.reason == 0) & ~inside & ~lacking] = self.reasons.index(name)
 
     def drop(
         self, name: str, choose: Callable[[Localizations], NDArray[np.bool_]], merged: Merged | None = None
@@ -228,10 +229,11 @@ class _Filter:
         return Merged(left[merged.rows], merged.columns)
 
 
-def _column(localizations: Localizations, name: str) -> NDArray[Any] | None:
+def limited_values(localizations: Localizations, name: str) -> NDArray[Any] | None:
+    """(n,) values that the limits of a filter are on, by its reason; None where no file of the sample has them."""
     if name == "frames":
         return localizations.frame
-    return asymmetry(localizations) if name == "sigma_ratio" else getattr(localizations, name)
+    return asymmetry(localizations) if name == "sigma_ratio" else localizations.columns().get(name)
 
 
 def _resolved(name: str, values: NDArray[Any], limits: Sequence[Limit]) -> Pair:

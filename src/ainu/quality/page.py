@@ -23,10 +23,9 @@ from ainu.figures.scale_bar import length_text, scale_bar
 from ainu.figures.style import absent, styled
 from ainu.localizations.fourier_ring import THRESHOLD
 from ainu.nuclei.table import mask_outlines
-from ainu.quality.filters import Quality
+from ainu.quality.filters import Quality, limited_values
 from ainu.quality.frc import Resolution
 from ainu.quality.nena import Precision
-from ainu.quality.spot_widths import asymmetry
 from ainu.quality.warnings import Sample
 
 WIDTH = 12.0
@@ -83,7 +82,7 @@ def _further(sample: Sample) -> Iterator[tuple[str, NDArray[Any] | None]]:
     table = sample.table
     for name in sample.quality.thresholds:
         if name not in ("frames", "photons", "precision", "sigma"):
-            yield name, asymmetry(table) if name == "sigma_ratio" else table.columns().get(name)
+            yield name, limited_values(table, name)
 
 
 class _Page:

@@ -30,9 +30,23 @@ def filtered_columns(quality: QualitySettings) -> tuple[str, ...]:
 
 
 def asymmetry(localizations: Localizations) -> NDArray[np.float64] | None:
-    """(n,) float64 larger over smaller width of each spot, at least 1; None without columns of widths or ratio."""
+    """Larger over smaller width of each spot, at least 1; None without columns of widths or ratio.
+
+    The files of a sample may name them differently: of each row the first that is a number counts.
+
+    Parameters
+    ----------
+    localizations : Localizations
+        (n,).
+
+    Returns
+    -------
+    (n,) float64 or None
+    """
     extra = localizations.extra
     ratios = [extra[name].astype(np.float64) for name in RATIOS if name in extra]
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios += [extra[x].astype(np.float64) / extra[y] for x, y in WIDTHS if x in extra and y in extra]
+        for other in ratios[1:]:
+            ratios[0] = np.where(np.isfinite(ratios[0]), ratios[0], other)
         return np.maximum(ratios[0], 1 / ratios[0]) if ratios else None

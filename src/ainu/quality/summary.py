@@ -109,7 +109,8 @@ def _notes(sample: Sample, note: str) -> str:
 
 
 def _median(values: NDArray[Any] | None) -> float | None:
-    return None if values is None or not len(values) else float(np.median(values))
+    known = np.zeros(0) if values is None else values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else None
 
 
 def qc_shard(inputs: Mapping[str, str], folder: str | Path, samples: Sequence[str], threads: int = 1) -> None:

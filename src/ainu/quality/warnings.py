@@ -14,7 +14,7 @@ from ainu.drift.correction import Drift
 from ainu.drift.verdict import UNDECIDED
 from ainu.localizations.table import Localizations
 from ainu.nuclei.table import Nuclei
-from ainu.quality.filters import REASONS, Quality, crowded_places
+from ainu.quality.filters import REASONS, Quality, crowded_places, limited_values
 from ainu.quality.frc import Resolution
 from ainu.quality.nena import Precision
 from ainu.quality.settings import CrowdedSettings
@@ -86,12 +86,25 @@ def _counts(sample: Sample) -> Iterator[str]:
 
 
 def _limits(sample: Sample) -> Iterator[str]:
-    """Limits of `quality.extra` that could not be applied."""
+    """Limits that could not be applied: of `quality.extra` to any file, or of any filter to some."""
     for name in [name for name in sample.quality.not_applied if name in sample.quality.reasons[len(REASONS) :]]:
         sources = sample.table.meta.get("files", [sample.table.meta])
         there = dict.fromkeys(column for source in sources for column in source.get("columns", ()))
         held = f"; its columns: {', '.join(there)}" if there else ""
-        yield f"limit on {name!r} not applied: a file of the sample lacks this column{held}"
+        yield f"limit on {name!r} not applied: no file of the sample has this column{held}"
+    yield from _half_applied(sample)
+
+
+def _half_applied(sample: Sample) -> Iterator[str]:
+    """Limits that could not be applied to some files of the sample."""
+    table = sample.table
+    for name in sample.quality.thresholds:
+        values = limited_values(table, name)
+        lacking = None if values is None else table.without(values)
+        if lacking is not None and lacking.any():
+            channels = [table.channels[index] for index in np.unique(table.channel[lacking])]
+            share = f"{lacking.mean():.0%} of the localizations ({', '.join(channels)})"
+            yield f"limit on {name!r} not applied to {share}: their file lacks this column"
 
 
 def _drift(sample: Sample) -> Iterator[str]:
@@ -212,7 +225,8 @@ def _given_precision(sample: Sample, channel: str) -> float | None:
     """Median precision by the file, of the kept localizations of a channel before merging."""
     table, quality = sample.table, sample.quality
     chosen = quality.of("kept", "merged") & (table.channel == table.channels.index(channel))
-    return None if table.precision is None or not chosen.any() else float(np.median(table.precision[chosen]))
+    known = np.zeros(0) if table.precision is None else table.precision[chosen & np.isfinite(table.precision)]
+    return float(np.median(known)) if len(known) else None
 
 
 def _resolution(sample: Sample) -> Iterator[str]:

@@ -3,12 +3,14 @@
 import re
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 from defaults import drift_settings, no_filters, quality_settings, search_settings
 
 from ainu.drift.correction import correct_shard
+from ainu.evaluation.recording import Recording, acquisition
 from ainu.failures import SampleFailure
 from ainu.images.assemble import assemble
 from ainu.images.render import grid_shard, voxelize_shard
@@ -16,9 +18,10 @@ from ainu.images.settings import Render
 from ainu.localizations.formats.writers import write_thunderstorm
 from ainu.localizations.ingest import ingest_shard
 from ainu.localizations.settings import AlignmentSettings, CrosstalkSettings, ReadingSettings
-from ainu.localizations.table import Localizations
+from ainu.localizations.table import Localizations, load, merge
 from ainu.nuclei.find import find_shard
-from ainu.quality.filters import filter_shard, read_quality
+from ainu.quality.blinks import merge_blinks
+from ainu.quality.filters import filter_quality, filter_shard, read_quality
 from ainu.quality.gather import gather
 from ainu.quality.spot_widths import filtered_columns
 from ainu.quality.summary import qc_shard
@@ -125,6 +128,80 @@ def test_a_skipped_sample_goes_through_all_stages_and_into_the_summary(tmp_path,
     assert "no known format" in summary.loc["bad", "skipped"]
     assert (summary.loc["good", "localizations"], summary.loc["bad", "localizations"]) == ("4000", "")
     assert not (tmp_path / "qc/bad.png").exists()
+
+
+@pytest.fixture
+def half(tmp_path):
+    """The files of a sample through all stages up to the nuclei: only that of PolII has z and precision."""
+    both = replace(nucleus(8000), z=np.random.default_rng(1).uniform(-300, 300, 8000))
+    alone = [both.of_channel(name) for name in both.channels]
+    alone[1] = replace(alone[1], z=None, precision=None)
+    for name, part in zip(both.channels, alone, strict=True):
+        write_thunderstorm(replace(part, channel=0 * part.channel, channels=(name,)), tmp_path / f"{name}.csv")
+    path = {name: str(tmp_path / f"{name}.h5") for name in ("raw", "drift", "quality", "nuclei")}
+    ingest_shard({"half": [row(tmp_path / f"{name}.csv", name) for name in both.channels]}, path["raw"], SETTINGS)
+    correct_shard(path["raw"], path["drift"], ["half"], drift_settings())
+    filters = no_filters(precision_nm=(None, 10), extra={"z": (-200, 200)})
+    filter_shard(path["raw"], path["drift"], path["quality"], ["half"], filters)
+    inputs = {name: path[name] for name in ("raw", "drift", "quality")}
+    find_shard(inputs, path["nuclei"], ["half"], search_settings(), {})
+    return alone, path
+
+
+def test_limits_apply_to_the_file_that_has_the_column_and_to_no_other(half, tmp_path):
+    (first, second), path = half
+    table, quality = Localizations.load(path["raw"], "half"), read_quality(path["quality"], "half")
+    own = table.channel == 0
+    np.testing.assert_allclose(table.precision[own], first.precision, atol=1e-3)
+    assert np.isnan(table.precision[~own]).all()
+    expected = (np.round(first.precision, 3) <= 10) & (np.abs(np.round(first.z, 3)) <= 200)
+    assert quality.keep[own].tolist() == expected.tolist()
+    assert quality.keep[~own].tolist() == len(second) * [True]
+    assert quality.not_applied == ()
+    qc_shard(path, tmp_path / "qc", ["half"])
+    flags = pd.read_csv(tmp_path / "qc/summary.tsv", sep="\t", index_col="sample").loc["half", "flags"]
+    share = f"{len(second) / 8000:.0%} of the localizations (DNA): their file lacks this column"
+    assert f"limit on 'precision' not applied to {share}" in flags
+    assert f"limit on 'z' not applied to {share}" in flags
+
+
+def test_a_sample_of_which_a_file_lacks_z_is_flat_in_all_later_stages(half, tmp_path):
+    (_, second), path = half
+    table = load(path["raw"], "half", drift=path["drift"], quality=path["quality"], nuclei=path["nuclei"])
+    assert table.z is None
+    assert np.isfinite(table.positions).all()
+    channels = ["PolII", "DNA"]
+    grid_shard(path, tmp_path / "grids.h5", ["half"], channels)
+    voxelize_shard(path, tmp_path / "flat.h5", ["half"], Render(200, 12800), channels)
+    with h5py.File(tmp_path / "grids.h5") as grids, h5py.File(tmp_path / "flat.h5") as flat:
+        assert grids["half/position"].shape[1] == 2
+        assert np.isfinite(grids["half/precision"][()][grids["half/channel"][()] == 0]).all()
+        assert flat["half/image"][0, 1].sum() == np.count_nonzero(table.of_channel("DNA").nucleus == 1)
+    assert np.count_nonzero(table.channel == 1) == len(second)
+    deep = Render(200, 12800, dimensions=3, voxel_z_nm=200, depth_nm=800)
+    voxelize_shard(path, tmp_path / "deep.h5", ["half"], deep, channels)
+    assert "needs z, which this sample lacks" in str(failures_in([tmp_path / "deep.h5"])["half"][0])
+    measured = acquisition(Recording.read(path, "half"), np.random.default_rng(0))
+    assert measured["precision of PolII"] == pytest.approx(7.5, abs=0.3)
+    assert np.isnan(measured["precision of DNA"])
+
+
+def test_merged_blinks_of_a_file_without_photons_have_none():
+    first = np.array([0, 0, 2, 2])
+    photons = np.array([100, np.nan, np.nan, np.nan])
+    table = Localizations(x=np.zeros(4), y=np.zeros(4), channel=[0, 0, 1, 1], channels=("a", "b"), photons=photons)
+    np.testing.assert_array_equal(merge_blinks(table, first).columns["photons"], [100, np.nan])
+
+
+def test_widths_that_two_files_name_differently_are_limited_in_both():
+    names = {"a": ("sigma1", "sigma2"), "b": ("sx", "sy")}
+    bare = {"x": np.zeros(2), "y": np.zeros(2), "channel": np.zeros(2)}
+    parts = [
+        Localizations(**bare, channels=(name,), extra={x: np.array([2.0, 3.0]), y: np.ones(2)})
+        for name, (x, y) in names.items()
+    ]
+    quality = filter_quality(merge(parts), sigma_ratio=(None, 2.5))
+    assert quality.keep.tolist() == [True, False, True, False]
 
 
 def test_the_same_files_give_the_same_bytes_on_one_process_or_two(tmp_path, sheet):

@@ -71,12 +71,43 @@ def test_a_mask_chooses_the_same_rows_of_every_column(mask):
 
 def test_merging_files_keeps_every_localization_and_its_channel():
     first = Localizations(x=np.ones(3), y=np.ones(3), channel=np.zeros(3), channels=("PolII",), photons=np.ones(3))
-    second = Localizations(x=np.zeros(2), y=np.zeros(2), channel=np.zeros(2), channels=("DNA",))
+    second = Localizations(x=np.zeros(2), y=np.zeros(2), channel=np.zeros(2), channels=("DNA",), frame=np.arange(2))
     merged = merge([first, second])
     assert len(merged) == 5
     assert (len(merged.of_channel("PolII")), len(merged.of_channel("DNA"))) == (3, 2)
-    assert merged.photons is None
+    assert merged.photons[:3].tolist() == [1, 1, 1]
+    assert np.isnan(merged.photons[3:]).all()
+    assert merged.frame is None
     assert merged.meta["acquisition"] == [0, 1]
+
+
+def test_a_column_is_kept_where_a_file_has_it_and_channels_without_it_lack_it():
+    whole = np.arange(3, dtype=np.int32)
+    first = table(
+        z=np.arange(6),
+        precision=np.full(6, 9),
+        extra={"chi2": np.arange(6), "cell": np.arange(6), "t": whole.repeat(2)},
+    )
+    second = Localizations(
+        x=np.zeros(3),
+        y=np.zeros(3),
+        channel=np.zeros(3),
+        channels=("other",),
+        extra={"t": whole},
+        sigma=np.full(3, 120),
+    )
+    merged = merge([first, second])
+    assert (
+        merged.without(merged.z).tolist() == merged.without(merged.extra["chi2"]).tolist() == 6 * [False] + 3 * [True]
+    )
+    assert merged.z[:6].tolist() == [0, 1, 2, 3, 4, 5]
+    assert merged.extra["t"].dtype == np.int32
+    assert merged.extra["t"].tolist() == [0, 0, 1, 1, 2, 2, 0, 1, 2]
+    assert merged.of_channel("other").precision is None
+    assert merged.of_channel("other").sigma.tolist() == [120, 120, 120]
+    assert merged.of_channel(first.channels[0]).sigma is None
+    assert merged.flattened().z is None
+    assert first.flattened() is first
 
 
 def test_merging_refuses_a_channel_that_two_files_hold():

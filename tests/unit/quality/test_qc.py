@@ -250,7 +250,7 @@ def test_an_aggregate_is_flagged():
 def test_a_limit_on_a_column_that_no_file_has_is_flagged_with_the_columns_there_are():
     table = simulated()
     table = replace(table, meta=table.meta | {"columns": ["x [nm]", "chi2"]})
-    assert "limit on 'chi' not applied: a file of the sample lacks this column; its columns: x [nm], chi2" in flagged(
+    assert "limit on 'chi' not applied: no file of the sample has this column; its columns: x [nm], chi2" in flagged(
         table, extra={"chi": (None, 3)}
     )
 
