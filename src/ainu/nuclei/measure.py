@@ -29,6 +29,11 @@ TABLE = {
 }
 """Columns of the table of nuclei."""
 
+CUT = 0.4
+"""Share of its diameter for which a nucleus that the edge cuts runs along it, at least."""
+FEWEST_ROWS = 8
+"""Rows of pixels, at least, over which the widths of a nucleus are followed towards the edge."""
+
 
 def measure(localizations: Localizations, label: NDArray[Any], mask: NDArray[Any], grid: Grid) -> pd.DataFrame:
     """Measure the nuclei of a field.
@@ -88,14 +93,29 @@ def _shape(mask: NDArray[Any], boxes: list[Any], number: int, pixel_nm: float) -
 
 
 def _cut_off(mask: NDArray[Any], table: pd.DataFrame, grid: Grid, localizations: Localizations) -> NDArray[np.bool_]:
-    """Which nuclei the edge of the field cuts: those that run along it for two fifths of their diameter or more."""
+    """Which nuclei the edge of the field cuts: those that run along it for `CUT` of their diameter or more."""
     if not len(localizations):
         return np.zeros(len(table), bool)
     rows, columns = grid.index(localizations)
     inner = mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    depth = [min(1, n - 1) for n in inner.shape]
-    sides = (inner[depth[0]], inner[-1 - depth[0]], inner[:, depth[1]], inner[:, -1 - depth[1]])
-    size = int(max(mask.max(initial=0), table["nucleus"].max() if len(table) else 0)) + 1
-    contact = np.max([np.bincount(side, minlength=size) for side in sides], axis=0)[table["nucleus"].astype(int)]
-    diameter = 2 * np.sqrt(table["area_um2"].to_numpy(float) * 1e6 / np.pi) / grid.pixel_nm
-    return contact > 0.4 * diameter
+    sides = (inner, inner[::-1], inner.T, inner.T[::-1])
+    least = CUT * 2 * np.sqrt(table["area_um2"].to_numpy(float) * 1e6 / np.pi) / grid.pixel_nm
+    numbers = table["nucleus"].astype(int)
+    return np.array(
+        [any(_runs_along(side, number, px) for side in sides) for number, px in zip(numbers, least, strict=True)],
+        bool,
+    )
+
+
+def _runs_along(inner: NDArray[Any], number: int, least_px: float) -> bool:
+    """Whether a nucleus still has a width where the first row of the field cuts it, and does not just touch it."""
+    # The widths of an ellipse, squared, are a parabola over the rows, whatever its direction: at the edge it is 0 for
+    # one that ends there, however flat its side is, and the square of the cut for one that goes on.
+    first = min(1, len(inner) - 1)
+    if np.count_nonzero(inner[first] == number) <= least_px:
+        return False
+    depth = np.arange(first, min(len(inner), max(round(least_px * 0.75), FEWEST_ROWS)))
+    widths = np.count_nonzero(inner[depth] == number, axis=1)
+    if len(depth) < 4:
+        return True
+    return bool(np.polyfit(depth + 0.5, widths.astype(float) ** 2, 2)[-1] > least_px**2)

@@ -233,6 +233,8 @@ def limited_values(localizations: Localizations, name: str) -> NDArray[Any] | No
     """(n,) values that the limits of a filter are on, by its reason; None where no file of the sample has them."""
     if name == "frames":
         return localizations.frame
+    if name in ("x", "y", "z") and name in localizations.columns():
+        return localizations.absolute(name)
     return asymmetry(localizations) if name == "sigma_ratio" else localizations.columns().get(name)
 
 

@@ -98,6 +98,37 @@ def test_a_nucleus_cut_by_the_edge_is_flagged_and_dropped_on_request():
     assert len(find_nuclei(cut, border="drop").table) == 1
 
 
+def elongated(turn: float, centre: tuple[float, float] = (0, 0), seed: int = 0, aspect: float = 3.0) -> Localizations:
+    """20,000 localizations of an ellipse of 64 µm², its long axis turned by so many degrees."""
+    round_ = disc(20_000, (0, 0), 4500, seed)
+    u, v, angle = round_.x * aspect**0.5, round_.y / aspect**0.5, np.deg2rad(turn)
+    x, y = np.cos(angle) * u - np.sin(angle) * v, np.sin(angle) * u + np.cos(angle) * v
+    return replace(round_, x=x + centre[0], y=y + centre[1])
+
+
+@pytest.mark.parametrize("aspect", [1.5, 2, 3, 4])
+@pytest.mark.parametrize("turn", [0, 20, 45, 90])
+def test_a_nucleus_alone_in_its_field_is_not_cut_by_it_however_elongated(turn, aspect):
+    found = find_nuclei(elongated(turn, aspect=aspect)).table
+    assert found["border"].tolist() == [False]
+
+
+@pytest.mark.parametrize("turn", [0, 45, 90])
+def test_an_elongated_nucleus_that_is_cut_is_flagged(turn):
+    whole = elongated(turn, aspect=2)
+    for axis in (whole.x, whole.y):
+        assert find_nuclei(whole[axis > np.quantile(axis, 0.2)]).table["border"].tolist() == [True]
+        assert find_nuclei(whole[axis < np.quantile(axis, 0.6)]).table["border"].tolist() == [True]
+
+
+def test_an_elongated_nucleus_beside_one_that_is_cut_is_not_flagged():
+    parts = [elongated(90), elongated(90, (9000, 0), 1), elongated(0, (0, 14_000), 2)]
+    table = Localizations(*(np.concatenate([getattr(p, c) for p in parts]) for c in ("x", "y", "channel")), ("a",))
+    found = find_nuclei(table[table.x < 9000]).table.sort_values("x_nm")
+    assert found["border"].tolist() == [False, False, True]
+    assert len(find_nuclei(table[table.x < 9000], border="drop").table) == 2
+
+
 def test_area_and_shape_limits_drop_what_lies_outside():
     table, _ = simulate(replace(STILL, nuclei=2), seed=1)
     areas = find_nuclei(table).table["area_um2"]

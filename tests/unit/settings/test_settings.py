@@ -576,6 +576,10 @@ SHEET_MISTAKES: dict[str, tuple[list[Row], list[str]]] = {
         changed(1, columns="x=a,y=b", format="picasso"),
         ["row 3, columns: ", "'x=a,y=b'", "'picasso'", "format table only"],
     ),
+    "label with a bar": (
+        [*rows(), rows()[0] | {"sample": "x", "path": simulated("x"), "label": "a|b"}],
+        ["row 8, label: ", "'a|b'", "without '|'", "prediction set"],
+    ),
     "shard name": (changed(1, shard="a/b"), ["row 3, shard: ", "'a/b'", "letters, digits"]),
     "repeated channel": (
         [*rows(), rows()[0] | {"channels": "DNA"}],
