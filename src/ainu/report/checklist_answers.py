@@ -32,7 +32,7 @@ def splits(facts: ExperimentFacts) -> str:
     experiment = facts.experiment
     times = f", repeated {experiment.repeats} times" if experiment.repeats != 1 else ""
     kept = f"{experiment.folds}-fold cross-validation{times} over {counted(facts.n_replicates, 'replicate')}"
-    if experiment.training.validation_fraction == 0:
+    if facts.recorded.training.validation_fraction == 0:
         return f"{kept}; a fixed number of training steps, so that no validation replicates were needed."
     return f"{kept}; the training step of each model was chosen on validation replicates of its training folds."
 
@@ -47,16 +47,14 @@ def independence(facts: ExperimentFacts) -> str:
 
 def algorithm(facts: ExperimentFacts) -> str:
     """Network and optimizer."""
-    optimizer = optimizer_name(facts.experiment.training)
-    return (
-        f"{facts.experiment.network_name}, {optimizer}, one-cycle learning rate; {counted(len(facts.models), 'model')}."
-    )
+    optimizer = optimizer_name(facts.recorded.training)
+    return f"{facts.recorded.network}, {optimizer}, one-cycle learning rate; {counted(len(facts.models), 'model')}."
 
 
 def initial(facts: ExperimentFacts) -> str:
     """Where the weights started."""
-    initial = facts.experiment.init_from
-    return f"Weights start from those of {initial}." if initial else "No; weights start at random."
+    start = facts.recorded.start
+    return "No; weights start at random." if start == "random" else f"Weights start {start}."
 
 
 def encoding(facts: ExperimentFacts) -> str:
@@ -68,15 +66,16 @@ def encoding(facts: ExperimentFacts) -> str:
         own = views.detail
         crop = f"of {number_text(own.voxel_nm)} nm, crops of {own.size_nm / 1000:g} µm" if own else ""
         parts = [part for part in (crop, f"{whole} for the whole nucleus" if views.context else "") if part]
+    drawn = "Localizations, spread by their precision, in voxels" if facts.dataset.spread else "Localizations per voxel"
     return (
-        f"Localizations per voxel {'; '.join(parts)}; channels {listed(facts.dataset.channels)}; see Methods for "
+        f"{drawn} {'; '.join(parts)}; channels {listed(facts.dataset.channels)}; see Methods for "
         "drift, filters and scaling."
     )
 
 
 def parameters(facts: ExperimentFacts) -> str:
     """Settings of the training."""
-    training = asdict(facts.experiment.training)
+    training = asdict(facts.recorded.training)
     named = [f"{words(key)} {training[key]}" for key in ("steps", "batch_size", "learning_rate", "weight_decay")]
     return f"Of the architecture named above. Settings: {', '.join(named)}."
 
@@ -91,14 +90,14 @@ def features(facts: ExperimentFacts) -> str:
 
 def fitting(facts: ExperimentFacts) -> str:
     """Which step was taken."""
-    if facts.experiment.training.validation_fraction == 0:
+    if facts.recorded.training.validation_fraction == 0:
         return "The last step of each model was used."
     return "The step of each model was chosen on validation replicates; curves under Training."
 
 
 def regularization(facts: ExperimentFacts) -> str:
     """What was done against overfitting."""
-    training, augmentation = facts.experiment.training, asdict(facts.experiment.augmentation)
+    training, augmentation = facts.recorded.training, asdict(facts.recorded.augmentation)
     used = [f"weight decay {training.weight_decay}"] if training.weight_decay else []
     used += [f"early stopping after {training.patience} checks"] if training.validation_fraction else []
     used += [f"augmentation ({', '.join(words(key) for key, value in augmentation.items() if value)})"]
@@ -120,7 +119,8 @@ def interpretable(facts: ExperimentFacts) -> str:
 def evaluation(facts: ExperimentFacts) -> str:
     """On which nuclei the scores are."""
     test = facts.metrics.get("test")
-    held = f"; held-out test set of {counted(test.get('n') or 0, 'nucleus', 'nuclei')}" if test else ""
+    nuclei = counted((test or {}).get("n") or 0, "nucleus", "nuclei")
+    held = f"; held-out test set of {nuclei}, {facts.recorded.hold_out}" if test else ""
     return f"Out-of-fold predictions: each nucleus by models that had not seen its replicate{held}."
 
 
@@ -141,7 +141,7 @@ def comparison(facts: ExperimentFacts) -> str:
 def certainty(facts: ExperimentFacts) -> str:
     """The interval of the balanced accuracy."""
     score = Interval.of(facts.metrics["metrics"].get("balanced_accuracy"))
-    return f"95 % intervals from a bootstrap over replicates; balanced accuracy {score}."
+    return f"95 % expanded percentile intervals from a bootstrap over replicates; balanced accuracy {score}."
 
 
 def environment(facts: ExperimentFacts) -> str:
@@ -180,7 +180,7 @@ def hyperparameters(facts: ExperimentFacts) -> str:
 
 def legitimate(facts: ExperimentFacts) -> str:
     """Whether anything but the image enters."""
-    share = facts.experiment.intensity == "share"
+    share = facts.recorded.intensity == "share"
     seen = " Images are normalised by their number of localizations." if share else ""
     return f"The image alone; no metadata enters.{seen} Scores of counts and area alone: see Audits."
 
@@ -197,4 +197,5 @@ def beyond(facts: ExperimentFacts) -> str:
     if not test:
         return f"None in this run: no samples have the role test. Elsewhere: {BY_AUTHORS}"
     score = Interval.of((test.get("metrics") or {}).get("balanced_accuracy"))
-    return f"Held-out test set: balanced accuracy {score} on {counted(test.get('n') or 0, 'nucleus', 'nuclei')}."
+    nuclei = counted(test.get("n") or 0, "nucleus", "nuclei")
+    return f"Held-out test set, {facts.recorded.hold_out}: balanced accuracy {score} on {nuclei}."

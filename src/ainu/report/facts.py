@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ainu.report.attribution import Scorecard, map_methods, read_scorecard
+from ainu.report.recorded import Recorded, read_recorded
 from ainu.report.settings import ReportedExperiment, ReportSettings
 from ainu.report.sources import DatasetSummary, JsonObject, ReportSources, read_dataset, read_result
 from ainu.report.training import model_infos
@@ -28,6 +29,8 @@ class ExperimentFacts:
     dataset : DatasetSummary
     models : sequence of mapping
         `model.json` of each model.
+    recorded : Recorded
+        What was done in training, as these files say.
     scorecard : Scorecard
         What is known of each attribution method.
     map_methods : tuple of str
@@ -42,6 +45,7 @@ class ExperimentFacts:
     metrics: JsonObject
     dataset: DatasetSummary
     models: Sequence[JsonObject]
+    recorded: Recorded
     scorecard: Scorecard
     map_methods: tuple[str, ...]
     skipped: int
@@ -69,13 +73,15 @@ def read_facts(experiment: ReportedExperiment, settings: ReportSettings, sources
     ExperimentFacts
     """
     scorecard = read_scorecard(sources.scorecard)
+    metrics, models = read_result(sources.metrics), model_infos(sources.models)
     return ExperimentFacts(
         name=sources.name,
         experiment=experiment,
         settings=settings,
-        metrics=read_result(sources.metrics),
+        metrics=metrics,
         dataset=read_dataset(sources.dataset),
-        models=model_infos(sources.models),
+        models=models,
+        recorded=read_recorded(experiment, models, metrics),
         scorecard=scorecard,
         map_methods=map_methods(sources.maps, scorecard),
         skipped=count_skipped(sources.qc),

@@ -15,7 +15,7 @@ from ainu.intervals import as_number
 from ainu.prose import listed
 from ainu.quality.settings import CrowdedSettings, IsolatedSettings, Limits, MergeSettings, QualitySettings
 from ainu.report.facts import ExperimentFacts
-from ainu.report.settings import ReportedExperiment, ReportSettings
+from ainu.report.settings import ReportedExperiment
 from ainu.report.sources import DatasetSummary, JsonObject
 from ainu.report.text import counted, heading, name_text, names_text, number_text, words
 from ainu.training.recipe import Recipe
@@ -51,9 +51,9 @@ def paragraphs(facts: ExperimentFacts) -> list[Markup]:
     """The methods, a paragraph per stage; what no setting says is left out rather than guessed."""
     stages = (
         _localizations(facts.settings.drift, facts.settings.quality),
-        _images(facts.experiment, facts.settings, facts.dataset),
-        _training(facts.experiment, facts.metrics, facts.models),
-        _evaluation(facts.metrics),
+        _images(facts),
+        _training(facts),
+        _evaluation(facts),
         _attribution(facts.experiment, facts.map_methods),
         _software(facts.settings.seed, facts.models),
     )
@@ -106,28 +106,28 @@ def _title_and_unit(name: str) -> tuple[str, str]:
     return title, f" {unit.rstrip(')')}" if unit else ""
 
 
-def _images(experiment: ReportedExperiment, settings: ReportSettings, dataset: DatasetSummary) -> Iterator[Markup]:
+def _images(facts: ExperimentFacts) -> Iterator[Markup]:
+    experiment, settings, dataset = facts.experiment, facts.settings, facts.dataset
     area = settings.nuclei.area_um2
     between = "" if None in area else f", of {area[0]} to {area[1]} µm²"
     yield Markup("Nuclei were found {}{}.").format(_NUCLEI[settings.nuclei.method], between)
-    yield _seen(experiment, settings, dataset)
+    yield _seen(experiment, dataset)
     if cut := dataset.clipped[dataset.clipped > 0].tolist():
         yield Markup("The canvas cuts off up to {:.2g} % of the localizations of {}.").format(
             100 * max(cut), counted(len(cut), "nucleus", "nuclei")
         )
-    if experiment.intensity == "share":
+    if facts.recorded.intensity == "share":
         yield Markup(
             "The network sees the square root of each channel's counts over their mean{}, so that the number of "
             "localizations does not enter directly."
         ).format(" in the nucleus" if experiment.views else "")
-    elif experiment.intensity == "log":
+    elif facts.recorded.intensity == "log":
         yield Markup("The network sees the logarithm of one plus the counts.")
 
 
-def _seen(experiment: ReportedExperiment, settings: ReportSettings, dataset: DatasetSummary) -> Markup:
+def _seen(experiment: ReportedExperiment, dataset: DatasetSummary) -> Markup:
     """How localizations became what networks see."""
-    spread = settings.renders[experiment.render].kernel == "gaussian"
-    counted_as = "were spread by their precision over" if spread else "were counted in"
+    counted_as = "were spread by their precision over" if dataset.spread else "were counted in"
     canvas = f"voxels of {number_text(dataset.voxel_nm)} nm on a canvas of {dataset.width_nm / 1000:g} µm"
     parts = [canvas]
     if experiment.views:
@@ -140,11 +140,12 @@ def _seen(experiment: ReportedExperiment, settings: ReportSettings, dataset: Dat
     )
 
 
-def _training(experiment: ReportedExperiment, metrics: JsonObject, models: Sequence[JsonObject]) -> Iterator[Markup]:
+def _training(facts: ExperimentFacts) -> Iterator[Markup]:
+    experiment, metrics, models, done = facts.experiment, facts.metrics, facts.models, facts.recorded
     n = len(models)
-    network = Markup("A network of type {}").format(name_text(experiment.network_name))
+    network = Markup("A network of type {}").format(name_text(done.network))
     if experiment.views and experiment.views.detail and experiment.views.context:
-        network = Markup("For each of the two views, a network ({})").format(name_text(experiment.network_name))
+        network = Markup("For each of the two views, a network ({})").format(name_text(done.network))
     start = Markup("{} was trained to distinguish {}").format(network, names_text(metrics["classes"]))
     times = f", repeated {experiment.repeats} times" if experiment.repeats != 1 else ""
     made = f" ({counted(n, 'model')})" if n else ""
@@ -160,16 +161,14 @@ def _training(experiment: ReportedExperiment, metrics: JsonObject, models: Seque
                 "The logits of the two views are added, each times a share fitted on training nuclei that the networks "
                 "of the fit had not seen{}."
             ).format(_shares(models))
-    if experiment.init_from:
-        yield Markup(
-            "Weights started from those of experiment {}, of models that had not seen the held-out replicates."
-        ).format(name_text(experiment.init_from))
-    yield _schedule(experiment.training)
+    if done.start != "random":
+        yield Markup("Weights started {}.").format(done.start)
+    yield _schedule(done.training)
     if mixed := sum("bfloat16" in str(info.get("precision")) for info in models):
         yield Markup("{} trained in mixed precision (bfloat16).").format(
             "All models were" if mixed == n else f"Of {n} models {mixed} were"
         )
-    used = {key: value for key, value in asdict(experiment.augmentation).items() if value}
+    used = {key: value for key, value in asdict(done.augmentation).items() if value}
     named = (words(key) if value is True else _named(key, value) for key, value in used.items())
     yield Markup("Augmentation: {}.").format(", ".join(named))
 
@@ -199,15 +198,15 @@ def _schedule(training: Recipe) -> Markup:
     )
 
 
-def _evaluation(metrics: JsonObject) -> Iterator[Markup]:
+def _evaluation(facts: ExperimentFacts) -> Iterator[Markup]:
     yield Markup(
-        "Scores are those of the pooled out-of-fold predictions, averaged over repeats; 95 % intervals are from a "
-        "bootstrap over replicates."
+        "Scores are those of the pooled out-of-fold predictions, averaged over repeats; 95 % intervals are expanded "
+        "percentile intervals from a bootstrap over replicates."
     )
-    if (metrics.get("permutation") or {}).get("p") is not None:
+    if (facts.metrics.get("permutation") or {}).get("p") is not None:
         yield Markup("Significance was tested by permutation of the labels.")
-    if metrics.get("test"):
-        yield Markup("Samples of a held-out test set were used for the final evaluation only.")
+    if facts.recorded.hold_out:
+        yield Markup("A held-out test set, which no model was trained on, was {}.").format(facts.recorded.hold_out)
 
 
 def _attribution(experiment: ReportedExperiment, map_methods: Sequence[str]) -> Iterator[Markup]:

@@ -30,8 +30,6 @@ class ReportedExperiment:
     training : Recipe
     augmentation : Augmentation
     attribution : AttributionSettings
-    init_from : str, optional
-        The experiment whose models give the initial weights.
     sweep : mapping, optional
         Settings that were compared; None where nothing was.
     """
@@ -45,7 +43,6 @@ class ReportedExperiment:
     training: Recipe
     augmentation: Augmentation
     attribution: AttributionSettings
-    init_from: str | None
     sweep: Mapping[str, Any] | None
 
     @property

@@ -109,6 +109,8 @@ class DatasetSummary:
         Lateral edge of a voxel, nm.
     shape : tuple of int
         Of an image, (C, Y, X) or (C, Z, Y, X).
+    spread : bool
+        Localizations are spread by their precision (kernel gaussian), not counted.
     clipped : (N,) float64
         Share of each nucleus's localizations that lies beyond the canvas.
     """
@@ -117,6 +119,7 @@ class DatasetSummary:
     channels: tuple[str, ...]
     voxel_nm: float
     shape: tuple[int, ...]
+    spread: bool
     clipped: NDArray[np.float64]
 
     @property
@@ -140,7 +143,8 @@ def read_dataset(path: Path) -> DatasetSummary:
         if "area_um2" in file:
             table["area_um2"] = file["area_um2"][()]
         voxel_nm = float(np.ravel(file.attrs["voxel_size_nm"])[-1])
-        return DatasetSummary(table, channels, voxel_nm, file["image"].shape[1:], _clipped(file, len(table)))
+        image, clipped = file["image"], _clipped(file, len(table))
+        return DatasetSummary(table, channels, voxel_nm, image.shape[1:], image.dtype.kind == "f", clipped)
 
 
 def _clipped(file: h5py.File, number: int) -> NDArray[np.float64]:

@@ -49,8 +49,8 @@ def initialise(
     Returns
     -------
     dict, optional
-        `repeat`, `fold`, `classes` of the model (or `file`), how many tensors were taken and left, and `channels`: for
-        each channel of the images, the one whose filters it starts with.
+        `experiment`, `repeat`, `fold`, `classes` of the model (or `file`), how many tensors were taken and left, and
+        `channels`: for each channel of the images, the one whose filters it starts with.
     """
     if transfer.mode == "scratch":
         return None
@@ -58,6 +58,7 @@ def initialise(
         model = allowed_model([load_model(folder) for folder in folders], held_out, fold)
         weights, matched = match_channels(model, view, network, channels)
         origin = {key: model.info[key] for key in ("repeat", "fold", "classes")} | {"channels": matched}
+        origin |= {"experiment": Path(folders[0]).parents[1].name}
     elif transfer.weights:
         weights, origin = weights_of_file(transfer.weights, view, network), {"file": Path(transfer.weights).name}
     else:

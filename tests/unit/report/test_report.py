@@ -26,6 +26,7 @@ from experiment_files import (
 from ainu.errors import AinuError
 from ainu.hdf5 import write_array
 from ainu.report import methods_text, nuclei
+from ainu.report.facts import read_facts
 from ainu.report.methods_text import DOI
 from ainu.report.page import build, write
 from ainu.report.sources import ReportSources
@@ -302,15 +303,16 @@ def test_the_methods_name_the_optimizer(sources):
 
 
 @pytest.mark.parametrize(("of_three", "told"), [(0, None), (2, "Of 3 models 2 were"), (3, "All models were")])
-def test_the_methods_say_which_models_were_trained_in_mixed_precision(of_three, told):
+def test_the_methods_say_which_models_were_trained_in_mixed_precision(tmp_path, of_three, told):
     models = [{"precision": "bfloat16" if k < of_three else "float32"} for k in range(3)]
-    text = " ".join(methods_text._training(EXPERIMENT, {"classes": ["somatic", "hiPSC"]}, models))
+    facts = replace(read_facts(EXPERIMENT, SETTINGS, make_sources(tmp_path)), models=models)
+    text = " ".join(methods_text.paragraphs(facts))
     assert (f"{told} trained in mixed precision (bfloat16)." in text) if told else "mixed" not in text
 
 
 def test_the_methods_name_seed_versions_limits_and_the_paper(page):
     methods = page.text[page.text.rindex("Text for a paper") :]
-    for fact in ("Seed 7.", "torch 2", "photons at least 300", "densenet121", "2-fold", DOI):
+    for fact in ("Seed 7.", "torch 2", "photons at least 300", "ainu-small", "2-fold", DOI):
         assert fact in methods
 
 
