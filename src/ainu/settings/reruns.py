@@ -47,13 +47,13 @@ def _set(workflow: Any, settings: Any) -> None:
 
 
 def _watch(digests: InputDigests) -> None:
-    """Files that no job makes are compared with what the jobs have read, older ones too."""
+    """Compare files that no job makes with what the jobs have read, older ones too, and make all that is missing."""
     plan, start, finish = DAG.update_needrun, PersistenceBase.started, PersistenceBase.finished
     at_start: dict[Any, dict[str, FileState | None]] = {}
 
     async def update_needrun(self: Any, create_inventory: bool = False) -> None:
-        if RerunTrigger.INPUT in self.workflow.rerun_triggers:
-            await _find_replaced(self, digests)
+        await _find_missing(self)
+        await _find_replaced(self, digests)
         await plan(self, create_inventory)
 
     def started(self: Any, job: Any, external_jobid: str | None = None) -> None:
@@ -72,6 +72,15 @@ def _given(dag: Any, job: Any) -> Iterator[Any]:
     """Input files of a job that no job makes."""
     made = set(chain.from_iterable(dag.dependencies[job].values()))
     return (file for file in job.input if file not in made)
+
+
+async def _find_missing(dag: Any) -> None:
+    """Note for each job which of its files somebody took away, also where all that was made of them is there."""
+    for job in dag.jobs:
+        missing = [] if dag.finished(job) else [file for file in job.output if not await file.exists()]
+        if missing:
+            dag.reason(job).missing_output.update(missing)
+            dag.reason(job).derived = False
 
 
 async def _find_replaced(dag: Any, digests: InputDigests) -> None:
