@@ -71,7 +71,9 @@ rule all:
 
 if Path(workflow.basedir) in (HOME, HOME / "workflow"):
     from ainu.settings.in_use import one_run_at_a_time
+    from ainu.settings.leftovers import tell_leftovers
     from ainu.settings.reruns import compare_by_content
 
     one_run_at_a_time(workflow)
     compare_by_content(workflow)
+    tell_leftovers(PLAN.on_request())

@@ -1,6 +1,8 @@
-# What a run was made from and what it gave, and whether its files are still as they were: `snakemake verify`.
+# What a run was made from and what it gave, whether its files are still as they were (`snakemake verify`), and what lies
+# there of settings that are gone (`snakemake tidy`).
 
 from ainu.record.left_out import print_left_out, refuse_bad_files, samples_left_out
+from ainu.settings.tidy import SWITCH
 
 
 rule record:
@@ -48,6 +50,26 @@ rule verify:
         "Comparing the files of the run with its record"
     script:
         "../scripts/verify.py"
+
+
+rule tidy:
+    log:
+        "results/logs/tidy.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(0),
+        runtime=minutes(10),
+    params:
+        snakefile=lambda wildcards: str(HOME / "Snakefile"),
+        config=config,
+        switch=environ.get(SWITCH, ""),
+        code=code_of("tidy"),
+    message:
+        "Looking for results that belong to nothing any more"
+    script:
+        "../scripts/tidy.py"
 
 
 onsuccess:

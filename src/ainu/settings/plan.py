@@ -104,6 +104,16 @@ class Plan(PredictionPlan):
             *(f"results/export/ome_tiff/{render}/{shard}" for render in renders for shard in shards),
         ]
 
+    def on_request(self) -> list[str]:
+        """What somebody may ask for beyond the targets: it belongs to the run where it is there."""
+        shards, renders = self.settings.shards, self.config.renders
+        return [
+            "results/inspect.txt",
+            *(self.bundle_folder(name) for name in self.config.experiments),
+            *(f"results/export/{name}/{shard}" for name in ("picasso", "thunderstorm") for shard in shards),
+            *(f"results/export/ome_tiff/{render}/{shard}" for render in renders for shard in shards),
+        ]
+
     def targets(self) -> list[str]:
         """What a run makes, but for its record."""
         return [
