@@ -14,12 +14,17 @@ from ainu.localizations.formats import channel_codes as channel_names
 from ainu.localizations.formats import column_mapping as mapping
 from ainu.localizations.formats.units import LENGTH_COLUMNS
 from ainu.settings.schemas import schema_of
-from ainu.settings.wording import numbered, one_of
+from ainu.settings.wording import numbered, one_of, shortened, visible
 
 SIMULATED = os.path.join("results", "simulated", "")
 
 
 AUTOMATIC_SHARD = re.compile(r"s[0-9]{4,}")
+BESIDE_SHARDS = ("summary.tsv",)
+"""Files in folders that hold a folder per shard."""
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""Control characters but for tabs and line ends, which a text of the config may end with."""
+CONTROL_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def cell_mistakes(table: pd.DataFrame, header: list[str], root: Path) -> Iterator[str]:
@@ -69,13 +74,23 @@ def _teller(column: str, root: Path) -> Callable[[str], str | None]:
             return f"empty; needed: {spec['x-allowed']}" if needed else None
         if "\n" in text:
             return f"found {text[:40]!r}, a cell over several lines; is there a quotation mark without its pair?"
+        if ("\0" in text or column not in ("path", "roi")) and (control := control_complaint(text)):
+            return control
         if "enum" in spec and text not in spec["enum"]:
             return one_of(text, [name for name in spec["enum"] if name])
         if not pattern.search(text):
-            return f"found {text!r}, allowed: {spec['x-allowed']}"
+            blanks = "; are there blanks instead of a tab?" if re.search(r"\s", text) else ""
+            return f"found {shortened(text)}, allowed: {spec['x-allowed']}{blanks}"
         return special(text, root)
 
     return tell
+
+
+def control_complaint(text: str, signs: re.Pattern[str] = CONTROL) -> str | None:
+    """What is wrong with a text that holds characters which no file, name or table can hold."""
+    if not signs.search(text):
+        return None
+    return f"found {visible(text)}, with a control character in it; allowed: characters that can be printed"
 
 
 def _missing_file(text: str, root: Path) -> str | None:
@@ -124,6 +139,8 @@ def _pixel_size_complaint(text: str, _root: Path) -> str | None:
 def _shard_complaint(text: str, _root: Path) -> str | None:
     if AUTOMATIC_SHARD.fullmatch(text):
         return f"found {text!r}, a name of an automatic shard; allowed: any other name"
+    if text in BESIDE_SHARDS:
+        return f"found {text!r}, the name of a file beside the folders of the shards; allowed: any other name"
     return None
 
 

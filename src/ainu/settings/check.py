@@ -26,7 +26,7 @@ from ainu.settings.defaults import with_defaults
 from ainu.settings.experiments import experiment_mistakes, missing_weights, networks_of
 from ainu.settings.packed_models import model_mistakes
 from ainu.settings.schemas import Tree, schema
-from ainu.settings.sections import section_mistakes
+from ainu.settings.sections import control_mistakes, section_mistakes
 from ainu.settings.sheet import Sheet
 from ainu.settings.validation import valid_part
 from ainu.settings.wording import did_you_mean
@@ -136,6 +136,8 @@ def check(config: Mapping[str, Any], root: str | Path = ".", *, source: str = "c
     AinuError
         Lists every mistake, one per line: file, row or key, what was found, what is allowed.
     """
+    if unprintable := list(control_mistakes(config)):
+        raise AinuError("\n".join(f"{source}: {line}" for line in unprintable))
     given, mistakes = valid_part(config)
     filled = with_defaults(given)
     mistakes += section_mistakes(filled, given)

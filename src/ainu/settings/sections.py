@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ainu.settings.cells import mapping_complaint
+from ainu.settings.cells import CONTROL_IN_NAMES, control_complaint, mapping_complaint
 from ainu.settings.schemas import Tree
-from ainu.settings.wording import one_of, shown
+from ainu.settings.wording import dotted, one_of, shown
 
 
 def section_mistakes(config: Tree, given: Tree) -> list[str]:
@@ -32,7 +32,45 @@ def section_mistakes(config: Tree, given: Tree) -> list[str]:
         *_mapping_mistakes(config),
         *_crosstalk_mistakes(config),
         *_alignment_mistakes(config),
+        *_kept_names(given),
     ]
+
+
+def control_mistakes(config: Any, path: tuple[str | int, ...] = ()) -> Iterator[str]:
+    """Names and texts of the config with characters that no file, name or table can hold.
+
+    Parameters
+    ----------
+    config : object
+        As read from YAML, or a part of it.
+    path : tuple of str or int
+        Where it stands.
+
+    Yields
+    ------
+    str
+    """
+    if isinstance(config, str) and (complaint := control_complaint(config)):
+        yield f"{dotted(path)}: {complaint}"
+    elif isinstance(config, Mapping):
+        for key, value in config.items():
+            if complaint := control_complaint(str(key), CONTROL_IN_NAMES):
+                yield f"{dotted(path) or 'keys'}: {complaint}"
+            yield from control_mistakes(value, (*path, str(key)))
+    elif isinstance(config, list | tuple):
+        for index, value in enumerate(config):
+            yield from control_mistakes(value, (*path, index))
+
+
+def _kept_names(given: Tree) -> Iterator[str]:
+    """Names that something else under `results/` has already, or that no column in an HDF5 file can have."""
+    if "views" in (given.get("renders") or {}):
+        yield "renders.views: found the name of the folder of the views, results/voxels/views; allowed: any other name"
+    columns = {f"quality.extra.{name}": name for name in (given.get("quality") or {}).get("extra") or {}}
+    columns["nuclei.column"] = (given.get("nuclei") or {}).get("column") or "column"
+    for place, name in columns.items():
+        if {"", "."} & set(name.split("/")):
+            yield f"{place}: found {name!r}, which no column in an HDF5 file can be called; allowed: another name"
 
 
 def _reversed_ranges(config: Tree) -> Iterator[str]:

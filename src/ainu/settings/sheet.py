@@ -88,6 +88,8 @@ class Sheet:
         files = self.table.loc[self.table["path"].ne("") & self.table["sample"].ne(""), ["path", "sample"]]
         first: dict[str, tuple[int, str]] = {}
         for row, path, sample in zip(files.index, files["path"], files["sample"], strict=True):
+            if "\0" in path:
+                continue
             before, other = first.setdefault(os.path.realpath(self.root / path), (row, sample))
             if other != sample:
                 yield (

@@ -41,14 +41,21 @@ def header_and_rows(path: str, root: Path) -> tuple[list[str], dict[int, list[st
     while header and not header[-1]:
         header.pop()
     rows = {number: row for number, row in enumerate(cells[1:], start=2) if any(row)}
-    if len(header) == 1 and (match := re.search("[,;]", header[0])):
-        raise AinuError(
-            f"{path}, row 1: found {header[0]!r}, one column with {match[0]!r} in it; allowed: columns separated by "
-            "tabs (save it as tab-separated text)"
-        )
+    if len(header) == 1 and (match := re.search(r"[,;]|\s", header[0])):
+        raise AinuError(_untabbed(path, 1, "column", header[0], match[0]))
+    for number, row in rows.items():
+        if len(header) > 1 and sum(map(bool, row)) == 1 and len(row[0].split()) > 1:
+            raise AinuError(_untabbed(path, number, "cell", row[0], " "))
     if not header or not rows:
         raise AinuError(f"{path}: empty; needed: a header and a row per localization file")
     return header, rows
+
+
+def _untabbed(path: str, row: int, what: str, text: str, sign: str) -> str:
+    """That a line of the sheet is separated by other signs than tabs."""
+    found = "blanks" if sign.isspace() else repr(sign)
+    told = f"{path}, row {row}: found {text!r}, one {what} with {found} in it"
+    return f"{told}; allowed: columns separated by tabs (save it as tab-separated text)"
 
 
 def _sheet_text(path: str, root: Path) -> str:

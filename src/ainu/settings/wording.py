@@ -50,6 +50,11 @@ def shown(value: Any) -> str:
     return repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
+def shortened(text: str) -> str:
+    """A text in quotes, of a long one the beginning and its length."""
+    return repr(text) if len(text) <= 60 else f"{text[:40]!r}... ({len(text)} characters)"
+
+
 def dotted(path: Iterable[str | int]) -> str:
     """`experiments.foo.classes[2]`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")

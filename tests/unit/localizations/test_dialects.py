@@ -6,7 +6,7 @@ import vendor_files as vendor
 
 import ainu
 from ainu.errors import AinuError
-from ainu.localizations.formats import dialect
+from ainu.localizations.formats import delimited_text, dialect
 from ainu.localizations.formats.column_names import named_columns, parts
 
 HEADER = ["id", "frame", "x [nm]", "y [nm]", "sigma [nm]", "intensity [photon]", "uncertainty_xy [nm]"]
@@ -43,6 +43,7 @@ DIALECTS = {
     "trailing commas": text().replace("\n", ",\n"),
     "a comment": "# exported by a script\n" + text(),
     "several lines before": "Exported by a program\n\n% of a lab, on Tuesday\n" + text(),
+    "a comment below the header": text().replace("\n", "\n# all in nm\n\n", 1),
     "a header that is a comment": "# " + text("\t"),
     "UTF-8 with BOM": b"\xef\xbb\xbf" + text().encode(),
     "UTF-16": text().encode("utf-16"),
@@ -80,6 +81,46 @@ def test_the_dialect_is_told_in_a_note(tmp_path, name, note):
 @pytest.mark.parametrize("name", ["blanks after commas", "upper case", "UTF-8 with BOM", "bare CR", "an index column"])
 def test_small_differences_are_not_told(tmp_path, name):
     assert "notes" not in read(tmp_path, DIALECTS[name]).meta
+
+
+LONG = [ROWS[n % len(ROWS)] for n in range(5000)]
+
+
+@pytest.mark.parametrize("line", ["# pause", "% 1,2,3,4,5,6,7,8,9,10,11", "//"])
+@pytest.mark.parametrize("row", [4, 4900])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_comment_among_the_rows_is_told_and_never_read_as_a_row(tmp_path, line, row, end):
+    lines = text(rows=LONG).splitlines()
+    width = lines[0].count(",") + 1
+    comment = line if "1" not in line else "% " + ",".join(map(str, range(width)))
+    lines.insert(row - 1, comment)
+    with pytest.raises(AinuError) as error:
+        read(tmp_path, end.join(lines))
+    assert f"row {row} is a comment ({comment!r}); allowed: comments before the header only" in str(error.value)
+
+
+def test_a_comment_across_two_blocks_of_reading_is_found(tmp_path, monkeypatch):
+    content = text().removesuffix("\n") + "\n// x\n" + text(header=ROWS[0])
+    for size in range(60, 140):  # the comment ends a block, begins one, or lies on either side
+        monkeypatch.setattr(delimited_text, "BLOCK_BYTES", size)
+        with pytest.raises(AinuError, match=r"row 5 is a comment \('// x'\)"):
+            read(tmp_path, content)
+
+
+def test_a_header_that_comes_twice_is_told(tmp_path):
+    content = text(rows=LONG) + text()
+    with pytest.raises(AinuError, match="row 5002 repeats the header; allowed: one table in a file"):
+        read(tmp_path, content)
+
+
+@pytest.mark.parametrize("row", [2, 4900])
+def test_decimal_commas_between_commas_are_told_as_what_they_are(tmp_path, row):
+    lines = text(rows=LONG).splitlines()
+    rest = slice(1, None) if row == 2 else slice(row - 1, row)
+    lines[rest] = [line.replace(".", ",") for line in lines[rest]]
+    with pytest.raises(AinuError, match="decimal commas cannot be told from the commas between columns") as error:
+        read(tmp_path, "\n".join(lines))
+    assert (f"row {row} has" if row > 2 else "line 1 names") in str(error.value)
 
 
 def test_columns_separated_by_runs_of_blanks(tmp_path):

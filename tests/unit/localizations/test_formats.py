@@ -357,7 +357,7 @@ def test_text_in_a_number_is_reported_with_row_and_column(tmp_path, name, separa
 def test_a_row_that_ends_early_is_reported(tmp_path, name):
     path = written(tmp_path, name, localizations(n=20))
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(AinuError, match=r"Row #21: Expected \d+ columns"):
+    with pytest.raises(AinuError, match=r"row 21 has \d+ cells, needed: \d+, one for each column"):
         read(path)
 
 

@@ -10,6 +10,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import h5py
 import jsonschema
 import pytest
 import yaml
@@ -18,12 +19,14 @@ from hypothesis import strategies as st
 
 from ainu.attribution.catalogue import BASE
 from ainu.errors import AinuError
+from ainu.files import write_table
 from ainu.localizations.formats.read import FORMATS
 from ainu.networks.catalogue import CATALOGUE
 from ainu.settings.check import Settings, check, schema
 from ainu.settings.config import Config
 from ainu.settings.schemas import resolved
 from ainu.settings.validation import valid_part
+from ainu.shards import write_shard
 from ainu.typed import plain
 
 REPOSITORY = Path(__file__).parents[3]
@@ -270,6 +273,34 @@ def test_simulated_files_need_not_exist(checked):
 # --- shards -----------------------------------------------------------------------------------------------------------
 
 
+def fill(_name: str, group: h5py.Group) -> None:
+    group.create_dataset("x", data=[1.0])
+
+
+def test_the_longest_names_are_fit_for_files_and_groups(checked, tmp_path):
+    sample, shard = "s" * 120, "h" * 100
+    settings = checked(changed(0, sample=sample, shard=shard), experiments={"e" * 200: {}})
+    assert settings.shards[shard] == (sample,)
+    write_shard(tmp_path / f"{shard}.h5", [sample], fill)
+    with h5py.File(tmp_path / f"{shard}.h5") as file:
+        assert file[sample]["x"][()].tolist() == [1.0]
+    write_table(tmp_path / ("e" * 200) / f"{'e' * 200}.tsv", settings.samples)
+
+
+@pytest.mark.parametrize("sign", [" ", "    "])
+def test_blanks_instead_of_tabs_are_told_as_what_they_are(told, sign):
+    text = as_text(rows())
+    (line,) = told(text.replace("\t", sign))
+    assert line.startswith("samples.tsv, row 1: found 'sample ")
+    assert line.endswith(
+        "one column with blanks in it; allowed: columns separated by tabs (save it as tab-separated text)"
+    )
+    header, *lines = text.splitlines()
+    (line,) = told("\n".join([header, *lines[:2], lines[2].replace("\t", sign), *lines[3:]]))
+    assert line.startswith("samples.tsv, row 4: found 'somatic-1 ")
+    assert "one cell with blanks in it; allowed: columns separated by tabs" in line
+
+
 def test_shards_take_shard_size_samples_in_sheet_order(checked):
     settings = checked(shard_size=4)
     names = tuple(row["sample"] for row in rows())
@@ -359,6 +390,16 @@ CONFIG_MISTAKES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "reversed quantiles": ({"quality": {"photons": ["q0.9", "q0.1"]}}, ["quality.photons: ", "no larger than highest"]),
     "reversed extra range": ({"quality": {"extra": {"z": [9, -3]}}}, ["quality.extra.z: ", "no larger than highest"]),
     "no quantile": ({"quality": {"photons": ["q2", None]}}, ["quality.photons[0]: ", "'q2'", "quantile such as q0.01"]),
+    "experiment with a long name": ({"experiments": {"e" * 201: {}}}, ["experiments.eee", "at most 200"]),
+    "name with a line end": ({"experiments": {"a\n": {}}}, ["experiments: ", "'a<U+000A>'", "control"]),
+    "render named as a folder": ({"renders": {"views": {"voxel_nm": 200}}}, ["renders.views: ", "any other name"]),
+    "control character in a class": (
+        {"experiments": {"foo": {"classes": ["somatic", "hi\0PSC"]}}},
+        ["experiments.foo.classes[1]: ", "'hi<U+0000>PSC'", "control character"],
+    ),
+    "control character in a key": ({"quality": {"extra": {"a\0": [1, 2]}}}, ["quality.extra: ", "'a<U+0000>'"]),
+    "column without a name": ({"quality": {"extra": {"/chi2": [1, 2]}}}, ["quality.extra./chi2: ", "HDF5"]),
+    "column of a dot": ({"nuclei": {"method": "column", "column": "."}}, ["nuclei.column: ", "HDF5"]),
     "extra with an own key": ({"quality": {"extra": {"photons": [1, 2]}}}, ["quality.extra", "'photons'", "no key"]),
     "merging without radius": ({"quality": {"merge": {"radius_nm": 0}}}, ["quality.merge.radius_nm: ", "above 0"]),
     "reversed area": ({"nuclei": {"area_um2": [9, 3]}}, ["nuclei.area_um2: ", "[9, 3]", "no larger than highest"]),
@@ -576,6 +617,16 @@ SHEET_MISTAKES: dict[str, tuple[list[Row], list[str]]] = {
         changed(1, columns="x=a,y=b", format="picasso"),
         ["row 3, columns: ", "'x=a,y=b'", "'picasso'", "format table only"],
     ),
+    "sample of 250 characters": (changed(1, sample="s" * 250), ["row 3, sample: ", "(250 characters)", "at most 120"]),
+    "shard of 101 characters": (changed(1, shard="s" * 101), ["row 3, shard: ", "(101 characters)", "at most 100"]),
+    "shard named as a file": (changed(1, shard="summary.tsv"), ["row 3, shard: ", "'summary.tsv'", "any other name"]),
+    "NUL in a replicate": (changed(1, replicate="r\0"), ["row 3, replicate: ", "'r<U+0000>'", "control character"]),
+    "escape in a label": (
+        [*rows(), rows()[0] | {"sample": "x", "path": simulated("x"), "label": "\x1b[0m"}],
+        ["row 8, label: ", "'<U+001B>[0m'", "control character"],
+    ),
+    "NUL in a path": (changed(1, path="a\0.bin"), ["row 3, path: ", "'a<U+0000>.bin'", "control character"]),
+    "blank in a sample": (changed(1, sample="a b.bin"), ["row 3, sample: ", "blanks instead of a tab?"]),
     "label with a bar": (
         [*rows(), rows()[0] | {"sample": "x", "path": simulated("x"), "label": "a|b"}],
         ["row 8, label: ", "'a|b'", "without '|'", "prediction set"],

@@ -25,6 +25,8 @@ from ainu.localizations.formats.raw import need_rows
 BLOCK_BYTES = 1 << 18
 """Text that is parsed at a time; larger blocks hold more memory and are not faster."""
 
+COMMENT_LINES = tuple(f"\n{sign}".encode() for sign in dialect.COMMENT)
+
 Options = tuple[pyarrow.csv.ReadOptions, pyarrow.csv.ParseOptions, pyarrow.csv.ConvertOptions]
 
 
@@ -91,6 +93,8 @@ def read(
     if code in numbers:
         raise AinuError(f"{path}: column {code!r} is both the channel and a column to keep; use it once")
     need_rows(form.filled and end != 0, path)
+    if code is None or code != form.names[0]:
+        _refuse_comments(path, form, end)
     types: dict[str, pa.DataType] = {name: pa.from_numpy_dtype(dtype) for name, dtype in numbers.items()}
     if code is not None:
         types[code] = pa.dictionary(pa.int32(), pa.string())
@@ -108,7 +112,7 @@ def read(
                     growing.put(name, own)
                 growing.rows += batch.num_rows
     except pa.ArrowInvalid as error:
-        raise AinuError(f"{path}: {explained(str(error), form.names, form.header_row)}") from None
+        raise AinuError(f"{path}: {explained(str(error), form.names, form.header_row, form.delimiter)}") from None
     need_rows(growing.rows, path)
     arrays = growing.arrays()
     pa.default_memory_pool().release_unused()
@@ -250,7 +254,34 @@ def code_indices(column: pa.Array, known: dict[str, int]) -> NDArray[np.int32]:
     return lookup[encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)]
 
 
-def explained(message: str, names: Sequence[str], header_row: int = 1) -> str:
+def _refuse_comments(path: str | Path, form: Dialect, end: int | None) -> None:
+    """Stop at a comment among the rows: with as many cells as a row it would be read as one."""
+    with open(path, "rb") as file:
+        for _ in range(form.skip):
+            file.readline()
+        place, tail = file.tell() - 1, b"\n"
+        while block := file.read(BLOCK_BYTES):
+            text = tail + block
+            found = min((at for mark in COMMENT_LINES if (at := text.find(mark)) >= 0), default=-1)
+            if found >= 0 and (end is None or place + found + 1 < end):
+                raise AinuError(f"{path}: {_comment_told(path, place + found + 1)}")
+            tail = text[-2:]
+            place += len(text) - len(tail)
+
+
+def _comment_told(path: str | Path, place: int) -> str:
+    """A comment line by its row and text, from the byte at which it begins."""
+    with open(path, "rb") as file:
+        row = file.read(place).count(b"\n") + 1
+        return comment_told(row, file.readline().decode(errors="replace"))
+
+
+def comment_told(row: int, text: str) -> str:
+    """That a row is a comment."""
+    return f"row {row} is a comment ({text.strip()[:60]!r}); allowed: comments before the header only, remove it"
+
+
+def explained(message: str, names: Sequence[str], header_row: int = 1, delimiter: str = ",") -> str:
     """pyarrow's complaint with the column's name; its row numbers count all lines of the file.
 
     Parameters
@@ -261,20 +292,36 @@ def explained(message: str, names: Sequence[str], header_row: int = 1) -> str:
         Columns in the order of the file.
     header_row : int
         Line of the header; 0 without one.
+    delimiter : str
+        Between the cells.
 
     Returns
     -------
     str
     """
     message = message.split("\n")[0]
+    if length := re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+): ?(.*)", message):
+        row, expected, found, text = length.groups()
+        return _other_length(int(row), int(expected), int(found), text, delimiter)
     column = re.search(r"CSV column #(\d+): ", message)
     if column is None or "invalid value" not in message:
         return message
     row = re.search(r"Row #(\d+)", message)
     value = message.rpartition("invalid value ")[2]
     header = f" (the header is row {header_row})" if header_row else ""
+    if row and value.strip("'") == names[int(column.group(1))]:
+        return f"row {row.group(1)} repeats the header; allowed: one table in a file"
     place = f"row {row.group(1)}{header}, " if row else ""
     return f"{place}column {names[int(column.group(1))]!r}: {value} is not a number"
+
+
+def _other_length(row: int, expected: int, found: int, text: str, delimiter: str) -> str:
+    """What a row is that has more or fewer cells than others."""
+    if text.lstrip().startswith(dialect.COMMENT):
+        return comment_told(row, text)
+    if found > expected and delimiter == "," and all(map(dialect.is_number, dialect.cells(text, delimiter))):
+        return f"row {row} has {found} cells for {expected} columns ({text[:60]!r}); {dialect.DECIMAL_COMMAS}"
+    return f"row {row} has {found} cells, needed: {expected}, one for each column ({text[:60]!r})"
 
 
 def whole_codes(names: Sequence[str]) -> tuple[str, ...]:

@@ -30,6 +30,12 @@ LONGEST_PREAMBLE = 500
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)*|[.,]\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
 BINARY = re.compile(r"[\x00-\x08\x0e-\x1f]")
 """Characters that no text has."""
+ONE_HEADER = "the names of all columns stand in one line before the rows, with the same delimiter"
+DECIMAL_COMMAS = (
+    "decimal commas cannot be told from the commas between columns (write the numbers with decimal points, or separate "
+    "the columns by semicolons or tabs), and every column needs a name"
+)
+"""What to do with rows that have more cells than columns."""
 BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
@@ -284,7 +290,7 @@ def _with_header(found: Dialect, lines: Sequence[str], start: int, width: int) -
     nameless = replace(found, names=tuple(f"#{n}" for n in range(1, width + 1)), headed=False, header_row=0)
     if not before:
         return nameless
-    place = before[-1]
+    place = _header_line(lines, before, found, width)
     comment = lines[place].lstrip().startswith(COMMENT)
     text = lines[place].lstrip().lstrip("#%/ ") if comment else lines[place]
     names = header_cells(text, found.delimiter)
@@ -295,7 +301,19 @@ def _with_header(found: Dialect, lines: Sequence[str], start: int, width: int) -
         names.append("")
     if len(names) != width or sum(map(is_number, names)) * 2 > len(names):
         return replace(nameless, comments=_told(lines[:start])) if comment else None
-    return replace(found, names=tuple(names), comments=_told(lines[:place]), header_row=place + 1)
+    others = _told([*lines[:place], *lines[place + 1 : start]])
+    return replace(found, names=tuple(names), comments=others, header_row=place + 1)
+
+
+def _header_line(lines: Sequence[str], before: Sequence[int], found: Dialect, width: int) -> int:
+    """The line of the header: the last one before the rows, or the one above the comments that follow it."""
+    above = [n for n in before if not lines[n].lstrip().startswith(COMMENT)]
+    if not above or above[-1] == before[-1]:
+        return before[-1]
+    names = header_cells(lines[above[-1]], found.delimiter)
+    last = header_cells(lines[before[-1]].lstrip().lstrip("#%/ "), found.delimiter)
+    fits = len(names) == width and not any(map(is_number, names)) and len(last) != width
+    return above[-1] if fits else before[-1]
 
 
 def _told(lines: Sequence[str]) -> tuple[str, ...]:
@@ -339,9 +357,8 @@ def _unread(lines: Sequence[str]) -> Dialect:
     found = Dialect(tuple(names), delimiter, skip=place + 1, comments=_told(lines[:place]), header_row=place + 1)
     rows = [row for text in lines[place + 1 : place + SAMPLED_ROWS] if _is_row(row := cells(text, delimiter))]
     if rows and all(len(row) != len(names) for row in rows):
-        problem = (
-            f"line {place + 1} names {len(names)} columns, the rows below have {len(rows[0])}; the names of all "
-            "columns stand in one line before the rows, with the same delimiter"
-        )
+        told = f"line {place + 1} names {len(names)} columns, the rows below have {len(rows[0])}"
+        commas = delimiter == "," and all(len(row) > len(names) for row in rows)
+        problem = f"{told}; {DECIMAL_COMMAS if commas else ONE_HEADER}"
         return replace(found, problem=problem)
     return found
