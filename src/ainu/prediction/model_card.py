@@ -123,8 +123,8 @@ def _use(info: Mapping[str, Any]) -> list[str]:
         "## Use",
         "In the config of ainu, beside `samples` (unlabelled rows are predicted):",
         "\n".join(["```yaml", *config, "```"]),
-        f"`snakemake predict` writes `results/predictions/{info['experiment']}.tsv`. Files are checked against "
-        "`SHA256SUMS` first.",
+        f"`snakemake --cores all predict` writes `results/predictions/{info['experiment']}.tsv`. Files are checked "
+        "against `SHA256SUMS` first.",
     ]
 
 
