@@ -34,6 +34,9 @@ COLUMNS: dict[str, type] = {
 }
 """Canonical columns and their types: positions, precision and sigma in nm, frames from 0, background in photons."""
 
+WITHOUT_FRAMES = "no frames: those of the sample's other files are not used, and its drift is not corrected"
+"""Note on a file."""
+
 MAY_LACK = ("z", "photons", "background", "precision", "sigma")
 """Columns that are NaN in the rows of a file that lacks them, where another file of the sample has them."""
 
@@ -323,9 +326,20 @@ def merge(parts: list[Localizations]) -> Localizations:
     extra = {name: values for name, values in every.items() if values is not None}
     channel = np.concatenate([part.channel + offset for part, offset in zip(parts, offsets, strict=False)])
     acquisition = [index for index, part in enumerate(parts) for _ in part.channels]
-    meta = {"files": [part.meta for part in parts], "acquisition": acquisition}
+    meta = {"files": _described(parts), "acquisition": acquisition}
     described: dict[str, Any] = {"channels": tuple(channels), "meta": meta, "offset_nm": parts[0].offset_nm}
     return Localizations(**columns, channel=channel, extra=extra, **described)
+
+
+def _described(parts: Sequence[Localizations]) -> list[dict[str, Any]]:
+    """Where each file comes from, with a note on one whose lack of frames costs the others theirs."""
+    without = [part.frame is None and len(part) > 0 for part in parts]
+    if all(part.frame is None for part in parts):
+        return [part.meta for part in parts]
+    return [
+        part.meta | ({"notes": [*part.meta.get("notes", ()), WITHOUT_FRAMES]} if lacking else {})
+        for part, lacking in zip(parts, without, strict=True)
+    ]
 
 
 def _joined(name: str, columns: Sequence[NDArray[Any] | None], parts: Sequence[Localizations]) -> NDArray[Any] | None:

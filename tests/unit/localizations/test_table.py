@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ainu import AinuError, Localizations
 from ainu.hdf5 import new_file, write_array
-from ainu.localizations.table import load, merge, shift_at
+from ainu.localizations.table import WITHOUT_FRAMES, load, merge, shift_at
 
 
 def table(n: int = 6, **columns) -> Localizations:
@@ -108,6 +108,16 @@ def test_a_column_is_kept_where_a_file_has_it_and_channels_without_it_lack_it():
     assert merged.of_channel(first.channels[0]).sigma is None
     assert merged.flattened().z is None
     assert first.flattened() is first
+
+
+def test_a_file_without_frames_is_noted_where_another_has_them():
+    first, bare = table(), {"x": np.zeros(3), "y": np.zeros(3), "channel": np.zeros(3)}
+    second = Localizations(**bare, channels=("other",), meta={"source": "b.csv", "notes": ["own"]})
+    merged = merge([first, second])
+    assert merged.frame is None
+    assert merged.meta["files"] == [first.meta, {"source": "b.csv", "notes": ["own", WITHOUT_FRAMES]}]
+    third = Localizations(**bare, channels=("third",), meta={"source": "c.csv"})
+    assert merge([second, third]).meta["files"] == [second.meta, third.meta]
 
 
 def test_merging_refuses_a_channel_that_two_files_hold():
