@@ -98,6 +98,7 @@ def test_the_hold_out_is_scored_once_and_the_look_is_written_down(trained):
     assert look["when"].startswith("20")
 
 
+@pytest.mark.slow
 def test_a_hold_out_that_was_trained_on_stops_the_run(trained, tmp_path):
     project = trained.copy(tmp_path / "project")
     shutil.copy(project.folder / "results/simulated/n5.csv", project.folder / "locked.csv")

@@ -200,6 +200,7 @@ def samples_of(path):
         return {name: len(group) for name, group in file.items() if len(group)}
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_read_stops_the_run_once_the_others_are_imaged_or_costs_its_sample(project, finished):
     sheet = project.folder / "config" / "samples.tsv"
     (project.folder / "bad.csv").write_text('"frame","x [nm]","y [nm]"\n1,2,three\n')
@@ -314,6 +315,7 @@ def test_a_training_asks_for_its_data_unpacked_up_to_what_is_memory_mapped(proje
     assert f"mem_mb={asked}," in done.stdout
 
 
+@pytest.mark.slow
 def test_one_file_under_two_names_stops_before_training_and_both_are_named(project):
     sheet = project.folder / "config" / "samples.tsv"
     copy = project.folder / "copy.csv"

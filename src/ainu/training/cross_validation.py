@@ -26,7 +26,7 @@ from ainu.prediction.pooling import logits_of
 from ainu.training.checkpoint import ResumeFile
 from ainu.training.loop import Trained, choose_device, make_deterministic, nondeterminism, train
 from ainu.training.recipe import Design
-from ainu.training.shares import comparable, fit_shares, halves
+from ainu.training.shares import comparable, fit_shares, parts_of
 from ainu.training.transfer import initialise
 from ainu.typed import typed
 
@@ -225,7 +225,7 @@ class Fit:
         return trained, source
 
     def shares(self, seen: Sequence[Seen], resume: str | Path | None = None) -> dict[str, float]:
-        """How much the logits of each view count, by networks trained on either half of the training nuclei.
+        """How much the logits of each view count, by networks that have not seen a part of the training nuclei.
 
         Parameters
         ----------
@@ -239,19 +239,21 @@ class Fit:
         dict of str to float
             All 1 where there is one view, or a class has too few nuclei.
         """
-        parts = halves(self.dataset, self.rows, self.seed) if len(seen) > 1 else []
+        parts = parts_of(self.dataset, self.rows, self.seed)[::-1] if len(seen) > 1 else []
+        name = "-half" if len(parts) == 2 else "-part"
         if not parts:
             return {own.view: 1.0 for own in seen}
         logits: dict[str, list[NDArray[np.float64]]] = {own.view: [] for own in seen}
-        for number, (own, other) in enumerate(zip(parts, parts[::-1], strict=True)):
+        for number, other in enumerate(parts):
+            own = np.concatenate([part for k, part in enumerate(parts) if k != number])
             none = np.zeros(len(own), bool)
             for view in seen:
-                trained, _ = self.train_view(view, own, none, resume, part=f"-half{number}")
+                trained, _ = self.train_view(view, own, none, resume, part=f"{name}{number}")
                 network, _ = self.start(view)
                 network.load_state_dict(trained.weights)
                 inputs = view_of(self.dataset, view, self.design.intensity, self.design.augmentation)
                 logits[view.view].append(logits_of(network, inputs, other).numpy())
-        labels = [self.dataset.codes(self.design.classes)[other] for other in parts[::-1]]
+        labels = [self.dataset.codes(self.design.classes)[other] for other in parts]
         found = {view: comparable(values, labels) for view, values in logits.items()}
         return fit_shares(found, np.concatenate(labels))
 

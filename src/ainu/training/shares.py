@@ -1,9 +1,9 @@
 """How much the logits of each view count: fitted on nuclei that the networks have not seen.
 
 A view in which the classes do not differ learns its training nuclei by heart, and says of others what is wrong with
-the same assurance. So each view is trained on either half of the training replicates too, and the shares are those by
-which the sum of the logits predicts the other half best (stacking: Wolpert, Neural Networks 5, 241, 1992; factors that
-are not negative: Breiman, Machine Learning 24, 49, 1996).
+the same assurance. So each view is trained without a part of the training replicates too, for each part, and the shares
+are those by which the sum of the logits predicts the parts best (stacking: Wolpert, Neural Networks 5, 241, 1992;
+factors that are not negative: Breiman, Machine Learning 24, 49, 1996).
 """
 
 from __future__ import annotations
@@ -21,12 +21,19 @@ from ainu.images.views import Indices
 RIDGE = 0.5
 """Penalty on the squares of the shares, in units of a nucleus's loss: separable nuclei would ask for infinite ones."""
 
+FEW = 8
+"""Nuclei of a class from which on half of them teach enough."""
+MOST_PARTS = 5
+
 NOTHING = 1e-3
 """Share of every view, over the spread of its logits, where none says anything: 0 would tie all classes for good."""
 
 
-def halves(dataset: Dataset, rows: Indices, seed: int) -> list[Indices]:
-    """Training nuclei in two halves that share no replicate, where each class has two; else no nucleus.
+def parts_of(dataset: Dataset, rows: Indices, seed: int) -> list[Indices]:
+    """Training nuclei in parts that share no replicate, where each class has enough of these; else no nucleus.
+
+    Two halves; where a class has few nuclei, up to five parts, since a network of half of them would not learn what one
+    of all of them learns.
 
     Parameters
     ----------
@@ -40,26 +47,30 @@ def halves(dataset: Dataset, rows: Indices, seed: int) -> list[Indices]:
     Returns
     -------
     list of (m,) int
-        Rows of each half; none where a class has a single nucleus.
+        Rows of each part; none where a class has a single nucleus.
     """
     table = dataset.table.iloc[rows]
+    fewest = int(table["label"].value_counts().min())
+    if fewest < 2:
+        return []
+    wanted = 2 if fewest >= FEW else min(fewest, MOST_PARTS)
+    replicates = int(table.groupby("label")["replicate"].nunique().min())
     try:
-        fold = assign_folds(table, folds=2, repeats=1, seed=seed).table.set_index("nucleus")["fold"]
-        first = fold.loc[table["nucleus"]].to_numpy() == 0
+        folds = assign_folds(table, folds=min(wanted, replicates), repeats=1, seed=seed).table
+        part = folds.set_index("nucleus")["fold"].loc[table["nucleus"]].to_numpy()
     except AinuError:
-        first = _by_nucleus(dataset.label[rows], seed)
-    parts = [rows[first], rows[~first]]
-    classes = set(dataset.label[rows])
-    return parts if all(set(dataset.label[part]) == classes for part in parts) else []
+        part = _by_nucleus(dataset.label[rows], wanted, seed)
+    return [rows[part == number] for number in range(int(part.max()) + 1)]
 
 
-def _by_nucleus(labels: NDArray[np.str_], seed: int) -> NDArray[np.bool_]:
-    first = np.zeros(len(labels), bool)
+def _by_nucleus(labels: NDArray[np.str_], parts: int, seed: int) -> NDArray[np.int64]:
+    """(n,) part of each nucleus, every class in each."""
+    found = np.zeros(len(labels), np.int64)
     rng = np.random.default_rng(seed)
     for name in sorted(set(labels.tolist())):
         own = rng.permutation(np.flatnonzero(labels == name))
-        first[own[: len(own) // 2]] = True
-    return first
+        found[own] = np.arange(len(own)) * parts // len(own)
+    return found
 
 
 def comparable(parts: Sequence[NDArray[np.float64]], labels: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spots import CLASSES, dataset, spots
 
-from ainu.training.shares import comparable, fit_shares, halves
+from ainu.training.shares import comparable, fit_shares, parts_of
 
 LABELS = np.arange(40) % 2
 
@@ -81,25 +81,39 @@ def test_a_rare_class_decides_as_much_as_a_frequent_one():
 def test_replicates_do_not_straddle_the_halves_and_every_class_is_in_both():
     data, rows = dataset(*spots(48)), np.arange(1, 47)
     for seed in range(5):
-        first, second = halves(data, rows, seed)
+        first, second = parts_of(data, rows, seed)
         assert sorted([*first, *second]) == sorted(rows)
         assert not set(data.replicate[first]) & set(data.replicate[second])
         assert set(data.label[first]) == set(data.label[second]) == set(CLASSES)
-        assert np.array_equal(halves(data, rows, seed)[0], first)
+        assert np.array_equal(parts_of(data, rows, seed)[0], first)
 
 
 def test_a_class_with_one_replicate_is_parted_by_nuclei():
     data = dataset(*spots(24))
     alone = replace(data, replicate=np.where(data.label == "dim", "r0", "r1"))
-    first, second = halves(alone, np.arange(24), 1)
+    first, second = parts_of(alone, np.arange(24), 1)
     assert sorted([*first, *second]) == list(range(24))
     assert np.bincount(alone.label[first] == "dim").tolist() == [6, 6]
 
 
-def test_a_class_with_a_single_nucleus_leaves_no_halves():
+@pytest.mark.parametrize(("per_class", "replicates", "parts"), [(8, 8, 2), (7, 7, 5), (5, 4, 4), (3, 3, 3), (5, 1, 5)])
+def test_few_nuclei_are_parted_more_often_so_that_networks_see_most_of_them(per_class, replicates, parts):
+    data, n = dataset(*spots(2 * per_class)), 2 * per_class
+    repeats = np.char.add("r", (np.arange(n) // 2 % replicates).astype(str))
+    data = replace(data, replicate=repeats)
+    found = parts_of(data, np.arange(n), 1)
+    assert len(found) == parts
+    assert sorted(np.concatenate(found)) == list(range(n))
+    for own in found:
+        assert set(data.label[own]) == set(CLASSES)
+        others = np.setdiff1d(np.arange(n), own)
+        assert replicates == 1 or not set(repeats[own]) & set(repeats[others])
+
+
+def test_a_class_with_a_single_nucleus_leaves_no_parts_of():
     data = dataset(*spots(9))
     rows = np.array([0, 2, 4, 6, 1])
-    assert halves(data, rows, 1) == []
+    assert parts_of(data, rows, 1) == []
 
 
 def test_networks_that_are_surer_or_lean_to_a_class_are_made_comparable():
