@@ -122,7 +122,9 @@ def prepared(plan: Plan) -> Prepared:
     fit_canvas([nuclei], config.renders[name], canvas)
     voxelize_shard(stages | {"canvas": canvas}, images, samples, config.renders[name], config.channels)
     files = {"voxels": [images], "grids": [paths["voxels/views"]], "fingerprints": []}
-    assemble_files(files, plan.dataset_rows(samples), config.channels, "results/dataset.h5", on_bad_file="fail")
+    assemble_files(
+        files, plan.dataset_rows(samples), config.channels, "results/dataset.h5", on_bad_file="fail", clipped_share=1.0
+    )
     dataset = read("results/dataset.h5")
     folds = assign_folds(dataset.table, folds=3, repeats=1, seed=config.seed).table
     values = (
