@@ -3,7 +3,7 @@
     python benchmarks/nanoscale/end_to_end.py [--family last] [--only NAME ...] [--drift NM ...] [--cores N]
 
 Each set is written as a project, with a drift of so many nm in every field (0: none), and run by `snakemake` with the
-defaults, but for what adds nothing to the comparison: control networks, permutations, the resolution audit and attribution.
+defaults, but for what adds nothing to the comparison: controls, permutations, the resolution audit, attribution.
 A row is added to end_to_end.tsv as a run is done; end_to_end.md is written from that. The interval of the difference is
 that of the evaluation: draws of replicates.
 """
@@ -71,10 +71,10 @@ def write_page(table: pd.DataFrame) -> None:
     """The table, told."""
     told = (
         "# Whole runs, with and without drift\n\n"
-        "Sets of `sets.py` from files to metrics by `python benchmarks/nanoscale/end_to_end.py`; three folds, 30 nuclei "
-        "per class.\nAUROC out of fold of the networks and of the hand-made features, with the intervals of the "
-        "evaluation (draws of replicates);\n`uncorrected`: samples flagged so, of all; `left_nm`: median expected error "
-        "of the drift correction.\n\n"
+        "Sets of `sets.py` from files to metrics by `python benchmarks/nanoscale/end_to_end.py`; three folds, 30 "
+        "nuclei per class.\nAUROC out of fold of the networks and of the hand-made features, with the intervals of the "
+        "evaluation (draws of replicates);\n`uncorrected`: samples flagged so, of all; `left_nm`: median expected "
+        "error of the drift correction.\n\n"
     )
     PAGE.write_text(told + markdown(table.astype(str).to_dict("records")) + "\n", encoding="utf-8")
 

@@ -41,11 +41,13 @@ def follow_fiducials(
     assert localizations.frame is not None
     frames = localizations.n_frames
     path = guess_path(localizations.x, localizations.y, localizations.frame, frames)
+    offset = np.array(localizations.offset_nm[:2])
     xy = localizations.positions[:, :2] - path[localizations.frame]
     if positions_nm is None:
         places = _pick(xy, localizations.frame, frames, radius_nm, presence)
     else:
-        places = np.array([_settle(xy, np.asarray(place, float), radius_nm) for place in positions_nm]).reshape(-1, 2)
+        wanted = np.reshape(positions_nm, (-1, 2)) - offset
+        places = np.array([_settle(xy, place, radius_nm) for place in wanted]).reshape(-1, 2)
     tracks = [_track(localizations, xy, place, radius_nm) for place in places]
     tracks = [rows for rows in tracks if len(rows)]
     if not tracks:
@@ -54,7 +56,7 @@ def follow_fiducials(
     found = smooth_halves(*_common_movement(localizations, tracks, edges))
     shift = over_frames(found, edges, edges[found.jumps])
     still = localizations.positions[:, :2] - shift[localizations.frame]
-    places = np.array([np.median(still[track], axis=0) for track in tracks])
+    places = np.array([np.median(still[track], axis=0) for track in tracks]) + offset
     return Estimate(shift, found.residual, {"fiducials": len(tracks), "positions_nm": places.round(1).tolist()})
 
 

@@ -237,7 +237,7 @@ class Localizations:
     def read(cls, group: h5py.Group) -> Localizations:
         """Read the table from an open group."""
         extra = [str(name) for name in group.attrs["extra"]]
-        x_nm, y_nm, z_nm = (float(value) for value in group.attrs["offset_nm"])
+        x_nm, y_nm, z_nm = (float(value) for value in group.attrs.get("offset_nm", np.zeros(3)))
         known = {name: group[name][()] for name in COLUMNS if name in group}
         return cls(
             **known,

@@ -10,6 +10,7 @@ import roifile
 import tifffile
 
 import ainu
+from ainu.drift.fiducials import follow_fiducials
 from ainu.localizations.chromatic_alignment import align
 from ainu.localizations.export import export_table
 from ainu.localizations.formats.writers import write_nstorm
@@ -202,3 +203,36 @@ def test_moving_a_table_to_its_own_offset_changes_nothing():
     back = table.relative_to((0.0, 0.0, 0.0)).relative_to(table.offset_nm)
     assert np.abs(back.x - table.x).max() <= 4
     assert replace(table, offset_nm=(0.0, 0.0, 0.0)).absolute("x") is not None
+
+
+def test_a_damaged_row_gives_an_ordinary_file_no_offset(tmp_path):
+    own = {"x": np.linspace(0, 20_000, 500), "y": np.linspace(0, 9000, 500)}
+    thunderstorm(tmp_path / "plain.csv", own)
+    own["x"] = own["x"].copy()
+    own["x"][7] = 1e9
+    thunderstorm(tmp_path / "damaged.csv", own)
+    plain, damaged = ainu.read(tmp_path / "plain.csv"), ainu.read(tmp_path / "damaged.csv")
+    assert damaged.meta["dropped"] == {"far from all others": 1}
+    assert damaged.offset_nm == (0.0, 0.0, 0.0)
+    assert (damaged.x == np.delete(plain.x, 7)).all()
+
+
+def test_a_file_of_an_earlier_version_has_no_offset(tmp_path):
+    far(places(), (0.0, 0.0, 0.0)).save(tmp_path / "old.h5")
+    with h5py.File(tmp_path / "old.h5", "r+") as file:
+        del file["localizations"].attrs["offset_nm"]
+    assert Localizations.load(tmp_path / "old.h5").offset_nm == (0.0, 0.0, 0.0)
+
+
+def test_fiducials_are_named_and_noted_by_absolute_positions():
+    rng = np.random.default_rng(4)
+    drift = np.linspace(0, 300, 1000)
+    beads = np.array([[50_003_000.0, 30_004_000.0], [50_015_000.0, 30_002_000.0]])
+    frame = np.tile(np.arange(1000), 2)
+    position = np.repeat(beads, 1000, axis=0) + rng.normal(0, 3, (2000, 2)) + np.tile(drift, 2)[:, None]
+    offset = (50_010_000.0, 30_003_000.0, 0.0)
+    x, y = (position - offset[:2]).T
+    table = Localizations(x, y, np.zeros(2000, np.uint8), ("A",), frame=frame, offset_nm=offset)
+    found = follow_fiducials(table, beads.tolist(), 500.0, 0.5)
+    assert found.notes["fiducials"] == 2
+    assert np.abs(np.array(found.notes["positions_nm"]) - beads).max() < 300

@@ -17,7 +17,7 @@ from ainu.errors import AinuError
 from ainu.localizations.formats import channel_codes, duplicates
 from ainu.localizations.formats.likely_columns import unread_notes
 from ainu.localizations.formats.plausibility import value_notes
-from ainu.localizations.formats.raw import Raw, first_frame, measured, usable
+from ainu.localizations.formats.raw import FARTHEST_NM, Raw, first_frame, measured, usable
 from ainu.localizations.table import COLUMNS, Localizations
 
 FAR_NM = 100_000.0
@@ -82,10 +82,12 @@ def far_from_zero(raw: Raw) -> bool:
 
 def _farthest(values: NDArray[Any]) -> float:
     """Largest distance from zero, of what is finite and closer than damage."""
-    extremes = np.abs([values.min(initial=0), values.max(initial=0)])
-    if np.isfinite(extremes).all():
-        return float(extremes.max())
-    return float(np.abs(values[np.isfinite(values)]).max(initial=0))
+    farthest = float(np.abs([values.min(initial=0), values.max(initial=0)]).max())
+    if farthest <= FARTHEST_NM:
+        return farthest
+    there = values[np.isfinite(values)]
+    near = there[np.abs(there - np.median(there)) <= FARTHEST_NM] if len(there) else there
+    return float(np.abs(near).max(initial=0))
 
 
 def _near_zero(raw: Raw) -> tuple[Raw, tuple[float, float, float]]:
