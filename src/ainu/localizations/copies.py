@@ -18,6 +18,10 @@ MOST_ROWS = 40_000
 """Localizations of the smaller recording that are compared."""
 MOST_OFFSETS = 1 << 22
 """Offsets between localizations of the same frame that are looked at."""
+FRAMES_APART = 60
+"""Copies coincide in one frame alone; beads and clusters do so with frames this far away, too."""
+LEAST_TELLING = 0.1
+"""Share that does not coincide with frames far away, below which recordings are hardly told apart."""
 LEAST_WITHOUT_FRAMES = 0.2
 """The same without frames, where positions alone are compared."""
 SAME_SHARE = 0.5
@@ -53,7 +57,7 @@ def shared_fraction(one: Localizations, other: Localizations) -> float:
     """Share of the smaller recording's localizations that are in the other one, whatever their offset and drift.
 
     Localizations of the same frame are compared in pairs: offsets between the same emitters pile up in one place, those
-    between different ones spread over the field.
+    between different ones spread over the field. What coincides with other frames as well is no sign of a copy.
 
     Parameters
     ----------
@@ -70,14 +74,26 @@ def shared_fraction(one: Localizations, other: Localizations) -> float:
         return 0.0
     if small.frame is None or large.frame is None:
         return _shared_by_place(small, large)
-    return max(_shared_by_frame(small, large, shift) for shift in (-1, 0, 1))
+    own, theirs = small.frame.astype(np.int64), large.frame.astype(np.int64)
+    shifts = {-1, 0, 1, int(theirs.min() - own.min()), int(theirs.max() - own.max())}
+    return max(_shared_by_frame(small, large, own + shift) for shift in shifts)
 
 
-def _shared_by_frame(small: Localizations, large: Localizations, shift: int) -> float:
-    assert small.frame is not None
+def _shared_by_frame(small: Localizations, large: Localizations, frame: NDArray[np.int64]) -> float:
+    """Share that coincides in a frame, of what does not coincide with frames far away; `frame` (n,): in `large`."""
+    share = _coinciding(small, large, frame)
+    if not share:
+        return 0.0
+    first, frames = int(frame.min()), int(np.ptp(frame)) + 1
+    apart = min(FRAMES_APART, frames // 2)
+    chance = _coinciding(small, large, first + (frame - first + apart) % frames) if apart > 1 else 0.0
+    return max(share - chance, 0.0) / max(1 - chance, LEAST_TELLING)
+
+
+def _coinciding(small: Localizations, large: Localizations, frame: NDArray[np.int64]) -> float:
+    """Share of the small table's localizations at one offset from those of the large one in these frames (n,)."""
     assert large.frame is not None
-    kept = small[:MOST_ROWS]
-    frame = kept.frame.astype(np.int64) + shift  # type: ignore[union-attr]
+    kept, frame = small[:MOST_ROWS], frame[:MOST_ROWS]
     order = np.argsort(large.frame, kind="stable")
     ordered = large.frame[order].astype(np.int64)
     first, last = np.searchsorted(ordered, frame), np.searchsorted(ordered, frame, "right")

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ainu import simulate
 from ainu.failures import SampleFailure
@@ -68,6 +69,7 @@ NEARLY = {
     "another order": lambda t: t[np.random.default_rng(2).permutation(len(t))],
     "a filter": lambda t: t[t.photons > np.quantile(t.photons, 0.3)],
     "frames counted from 1": lambda t: replace(t, frame=t.frame + 1),
+    "frames counted from 5": lambda t: replace(t, frame=t.frame + 5),
     "no frames": lambda t: replace(t, frame=None),
     "an outlier far away": lambda t: replace(t, x=np.where(np.arange(len(t)) == 7, np.float32(1e9), t.x)),
 }
@@ -104,3 +106,33 @@ def test_fiducials_that_both_channels_show_are_no_copy(field):
     assert min(len(field.of_channel(name)) for name in field.channels) > 2000
     parts = [with_beads(field.of_channel(name), name, seed) for seed, name in enumerate(field.channels)]
     assert list(copied_channels(parts)) == []
+
+
+def blinking(seed: int, per_frame: int, beads: NDArray[np.float64], sd: float, name: str) -> Localizations:
+    """In each of 4000 frames one localization of each place (n, 2), and some anywhere in a field of 20 µm."""
+    rng, frames = np.random.default_rng(seed), np.arange(4000)
+    fixed = np.tile(beads, (4000, 1)) + rng.normal(0, sd, (4000 * len(beads), 2))
+    places = np.concatenate([fixed, rng.uniform(0, 20_000, (4000 * per_frame, 2))])
+    frame = np.concatenate([frames.repeat(len(beads)), frames.repeat(per_frame)])
+    return Localizations(*places.T, np.zeros(len(frame)), (name,), frame=frame)
+
+
+BEADS = np.random.default_rng(0).uniform(0, 20_000, (6, 2))
+
+
+@pytest.mark.parametrize("per_frame", [0, 2, 4, 5])
+def test_six_beads_in_every_frame_of_channels_of_their_own_are_no_copy(per_frame):
+    parts = [blinking(seed, per_frame, BEADS, 5.0, name) for seed, name in enumerate("ab")]
+    assert list(copied_channels(parts)) == []
+
+
+def test_one_dense_cluster_recorded_twice_is_no_copy():
+    parts = [blinking(seed, 0, BEADS[:1], 60.0, name) for seed, name in enumerate("ab")]
+    assert list(copied_channels(parts)) == []
+
+
+@pytest.mark.parametrize("per_frame", [2, 5])
+def test_a_copy_is_found_among_beads(per_frame):
+    one = blinking(1, per_frame, BEADS, 5.0, "a")
+    ((_, _, share),) = copied_channels([one, replace(named(one, "b"), x=one.x + 50)])
+    assert share == pytest.approx(1, abs=0.05)
