@@ -5,10 +5,13 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
-from ainu.localizations.formats.writers import write_picasso, write_thunderstorm
+import ainu
+from ainu.localizations.formats.writers import write, write_picasso, write_thunderstorm
+from ainu.localizations.table import Localizations, merge
 from ainu.simulation.conditions import Condition
 from ainu.simulation.fields import simulate
 
@@ -54,3 +57,25 @@ def _python_of_peers() -> str:
     peers = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(peers)
     return str(peers.python_of_peers())
+
+
+@pytest.mark.parametrize("ending", [".csv", ".hdf5", ".txt", ".bin"])
+def test_a_column_that_one_file_of_the_sample_lacks_is_left_out_of_an_export(tmp_path, ending):
+    n = 50
+    places = np.random.default_rng(1).uniform(100, 9000, (2, n))
+    both = Localizations(*places, np.zeros(n), ("A",), frame=np.arange(n), photons=np.full(n, 500.0))
+    more = replace(both, channels=("B",), precision=np.full(n, 9.0), sigma=np.full(n, 120.0), z=np.arange(n) + 1.0)
+    table = merge([both, replace(more, extra={"chi2": np.ones(n)})])
+    options = {"keep": ["chi2"]} if ending in (".csv", ".hdf5") else {}
+    write(table, tmp_path / f"a{ending}", pixel_size_nm=100.0, **options)
+    back = ainu.read(tmp_path / f"a{ending}", pixel_size_nm=100.0)
+    assert len(back) == 2 * n
+    assert back.photons.tolist() == 2 * n * [500]
+    assert back.z is back.precision is back.sigma is None
+    if ending == ".csv":
+        text = (tmp_path / "a.csv").read_text()
+        assert text.splitlines()[0] == '"id","frame","x [nm]","y [nm]","intensity [photon]","channel"'
+        assert "nan" not in text.lower()
+    if ending == ".hdf5":
+        with h5py.File(tmp_path / "a.hdf5") as file:
+            assert file["locs"].dtype.names == ("frame", "x", "y", "photons", "channel")

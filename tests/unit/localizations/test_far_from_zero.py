@@ -118,6 +118,17 @@ def test_the_offset_is_kept_in_files_and_files_of_a_sample_share_one(tmp_path):
         assert np.abs(both.absolute(axis) - expected).max() < 0.02
 
 
+@pytest.mark.parametrize("rows", [0, 5])
+def test_files_of_a_sample_are_counted_from_where_the_largest_lies(rows):
+    few = Localizations(*np.full((2, rows), 7.0), np.zeros(rows), ("A",), frame=np.arange(rows))
+    both = merge([few, far(places(), channels=("B",))])
+    assert both.offset_nm == (50_100_000.0, -31_000_000.0, 0.0)
+    assert np.abs(both.absolute("x")[rows:] - places()["x"]).max() < 0.01
+    assert both.absolute("x")[:rows].tolist() == [pytest.approx(7, abs=4)] * rows
+    note = "positions reach 50100 µm from the middle of the sample's largest file; beyond 250 µm they are less exact"
+    assert [own.get("notes", []) for own in both.meta["files"]] == [[f"{note} than 0.01 nm"] if rows else [], []]
+
+
 @pytest.mark.parametrize("format", ["thunderstorm", "picasso"])
 def test_an_export_holds_absolute_positions(tmp_path, format):
     own = {"x": places()["x"], "y": -places()["y"]}

@@ -1,5 +1,7 @@
 """The table type and its HDF5 form."""
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from ainu import AinuError, Localizations
 from ainu.hdf5 import new_file, write_array
-from ainu.localizations.table import WITHOUT_FRAMES, load, merge, shift_at
+from ainu.localizations.table import WITHOUT_FRAMES, WITHOUT_Z, load, merge, shift_at
 
 
 def table(n: int = 6, **columns) -> Localizations:
@@ -118,6 +120,36 @@ def test_a_file_without_frames_is_noted_where_another_has_them():
     assert merged.meta["files"] == [first.meta, {"source": "b.csv", "notes": ["own", WITHOUT_FRAMES]}]
     third = Localizations(**bare, channels=("third",), meta={"source": "c.csv"})
     assert merge([second, third]).meta["files"] == [second.meta, third.meta]
+
+
+def test_a_file_without_z_is_noted_where_another_has_it():
+    first = table(z=np.arange(6), meta={"source": "a.csv"})
+    second = replace(table(meta={"source": "b.csv"}), channels=("c", "d"))
+    assert merge([first, second]).meta["files"] == [first.meta, {"source": "b.csv", "notes": [WITHOUT_Z]}]
+    assert merge([second, first]).meta["files"] == [{"source": "b.csv", "notes": [WITHOUT_Z]}, first.meta]
+    none = second[:0]
+    assert merge([first, none]).meta["files"] == [first.meta, second.meta]
+    assert merge([none, replace(second, channels=first.channels)]).meta["files"] == [second.meta, second.meta]
+
+
+def test_a_file_without_localizations_costs_the_others_nothing():
+    first = table(z=np.arange(6), extra={"name": np.array(list("abcdef"))})
+    none = Localizations(*np.zeros((3, 0)), channels=("none",), sigma=np.zeros(0), extra={"name": np.zeros(0)})
+    for parts in ([first, none], [none, first]):
+        merged = merge(parts)
+        assert merged.frame.tolist() == first.frame.tolist()
+        assert merged.flattened().z.tolist() == first.z.tolist()
+        assert merged.extra["name"].tolist() == list("abcdef")
+        assert merged.sigma is None
+        assert set(merged.channels) == {*first.channels, "none"}
+
+
+def test_a_column_that_a_file_of_the_sample_lacks_is_no_part_of_the_complete_table():
+    first = table(z=np.arange(6), photons=[1, np.nan, 2, 3, 4, 5], extra={"chi2": np.ones(6), "cell": np.arange(6)})
+    assert list(first.complete().columns()) == list(first.columns())
+    second = replace(table(photons=np.ones(6), extra={"cell": np.arange(6)}), channels=("c", "d"))
+    found = merge([first, second]).complete()
+    assert list(found.columns()) == list(second.columns())
 
 
 def test_merging_refuses_a_channel_that_two_files_hold():

@@ -7,10 +7,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ainu.localizations.table import reach_note
+
 SMALLEST_FIELD_NM = 2000.0
 """A nucleus is larger in both directions; a field of camera pixels or micrometres taken for nm is smaller."""
-WIDEST_NM = 250_000.0
-"""From where positions are counted: float32 holds what is closer to 0.01 nm."""
 HIGHEST_Z_NM = 20_000.0
 """Single molecules are localized over a micrometre or two, or over a nucleus in several planes, not over more."""
 RETRY = "set the unit in the sheet's `columns` (x=...[px],y=...[px], or [um])"
@@ -33,8 +33,8 @@ def value_notes(columns: Mapping[str, NDArray[Any]], units: Mapping[str, str], g
     str
     """
     yield from _small_field(columns, units, guessed)
-    if (reach := max(_reach(columns[axis]) for axis in "xy")) > WIDEST_NM:
-        yield f"positions reach {reach / 1000:.0f} µm from their middle; beyond 250 µm they are less exact than 0.01 nm"
+    if note := reach_note(columns["x"], columns["y"]):
+        yield note
     if "z" in columns and (span := _span(columns["z"])) > HIGHEST_Z_NM:
         yield (
             f"z spans {span / 1000:.0f} µm, more than an objective sees: is its unit wrong "
@@ -76,11 +76,6 @@ def _cause(unit: str, guessed: bool) -> str:
     if unit == "px":
         return "is the pixel size right?"
     return f"they are read in {unit}; if they are in camera pixels or µm, {RETRY}"
-
-
-def _reach(values: NDArray[Any]) -> float:
-    """Largest distance from zero; 0 for none."""
-    return max(float(values.max()), -float(values.min())) if len(values) else 0.0
 
 
 def _span(values: NDArray[Any]) -> float:

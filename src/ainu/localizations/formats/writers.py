@@ -43,9 +43,9 @@ def write_picasso(
     keep : sequence of str
         Extra columns to write, under their own names.
     """
-    table, path = localizations, Path(path)
+    table, path = localizations.complete(), Path(path)
     pixel = need_pixel_size(pixel_size_nm, f"{path}: Picasso's positions are")
-    fields = _picasso_fields(table, pixel) | {name: table.extra[name] for name in keep}
+    fields = _picasso_fields(table, pixel) | _kept(localizations, table, keep)
     rows = np.zeros(len(table), [(name, values.dtype) for name, values in fields.items()])
     for name, values in fields.items():
         rows[name] = values
@@ -53,6 +53,11 @@ def write_picasso(
         file.create_dataset("locs", data=rows, track_times=False)
     with whole(path.with_suffix(".yaml")) as part:
         part.write_text(yaml.safe_dump(_picasso_description(rows, table, pixel)), encoding="utf-8")
+
+
+def _kept(whole: Localizations, complete: Localizations, keep: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """The extra columns to write: those that every file of the sample has."""
+    return {name: own for name in keep if (own := whole.extra[name]) is complete.extra.get(name)}
 
 
 def _picasso_fields(table: Localizations, pixel: float) -> dict[str, NDArray[Any]]:
@@ -102,7 +107,7 @@ def write_thunderstorm(localizations: Localizations, path: str | Path, *, keep: 
     keep : sequence of str
         Extra columns to write, last and under their own names.
     """
-    table = localizations
+    table = localizations.complete()
     n = len(table)
     frame = np.ones(n, np.int64) if table.frame is None else table.frame.astype(np.int64) + 1
     columns: dict[str, Any] = {"id": np.arange(1, n + 1), "frame": frame}
@@ -118,7 +123,7 @@ def write_thunderstorm(localizations: Localizations, path: str | Path, *, keep: 
     columns |= {name: _decimals(array, 3) for name, array in values.items() if array is not None}
     if len(table.channels) > 1:
         columns["channel"] = table.channel
-    columns |= {name: table.extra[name] for name in keep}
+    columns |= _kept(localizations, table, keep)
     _write_text(path, columns, ",".join(f'"{name}"' for name in columns) + "\n", ",")
 
 
@@ -134,7 +139,7 @@ def write_insight3(localizations: Localizations, path: str | Path, *, pixel_size
     pixel_size_nm : float
         Camera pixel.
     """
-    table, pixel = localizations, need_pixel_size(pixel_size_nm, f"{path}: Insight3 positions are")
+    table, pixel = localizations.complete(), need_pixel_size(pixel_size_nm, f"{path}: Insight3 positions are")
     records = np.zeros(len(table), RECORD)
     for axis in ("x", "y") if table.z is None else ("x", "y", "z"):
         values = table.absolute(axis)
@@ -173,8 +178,9 @@ def write_nstorm(localizations: Localizations, path: str | Path) -> None:
     path : path
         Of the file.
     """
-    columns = _nstorm_columns(localizations)
-    header = NSTORM_HEADER_2D + ("\tZw\tZwc" if localizations.z is not None else "")
+    table = localizations.complete()
+    columns = _nstorm_columns(table)
+    header = NSTORM_HEADER_2D + ("\tZw\tZwc" if table.z is not None else "")
     _write_text(path, {name: columns[name] for name in header.split("\t")}, header + "\r\n", "\t")
 
 
