@@ -76,4 +76,4 @@ if Path(workflow.basedir) in (HOME, HOME / "workflow"):
 
     one_run_at_a_time(workflow)
     compare_by_content(workflow)
-    tell_leftovers(PLAN.on_request())
+    tell_leftovers([*PLAN.on_request(), *PLAN.files_read()])

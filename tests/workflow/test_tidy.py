@@ -19,19 +19,25 @@ GONE = (
     *("results/experiments/small/report.html", "results/experiments/small/models/repeat0-fold0/model.safetensors"),
     *("results/localizations/s0003.h5", *BESIDE),
 )
-STAY = ("results/localizations/s0001.h5", "results/experiments/nets/sweep.tsv", "results/qc/summary.tsv")
+WEIGHTS = "results/experiments/small/models/repeat0-fold1/model.safetensors"
+STAY = (WEIGHTS, "results/localizations/s0001.h5", "results/experiments/nets/sweep.tsv", "results/qc/summary.tsv")
 
 
 @pytest.fixture(scope="module")
 def renamed(tmp_path_factory) -> Project:
-    """A finished project whose experiment is renamed, and whose samples to predict are gone, with the third shard."""
+    """A finished project whose experiment is renamed, and whose samples to predict are gone, with the third shard.
+
+    The renamed one starts from weights of the former.
+    """
     project = touched_project(tmp_path_factory.mktemp("touched") / "project")
     for name in (*OF_THE_USER, *BESIDE):
         (project.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (project.folder / name).write_text("mine")
     config = project.config()
     config["experiments"] = {"other": config["experiments"].pop("small"), **config["experiments"]}
+    config["experiments"]["other"]["transfer"] = {"weights": WEIGHTS}
     project.write_config(config)
+    (project.folder / ".snakemake" / "metadata" / ".DS_Store").write_bytes(b"mine")
     sheet = project.folder / "config" / "samples.tsv"
     lines = [line for line in sheet.read_text().splitlines() if "raw-" not in line]
     sheet.write_text("\n".join(lines) + "\n")
@@ -71,7 +77,7 @@ def test_tidy_lists_and_with_its_switch_removes_exactly_that(renamed):
     assert tidied(renamed, "remove").returncode == 0
     assert files(renamed) - {"results/logs/tidy.log"} == before - found
     assert set(OF_THE_USER) <= files(renamed)
-    assert files_of(renamed, "experiments/small") == {"notes.txt"}
+    assert files_of(renamed, "experiments/small") == {"notes.txt", "models", "repeat0-fold1", "model.safetensors"}
     assert not (renamed.folder / "results" / "predictions").exists()
     tidied(renamed)
     assert listed(renamed) == set()

@@ -11,6 +11,7 @@ import re
 import sys
 from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ def tell_leftovers(kept: Iterable[str]) -> None:
     Parameters
     ----------
     kept : iterable of str
-        Files and folders that no run makes by itself, and that belong to it where somebody has asked for them.
+        Files and folders that belong to a run though its plan does not make them: somebody asked for them, or it
+        reads them.
     """
     plan, kept = DAG.postprocess, frozenset(kept)
 
@@ -56,8 +58,20 @@ def _tell(found: list[str]) -> None:
 
 
 def _leftovers(dag: Any, kept: frozenset[str]) -> Iterator[str]:
-    """Files made by jobs that the plan of a run does not have."""
-    planned = kept | {str(file) for job in dag.jobs for file in (*job.output, *job.log, job.benchmark) if file}
+    """Files made by jobs that the plan of a run does not have, and that no job reads."""
+    made = {str(file) for job in dag.jobs for file in (*job.output, *job.log, job.benchmark) if file}
+    gone = list(_made_by_rules(dag, made))
+    read = {str(file) for job in dag.jobs for file in job.input if gone} - made
+    planned = made | {os.path.realpath(file) for file in (*kept, *read) if gone}
+    for name, record in gone:
+        if not _belongs(name, planned):
+            beside = filter(os.path.isfile, (file for log in record.log or () for file in _of_log(log)))
+            files = (*_files(name, record.endtime or 0), *beside)
+            yield from (file for file in files if not _belongs(file, planned))
+
+
+def _made_by_rules(dag: Any, planned: set[str]) -> Iterator[tuple[str, Any]]:
+    """Files and folders below `results/` that rules of this workflow have made, with Snakemake's record."""
     patterns = {rule.name: [_pattern(str(file)) for file in rule.output] for rule in dag.workflow.rules}
     records = dag.workflow.persistence
     for name in _recorded(getattr(records, "_metadata_path", "")):
@@ -65,9 +79,13 @@ def _leftovers(dag: Any, kept: frozenset[str]) -> Iterator[str]:
             continue
         record = records._read_record(name)
         if record and any(pattern.fullmatch(name) for pattern in patterns.get(record.rule, ())):
-            beside = [file for log in record.log or () for file in _of_log(log) if file not in planned]
-            yield from _files(name, record.endtime or 0)
-            yield from filter(os.path.isfile, beside)
+            yield name, record
+
+
+def _belongs(name: str, planned: set[str]) -> bool:
+    """Whether a file is planned, is read, by whatever path, or lies in a folder that is."""
+    real = Path(os.path.realpath(name))
+    return name in planned or any(str(path) in planned for path in (real, *real.parents))
 
 
 def _pattern(output: str) -> re.Pattern[str]:
@@ -81,7 +99,8 @@ def _recorded(metadata: str) -> Iterator[str]:
     for folder, _, files in os.walk(metadata):
         above = "".join(part.removeprefix("@") for part in Path(folder).relative_to(metadata).parts)
         for name in files:
-            yield urlsafe_b64decode(above + name).decode()
+            with suppress(ValueError):  # a file of the system, which is no record
+                yield urlsafe_b64decode(above + name).decode()
 
 
 def _files(name: str, end: float) -> Iterator[str]:
