@@ -240,10 +240,10 @@ def _contents(raw: Raw, table: Localizations) -> Iterator[tuple[str, str]]:
     yield "channels", ("codes " if raw.codes is not None else "no codes; ") + ", ".join(shown)
     if not len(table):
         return
-    for axis, values in (("x", table.x), ("y", table.y), ("z", table.z)):
-        if values is not None:
-            low, high = float(values.min()) / 1000, float(values.max()) / 1000
-            yield f"extent {axis}", f"{high - low:.4g} µm, from {low:.4g} to {high:.4g}"
+    for axis in "xy" if table.z is None else "xyz":
+        values = table.absolute(axis)
+        low, high = float(values.min()) / 1000, float(values.max()) / 1000
+        yield f"extent {axis}", f"{high - low:.4g} µm, from {_number(low, 4)} to {_number(high, 4)}"
     if table.frame is None:
         yield "frames", "none"
     else:
@@ -252,10 +252,17 @@ def _contents(raw: Raw, table: Localizations) -> Iterator[tuple[str, str]]:
 
 
 def _first_rows(table: Localizations) -> list[str]:
-    columns = {name: values for name, values in table.columns().items() if name != "channel"}
-    lines = [columns, *([f"{values[row]:g}" for values in columns.values()] for row in range(len(table))[:FIRST_ROWS])]
+    first = table[:FIRST_ROWS]
+    columns = {name: values for name, values in first.columns().items() if name != "channel"}
+    columns |= {axis: first.absolute(axis) for axis in "xyz" if axis in columns}
+    lines = [columns, *([_number(values[row]) for values in columns.values()] for row in range(len(first)))]
     lines = [[*line, end] for line, end in zip(lines, ["channel", *_channel_names(table)], strict=True)]
     return ["", *("  " + "".join(f"{cell:>12}" for cell in line) for line in lines)]
+
+
+def _number(value: float, digits: int = 6) -> str:
+    """A number with so many digits, or all before the decimal point, without an exponent."""
+    return f"{value:.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
 
 
 def _channel_names(table: Localizations) -> list[str]:

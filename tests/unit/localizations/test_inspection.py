@@ -116,3 +116,12 @@ def test_a_pipe_that_has_seen_enough_ends_it_without_a_traceback(tmp_path):
         assert run.stdout.readline()
         run.stdout.close()
         assert run.stderr.read() == ""
+
+
+def test_positions_of_a_stage_are_told_as_the_file_has_them(tmp_path):
+    lines = ["1,50123456.7,-31000000.2", "2,50143456.7,-30990000.2"]
+    told = inspect_file(Request(str(written(tmp_path / "a.csv", "frame,x [nm],y [nm]", *lines))))
+    assert "extent x      20 µm, from 50123 to 50143" in told
+    assert "extent y      10 µm, from -31000 to -30990" in told
+    assert told.splitlines()[-2].split()[:2] == ["50123457", "-31000000"]
+    assert told.splitlines()[-1].split()[:2] == ["50143457", "-30990000"]

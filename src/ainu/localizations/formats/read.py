@@ -191,10 +191,7 @@ def read(
             kept = _kept(path, there, keep, keep_present)
             columns_there = {"columns": list(there)} if keep_present else {}
             wanted = tuple(dict.fromkeys(kept.values()))
-            raw = reader.read(path, pixel_size_nm=pixel_size_nm, keep=wanted, **options)
-            if far_from_zero(raw):
-                with in_double():
-                    raw = reader.read(path, pixel_size_nm=pixel_size_nm, keep=wanted, **options)
+            raw = _exact(reader, path, pixel_size_nm=pixel_size_nm, keep=wanted, **options)
             own = to_localizations(_named(raw, kept), channels)
             return replace(own, meta=_source(path, reader, digest.result()) | columns_there | own.meta)
 
@@ -227,7 +224,16 @@ def rows_of(
     options: dict[str, Any] = {"columns": columns} if reader is table else {}
     with _explained(path, reader):
         names = list(reader.names(path))
-        return reader.NAME, names, reader.read(path, pixel_size_nm=pixel_size_nm, keep=(), **options)
+        return reader.NAME, names, _exact(reader, path, pixel_size_nm=pixel_size_nm, keep=(), **options)
+
+
+def _exact(reader: Reader, path: str | Path, **options: Any) -> Raw:
+    """The rows of a file, in float64 where it lies far from zero."""
+    raw = reader.read(path, **options)
+    if not far_from_zero(raw):
+        return raw
+    with in_double():
+        return reader.read(path, **options)
 
 
 @contextmanager
