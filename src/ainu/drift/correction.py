@@ -129,8 +129,9 @@ def measure_sample(localizations: Localizations, settings: DriftSettings, *, one
     Returns
     -------
     list of Drift
-        One per counter of frames, with the rows that it is for.
+        One per counter of frames, with the rows that it is for; in z only where every file of the sample has it.
     """
+    localizations = localizations.flattened()
     drifts: list[Drift] = []
     earlier: Course | None = None
     for rows in _acquisitions(localizations, one_file):
@@ -266,7 +267,7 @@ def correct_shard(
 
 
 def _correct_sample(raw: str, settings: DriftSettings, sample: str, group: h5py.Group) -> None:
-    for index, drift in enumerate(measure_sample(load(raw, sample).flattened(), settings)):
+    for index, drift in enumerate(measure_sample(load(raw, sample), settings)):
         own = group.create_group(str(index))
         write_array(own, "frame", drift.frame)
         write_array(own, "shift", drift.shift)

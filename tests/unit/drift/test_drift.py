@@ -565,3 +565,18 @@ def test_a_real_acquisition_that_hardly_moves(shared_data):
     found = estimate_drift(formats.read(shared_data / "formats/insight3/rcc_test.bin", pixel_size_nm=160))
     assert found.notes["verdict"] == "no drift"
     assert found.notes["residual_nm"] < 1.0
+
+
+@pytest.mark.parametrize("frames_of_second", [0, 2000])
+def test_drift_of_files_of_which_one_has_z_is_measured_in_the_plane(frames_of_second):
+    own = blinking(np.zeros((2000, 2)), 6000)
+    first = replace(own, z=np.random.default_rng(1).normal(0, 100, len(own)))
+    second = replace(own, x=own.x + 3, frame=own.frame + frames_of_second, channels=("other",))
+    both = merge([first, second])
+    found = measure_sample(both, DEFAULTS)
+    assert [drift.shift.shape[1] for drift in found] == [2, 2]
+    assert measure_sample(first, DEFAULTS)[0].shift.shape[1] == 3
+    if frames_of_second:
+        drift = estimate_drift(both)
+        assert drift.shift.shape == (len(drift.frame), 2)
+        assert np.isfinite(drift.apply(both).x).all()
