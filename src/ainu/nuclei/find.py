@@ -181,8 +181,14 @@ def _column_label(localizations: Localizations, settings: SearchSettings) -> NDA
     if column not in localizations.extra:
         there = ", ".join(localizations.extra) or "none"
         raise AinuError(f"nuclei.column: the table has no column {column!r}; columns of its own: {there}")
-    values = np.nan_to_num(localizations.extra[column].astype(np.float64), nan=0.0)
-    return np.maximum(np.rint(values), 0).astype(np.int64)
+    values = localizations.extra[column].astype(np.float64)
+    lacking = np.unique(localizations.channel[localizations.without(values)])
+    if len(lacking):
+        channels = ", ".join(localizations.channels[index] for index in lacking)
+        raise AinuError(
+            f"nuclei.column: the file of {channels} has no values in column {column!r}, but every file needs it"
+        )
+    return np.maximum(np.rint(np.nan_to_num(values, nan=0.0)), 0).astype(np.int64)
 
 
 def _cover(localizations: Localizations, label: NDArray[np.int64], grid: Grid, reach_px: float) -> NDArray[np.int64]:

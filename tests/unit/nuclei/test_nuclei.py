@@ -8,7 +8,7 @@ import roifile
 import tifffile
 
 from ainu.errors import AinuError
-from ainu.localizations.table import Localizations
+from ainu.localizations.table import Localizations, merge
 from ainu.nuclei.find import find_nuclei
 from ainu.nuclei.manual_outlines import read_label_image, read_rois
 from ainu.nuclei.table import Nuclei, mask_outlines
@@ -190,3 +190,12 @@ def test_an_outline_surrounds_the_nucleus():
     found = find_nuclei(disc(40_000, (10_000, 10_000), 4000))
     (outline,) = mask_outlines(found.mask, found.grid)
     assert np.hypot(*(outline - 10_000).T) == pytest.approx(4000, abs=350)
+
+
+def test_a_column_that_one_file_of_the_sample_lacks_is_an_error_that_names_its_channels():
+    first = disc(100, (5000.0, 5000.0), 3000)
+    first = replace(first, extra={"cell": np.full(100, 3)})
+    second = replace(disc(100, (5000.0, 5000.0), 3000, seed=1), channels=("b",))
+    with pytest.raises(AinuError) as error:
+        find_nuclei(merge([first, second]), method="column", column="cell")
+    assert str(error.value) == ("nuclei.column: the file of b has no values in column 'cell', but every file needs it")
