@@ -107,9 +107,13 @@ class Plan(PredictionPlan):
     def on_request(self) -> list[str]:
         """What somebody may ask for beyond the targets: it belongs to the run where it is there."""
         shards, renders = self.settings.shards, self.config.renders
+        stages = (*(f"voxels/{name}" for name in (*renders, "views")), "features", "blurred_features")
         return [
             "results/inspect.txt",
             *(self.bundle_folder(name) for name in self.config.experiments),
+            *(f"results/experiments/{run}" for run in self.sweep_of),
+            *(f"results/voxels/{render}/canvas.json" for render in renders),
+            *(file for stage in stages for file in self.all_shard_files(stage)),
             *(f"results/export/{name}/{shard}" for name in ("picasso", "thunderstorm") for shard in shards),
             *(f"results/export/ome_tiff/{render}/{shard}" for render in renders for shard in shards),
         ]

@@ -214,6 +214,15 @@ def test_samples_to_predict_that_nobody_predicts_are_told(planned):
     }
 
 
+def test_images_of_every_render_and_all_of_the_runs_of_a_sweep_may_be_asked_for(planned):
+    sweep = {"over": {"training.steps": [2, 4]}}
+    plan = planned(experiments={"a": EXPERIMENT | {"sweep": sweep}}, renders={"tiny": {"voxel_nm": 400}})
+    asked = set(plan.on_request())
+    assert {f"results/experiments/{run}" for run in plan.runs["a"]} <= asked
+    assert "results/experiments/a" not in asked
+    assert {"results/voxels/tiny/canvas.json", "results/voxels/tiny/s0001.h5", "results/features/s0001.h5"} <= asked
+
+
 def test_runs_of_a_sweep_predict_nothing_new(planned):
     sweep = {"over": {"training.steps": [2, 4]}, "inner_folds": 2}
     more = (row("new", "", "r8"), row("test", "hiPSC", "r9", role="test"))
