@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import roifile
 from project import Project, clone, small_config, small_sheet
@@ -58,10 +59,15 @@ def test_a_simulated_file_with_braces_is_refused_with_its_row(tmp_path):
     )
 
 
-def test_a_column_with_braces_is_asked_for_by_its_name(tmp_path):
+def test_columns_with_braces_are_asked_for_by_their_names(tmp_path):
     project = project_with(PLAIN, tmp_path)
-    project.write_config(project.config() | {"nuclei": {"method": "column", "column": "{shard}"}})
+    sections = {"nuclei": {"method": "column", "column": "{shard}"}, "quality": {"extra": {"chi{shard}": [None, 3]}}}
+    project.write_config(project.config() | sections)
     for file in (project.folder / PLAIN["data"]).iterdir():
         header, *lines = file.read_text().splitlines()
-        file.write_text("\n".join([header + ',"{shard}"', *(f"{line},1" for line in lines)]) + "\n")
+        file.write_text("\n".join([header + ',"{shard}","chi{shard}"', *(f"{line},1,2" for line in lines)]) + "\n")
     project.run("results/nuclei/s0001.h5")
+    with h5py.File(project.folder / "results" / "localizations" / "s0001.h5") as file:
+        names: list[str] = []
+        file.visit(names.append)
+    assert [name for name in names if name.endswith("chi{shard}")]

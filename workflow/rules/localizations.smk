@@ -22,7 +22,7 @@ rule ingest:
         rows=by_shard(PLAN.read_rows),
         settings=PLAN.ingest_settings(),
         keep=lambda wildcards: PLAN.columns_to_keep(),
-        filtered=PLAN.columns_to_filter(),
+        filtered=lambda wildcards: PLAN.columns_to_filter(),
         code=code_of("ingest"),
     message:
         "Reading the localization files of {wildcards.shard}"
