@@ -35,8 +35,8 @@ class FileState(NamedTuple):
         return None
 
     def settled(self) -> bool:
-        """Whether the file system's clock would show the next change."""
-        return time.time_ns() - max(self.mtime_ns, self.ctime_ns) > SETTLED_NS
+        """Whether the file system's clock would show the next change; that of whoever wrote the file does not count."""
+        return time.time_ns() - self.ctime_ns > SETTLED_NS
 
 
 UNSURE = FileState(-1, -1, -1, -1)
@@ -62,14 +62,18 @@ class InputDigests:
                     self.known[path] = FileState(*state), digest
 
     def keep(self, read: Mapping[str, tuple[FileState | None, str]]) -> None:
-        """Remember digests of files, each with the file's state before it was read."""
+        """Remember digests of files, each with the file's state before it was read; also for later runs, if it can."""
         entries = {path: (_sure(path, state), digest) for path, (state, digest) in read.items()}
         new = {path: entry for path, entry in entries.items() if self.known.get(path) != entry}
         self.known |= new
         if new:
-            self.kept.parent.mkdir(parents=True, exist_ok=True)
-            with self.kept.open("a", encoding="utf-8") as file:
-                file.writelines("\n" + json.dumps([path, state, digest]) for path, (state, digest) in new.items())
+            with suppress(OSError):  # the folder of a colleague, who may only read it
+                self._append(new)
+
+    def _append(self, new: Mapping[str, tuple[FileState, str]]) -> None:
+        self.kept.parent.mkdir(parents=True, exist_ok=True)
+        with self.kept.open("a", encoding="utf-8") as file:
+            file.writelines("\n" + json.dumps([path, state, digest]) for path, (state, digest) in new.items())
 
     def of(self, paths: Iterable[str]) -> dict[str, str]:
         """Digests of files that were read before; only files whose state has changed since are read.
@@ -82,14 +86,20 @@ class InputDigests:
         Returns
         -------
         dict of str to str
-            By name.
+            By name; "" of a changed file that cannot be read, so that it counts as another one.
         """
         states = {path: FileState.of(path) for path in paths if path in self.known}
         changed = [path for path, state in states.items() if state and state != self.known[path][0]]
         with ThreadPoolExecutor(READING_THREADS) as pool:
-            read = dict(zip(changed, pool.map(sha256, changed), strict=True))
-        self.keep({path: (states[path], digest) for path, digest in read.items()})
+            read = dict(zip(changed, pool.map(_digest, changed), strict=True))
+        self.keep({path: (states[path], digest) for path, digest in read.items() if digest})
         return {path: read.get(path, self.known[path][1]) for path, state in states.items() if state}
+
+
+def _digest(path: str) -> str:
+    with suppress(OSError):
+        return sha256(path)
+    return ""
 
 
 def _sure(path: str, state: FileState | None) -> FileState:

@@ -73,3 +73,34 @@ def test_half_a_line_of_a_killed_run_is_no_record_and_spoils_no_other(digests, t
     assert set(InputDigests(digests.kept).known) == {one}
     read(InputDigests(digests.kept), other)
     assert set(InputDigests(digests.kept).known) == {one, other}
+
+
+def test_a_file_whose_time_is_in_the_future_is_read_once(digests, tmp_path, monkeypatch):
+    (path,) = files(tmp_path, 1)
+    os.utime(path, (9e9, 9e9))
+    time.sleep(0.02)  # a tick of the file system's clock
+    read(digests, path)
+    digest = sha256(path)
+    monkeypatch.setattr(module, "sha256", lambda path: pytest.fail(f"{path} was read"))
+    assert digests.of([path]) == {path: digest}
+
+
+def test_where_nothing_can_be_written_the_digests_are_those_of_this_run(tmp_path):
+    one, folder = files(tmp_path, 2)
+    digests = InputDigests(f"{folder}/kept.jsonl")
+    read(digests, one)
+    assert digests.of([one]) == {one: sha256(one)}
+
+
+def test_a_changed_file_that_cannot_be_read_counts_as_another_until_it_can(digests, tmp_path, monkeypatch):
+    (path,) = files(tmp_path, 1)
+    read(digests, path)
+    os.utime(path, (2 * OLD, 2 * OLD))
+    with monkeypatch.context() as unreadable:
+        unreadable.setattr(module, "sha256", refuse)
+        assert digests.of([path]) == {path: ""}
+    assert digests.of([path]) == {path: sha256(path)}
+
+
+def refuse(path: str) -> str:
+    raise PermissionError(13, "Permission denied", path)
