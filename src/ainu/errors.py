@@ -50,7 +50,7 @@ def _at_work() -> Iterator[None]:
     """Hold the folder's lock, where there is one: a job may outlive the run that started it."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
-            file = stack.enter_context(RUNNING.open("a"))
+            file = stack.enter_context(RUNNING.open("a+"))  # NFS shares a lock only of what is open for reading
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         yield
 

@@ -1,9 +1,13 @@
 """How a job ends."""
 
+import errno
+import fcntl
 import signal
 import subprocess
 import sys
 import time
+
+from ainu.errors import job
 
 SCRIPT = """
 import sys, time
@@ -32,3 +36,19 @@ def test_a_terminated_job_exits_with_143(tmp_path):
     time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 143
+
+
+def test_a_job_holds_the_lock_of_its_folder_also_where_only_readable_files_share_one(tmp_path, monkeypatch):
+    held = []
+
+    def lock_of_nfs(file, kind):
+        if kind & fcntl.LOCK_SH and not file.readable():
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        held.append(file.name)
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".snakemake").mkdir()
+    monkeypatch.setattr(fcntl, "flock", lock_of_nfs)
+    monkeypatch.setattr(signal, "signal", lambda *of: None)
+    with job("job.log"):
+        assert list(map(str, held)) == [".snakemake/ainu-running"]
