@@ -141,6 +141,8 @@ def _shard_complaint(text: str, _root: Path) -> str | None:
         return f"found {text!r}, a name of an automatic shard; allowed: any other name"
     if text in BESIDE_SHARDS:
         return f"found {text!r}, the name of a file beside the folders of the shards; allowed: any other name"
+    if text.endswith(".h5"):
+        return f"found {text!r}, which ends like the file of a shard; allowed: a name that does not end in .h5"
     return None
 
 

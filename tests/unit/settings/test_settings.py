@@ -352,6 +352,13 @@ def test_a_shard_named_like_an_automatic_one_is_refused(told):
     ]
 
 
+def test_a_shard_named_like_the_file_of_another_is_refused(told):
+    assert told(changed(1, shard="A.h5")) == [
+        "samples.tsv, row 3, shard: found 'A.h5', which ends like the file of a shard; allowed: a name that does not "
+        "end in .h5"
+    ]
+
+
 # --- mistakes in the config -------------------------------------------------------------------------------------------
 
 EXPERIMENT = {"classes": ["somatic", "hiPSC"]}
