@@ -12,6 +12,8 @@ from ainu.localizations.table import Localizations
 
 OFFSET_NM = 100.0
 """Edge of the bins in which offsets between localizations are counted."""
+AROUND = 5
+"""Bins on each side of a peak that tell what chance gives there."""
 FARTHEST_NM = 100_000.0
 """From the median offset: what lies farther apart is no copy in a field of up to twice this width."""
 MOST_ROWS = 40_000
@@ -21,7 +23,7 @@ MOST_OFFSETS = 1 << 22
 FRAMES_APART = 60
 """Copies coincide in one frame alone; beads and clusters do so with frames this far away, too."""
 LEAST_TELLING = 0.1
-"""Share that does not coincide with frames far away, below which recordings are hardly told apart."""
+"""Share that does not coincide with frames far away, below which only equal localizations tell of a copy."""
 LEAST_WITHOUT_FRAMES = 0.2
 """The same without frames, where positions alone are compared."""
 SAME_SHARE = 0.5
@@ -87,7 +89,18 @@ def _shared_by_frame(small: Localizations, large: Localizations, frame: NDArray[
     first, frames = int(frame.min()), int(np.ptp(frame)) + 1
     apart = min(FRAMES_APART, frames // 2)
     chance = _coinciding(small, large, first + (frame - first + apart) % frames) if apart > 1 else 0.0
-    return max(share - chance, 0.0) / max(1 - chance, LEAST_TELLING)
+    if chance > 1 - LEAST_TELLING:
+        return _equal(small, large, frame)
+    spread = np.sqrt(chance / min(len(small), MOST_ROWS))
+    return (share - chance) / (1 - chance) if share - chance > 4 * spread else 0.0
+
+
+def _equal(small: Localizations, large: Localizations, frame: NDArray[np.int64]) -> float:
+    """Share of the small table's localizations that the large one has at the same position in these frames (n,)."""
+    assert large.frame is not None
+    rows = [[own.x, own.y, times] for own, times in ((small[:MOST_ROWS], frame[:MOST_ROWS]), (large, large.frame))]
+    mine, theirs = (np.stack(own, axis=1).astype(np.float64).view("V24").ravel() for own in rows)
+    return float(np.isin(mine, theirs).mean())
 
 
 def _coinciding(small: Localizations, large: Localizations, frame: NDArray[np.int64]) -> float:
@@ -125,15 +138,16 @@ def _common_offsets(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
         return 0.0
     near = (np.abs(x - np.median(x)) < FARTHEST_NM) & (np.abs(y - np.median(y)) < FARTHEST_NM)
     x, y = x[near], y[near]
-    column, row = (np.floor((axis - axis.min()) / OFFSET_NM).astype(np.int64) for axis in (x, y))
-    width, height = int(column.max()) + 3, int(row.max()) + 3
+    column, row = (np.floor(axis / OFFSET_NM).astype(np.int64) for axis in (x, y))
+    column, row = column - column.min() + AROUND, row - row.min() + AROUND
+    width, height = int(column.max()) + AROUND + 3, int(row.max()) + AROUND + 3
     counts = np.bincount((row + 1) * width + column + 1, minlength=width * height).astype(np.float32)
     counts = counts.reshape(height, width)
     rows = counts[:-2] + counts[1:-1] + counts[2:]
     peaks = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
     place = np.unravel_index(peaks.argmax(), peaks.shape)
     # Offsets of unrelated localizations are densest in the middle: the surroundings of the peak are what chance gives.
-    low, high = [max(0, k - 5) for k in place], [k + 6 for k in place]
+    low, high = [max(0, k - AROUND) for k in place], [k + AROUND + 1 for k in place]
     around = peaks[low[0] : high[0], low[1] : high[1]]
     chance = float(np.median(around))
     spread = np.sqrt(max(chance, 1.0))

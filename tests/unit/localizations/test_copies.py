@@ -136,3 +136,18 @@ def test_a_copy_is_found_among_beads(per_frame):
     one = blinking(1, per_frame, BEADS, 5.0, "a")
     ((_, _, share),) = copied_channels([one, replace(named(one, "b"), x=one.x + 50)])
     assert share == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("per_frame", [1, 3])
+@pytest.mark.parametrize("frames", [60, 1000])
+def test_few_localizations_of_one_cluster_are_no_copy(frames, per_frame):
+    places = BEADS[:1].repeat(per_frame, axis=0)
+    for seed in range(5):
+        pair = [blinking(2 * seed + k, 0, places, 60.0, name)[: frames * per_frame] for k, name in enumerate("ab")]
+        assert list(copied_channels(pair)) == []
+
+
+def test_a_copy_of_one_cluster_is_found_by_equal_localizations():
+    one = blinking(1, 0, BEADS[:1], 60.0, "a")
+    ((_, _, share),) = copied_channels([one, replace(named(one, "b"), frame=one.frame + 5)])
+    assert share == 1
