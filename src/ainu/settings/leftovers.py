@@ -15,7 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from snakemake.dag import DAG
 from snakemake.io import WILDCARD_REGEX
 
 from ainu.files import write_json
@@ -35,6 +34,8 @@ def tell_leftovers(kept: Iterable[str]) -> None:
         Files and folders that belong to a run though its plan does not make them: somebody asked for them, or it
         reads them.
     """
+    from snakemake.dag import DAG  # at the top it would import itself
+
     plan, kept = DAG.postprocess, frozenset(kept)
 
     async def postprocess(self: Any, *arguments: Any, check_initial: bool = False, **named: Any) -> None:

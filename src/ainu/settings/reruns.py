@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from snakemake.dag import DAG
 from snakemake.persistence import PersistenceBase
 from snakemake.settings.types import RerunTrigger
 
@@ -48,6 +47,8 @@ def _set(workflow: Any, settings: Any) -> None:
 
 def _watch(digests: InputDigests) -> None:
     """Compare files that no job makes with what the jobs have read, older ones too, and make all that is missing."""
+    from snakemake.dag import DAG  # at the top it would import itself
+
     plan, start, finish = DAG.update_needrun, PersistenceBase.started, PersistenceBase.finished
     at_start: dict[Any, dict[str, FileState | None]] = {}
 
