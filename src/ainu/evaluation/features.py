@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from zlib import crc32
@@ -290,7 +290,9 @@ def pair_features(
         there = cKDTree(parts[1]).query(drawn(parts[0], most, rng))[0]
         back = cKDTree(parts[0]).query(drawn(parts[1], most, rng))[0]
         found |= dict(zip(CROSS_NAMES, (float(np.median(there)), float(np.median(back))), strict=False))
-    coarse = [raster.coarse() for raster in rasters]
+    # A cell at the outline that holds a localization is inside for that channel alone.
+    common = np.minimum(*(raster.window for raster in rasters))
+    coarse = [replace(raster, window=common).coarse() for raster in rasters]
     alike = np.corrcoef(coarse[0], coarse[1])[0, 1] if all(values.std() > 0 for values in coarse) else np.nan
     return found | {CROSS_NAMES[-1]: float(alike)}
 

@@ -88,6 +88,12 @@ def first_filters(network: nn.Module) -> list[str]:
     return [f"{name}.weight" for name in names if name == names[0] or name.startswith(tuple(pairs))]
 
 
+def channel_statistics(network: nn.Module) -> list[str]:
+    """Names of what batch normalisation has seen (K x C) of K maps of each of the C channels; perhaps none."""
+    pairs = [name for name, own in network.named_modules() if isinstance(own, Pairs)]
+    return [f"{name}.norm.{what}" for name in pairs for what in ("running_mean", "running_var")]
+
+
 def features(network: nn.Module, inputs: Tensor) -> Tensor:
     """(N, d) activations that go into the last linear layer."""
     seen: list[Tensor] = []

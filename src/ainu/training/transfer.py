@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ainu.errors import AinuError
-from ainu.networks.model import Model, first_filters, last_layer, load_model, weights_of_view
+from ainu.networks.model import Model, channel_statistics, first_filters, last_layer, load_model, weights_of_view
 from ainu.networks.seen import CONTEXT, DETAIL, IMAGE
 from ainu.training.recipe import Transfer
 
@@ -137,6 +137,11 @@ def match_channels(
         filters = weights[name]
         parts = [filters[:, own.index(c)] if c in own else filters.mean(1) for c in channels]
         weights[name] = torch.stack(parts, 1) * (len(own) / len(channels))
+    for name in channel_statistics(network):
+        seen = weights[name].reshape(-1, len(own))
+        weights[name] = torch.stack(
+            [seen[:, own.index(c)] if c in own else seen.mean(1) for c in channels], 1
+        ).flatten()
     return weights, matched
 
 

@@ -126,3 +126,23 @@ def test_a_feature_names_its_channels():
     assert channels_of("background of DNA") == ["DNA"]
     assert channels_of("localizations per emitter of DNA") == ["DNA"]
     assert channels_of("acquisition length") == []
+
+
+def test_localizations_at_the_rim_of_one_channel_leave_the_channels_comparable():
+    """Each localization beyond the outline opens a cell for its own channel."""
+    rng = np.random.default_rng(5)
+    own, mask = scattered(4000, rng), ellipse()
+    rows, columns = np.nonzero(~mask & np.roll(mask, 1, axis=1))
+    cells = np.stack(np.meshgrid([12.5, 37.5, 62.5, 87.5], [12.5, 37.5, 62.5, 87.5]), -1).reshape(-1, 2)
+    beyond = (np.column_stack([columns, rows])[:, None] * 100 + cells).reshape(-1, 2) + CORNER
+    points = np.concatenate([own, own, beyond])
+    both = Localizations(
+        x=points[:, 0],
+        y=points[:, 1],
+        channel=(np.arange(len(points)) >= len(own)).astype(np.uint8),
+        channels=("PolII", "DNA"),
+    )
+    found = nucleus_features(both, Window(mask, *CORNER, 100.0), rng)
+    alike = [value for name, value in found.items() if "correlation of" in name or "images" in name]
+    assert alike
+    assert max(alike) > 0.9

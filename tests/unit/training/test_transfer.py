@@ -59,6 +59,9 @@ def test_filters_follow_their_channel_when_channels_differ_in_order_or_number(tm
     assert matched == {"DNA": "DNA", "H3": None, "PolII": "PolII"}
     assert torch.allclose(new[:, 0] * 1.5, old[:, 1])
     assert torch.allclose(new[:, 1] * 1.5, old.mean(1))
+    assert {name: values.shape for name, values in weights.items()} == {
+        name: values.shape for name, values in target.state_dict().items()
+    }
     assert "first filters of DNA from DNA, H3 from the mean of all, PolII from PolII" in capsys.readouterr().err
 
 
