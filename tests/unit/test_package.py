@@ -66,7 +66,8 @@ def imported_modules(file: Path) -> Iterator[str]:
 def imported_packages(files: Iterable[Path]) -> set[str]:
     """Distributions that files import from; neither the standard library nor this project's own modules."""
     modules = {name.partition(".")[0] for file in files for name in imported_modules(file)}
-    own = {"ainu"} | {path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")}
+    own = {"ainu"} | {path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).glob("[!.]*/**/*.py")}
+    own |= {path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).glob("*.py")}
     found = packages_distributions()
     wanted = modules - sys.stdlib_module_names - own
     assert wanted <= set(found), "imported and not installed"
