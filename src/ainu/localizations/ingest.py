@@ -12,8 +12,9 @@ import h5py
 from ainu.errors import AinuError
 from ainu.localizations.copies import copied_channels
 from ainu.localizations.formats.read import read
+from ainu.localizations.joining import merge
 from ainu.localizations.settings import CrosstalkSettings, ReadingSettings, SheetRow
-from ainu.localizations.table import Localizations, merge
+from ainu.localizations.table import Localizations
 from ainu.shards import write_shard
 from ainu.typed import typed
 

@@ -15,7 +15,8 @@ from ainu.drift.smoothing import Estimate, smooth_halves
 from ainu.errors import AinuError
 from ainu.hdf5 import new_file
 from ainu.localizations.formats import read as formats
-from ainu.localizations.table import Localizations, load, merge
+from ainu.localizations.joining import merge
+from ainu.localizations.table import Localizations, load
 
 FRAMES = 8000
 

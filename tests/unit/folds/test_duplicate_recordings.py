@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from ainu import AinuError, simulate
 from ainu.folds.duplicate_recordings import find_duplicates, refuse_duplicates, shared_fraction, similar_pairs
 from ainu.folds.fingerprints import KEYS, Recording, acquisitions, fingerprint, fingerprint_shard
-from ainu.localizations.table import Localizations, merge
+from ainu.localizations.joining import merge
+from ainu.localizations.table import Localizations
 from ainu.simulation.conditions import Condition
 
 SMALL = Condition(clutches=150, clusters=80, frames=2000)

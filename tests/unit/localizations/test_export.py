@@ -11,7 +11,8 @@ import pytest
 
 import ainu
 from ainu.localizations.formats.writers import write, write_picasso, write_thunderstorm
-from ainu.localizations.table import Localizations, merge
+from ainu.localizations.joining import merge
+from ainu.localizations.table import Localizations
 from ainu.simulation.conditions import Condition
 from ainu.simulation.fields import simulate
 

@@ -14,8 +14,9 @@ from ainu.drift.fiducials import follow_fiducials
 from ainu.localizations.chromatic_alignment import align
 from ainu.localizations.export import export_table
 from ainu.localizations.formats.writers import write_nstorm
+from ainu.localizations.joining import merge
 from ainu.localizations.settings import AlignmentSettings
-from ainu.localizations.table import Localizations, merge
+from ainu.localizations.table import Localizations
 from ainu.nuclei.manual_outlines import Drawn, read_drawn
 
 STAGE_NM = {"x": 50_123_456.78, "y": -31_000_000.25}

@@ -17,8 +17,9 @@ from ainu.images.render import grid_shard, voxelize_shard
 from ainu.images.settings import Render
 from ainu.localizations.formats.writers import write_thunderstorm
 from ainu.localizations.ingest import ingest_shard
+from ainu.localizations.joining import merge
 from ainu.localizations.settings import AlignmentSettings, CrosstalkSettings, ReadingSettings
-from ainu.localizations.table import Localizations, load, merge
+from ainu.localizations.table import Localizations, load
 from ainu.nuclei.find import find_shard
 from ainu.quality.blinks import merge_blinks
 from ainu.quality.filters import filter_quality, filter_shard, read_quality

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from ainu import AinuError, Localizations
 from ainu.hdf5 import new_file, write_array
-from ainu.localizations.table import WITHOUT_FRAMES, WITHOUT_Z, load, merge, shift_at
+from ainu.localizations.joining import WITHOUT_FRAMES, WITHOUT_Z, merge
+from ainu.localizations.table import load, shift_at
 
 
 def table(n: int = 6, **columns) -> Localizations:

@@ -8,7 +8,8 @@ import roifile
 import tifffile
 
 from ainu.errors import AinuError
-from ainu.localizations.table import Localizations, merge
+from ainu.localizations.joining import merge
+from ainu.localizations.table import Localizations
 from ainu.nuclei.find import find_nuclei
 from ainu.nuclei.manual_outlines import read_label_image, read_rois
 from ainu.nuclei.table import Nuclei, mask_outlines

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
-
-from ainu.localizations.table import reach_note
 
 SMALLEST_FIELD_NM = 2000.0
 """A nucleus is larger in both directions; a field of camera pixels or micrometres taken for nm is smaller."""
+WIDEST_NM = 250_000.0
+"""From where positions are counted: float32 holds what is closer to 0.01 nm."""
 HIGHEST_Z_NM = 20_000.0
 """Single molecules are localized over a micrometre or two, or over a nucleus in several planes, not over more."""
 RETRY = "set the unit in the sheet's `columns` (x=...[px],y=...[px], or [um])"
@@ -58,6 +59,26 @@ def small_field(x: NDArray[Any], y: NDArray[Any]) -> str:
     if len(x) < 2 or max(width, height) >= SMALLEST_FIELD_NM:
         return ""
     return f"{_um(width)} x {_um(height)} µm"
+
+
+def reach_note(x: NDArray[Any], y: NDArray[Any], middle: str = "their middle") -> str:
+    """What is said of positions too far from where they are counted; empty for others.
+
+    Parameters
+    ----------
+    x, y : (n,) array
+        Positions, nm.
+    middle : str
+        From where they are counted, in words.
+
+    Returns
+    -------
+    str
+    """
+    reach = max(float(np.abs(values).max(initial=0)) for values in (x, y))
+    if reach <= WIDEST_NM:
+        return ""
+    return f"positions reach {reach / 1000:.0f} µm from {middle}; beyond 250 µm they are less exact than 0.01 nm"
 
 
 def _um(span_nm: float) -> str:
